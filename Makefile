@@ -1,0 +1,34 @@
+# A fresh machine needs Python 3.11 to 3.13 (with venv), git and make; all else goes to .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help demo test lint clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+demo: $(INSTALLED)  ## the whole pipeline on a synthetic year, in demo/
+	@$(BIN)/jena-etl demo
+
+test: $(INSTALLED)  ## the tests
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
+
+lint: $(INSTALLED)  ## ruff and mypy
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+clean:  ## remove the demo and the environment
+	rm -rf demo .venv
+
+# uv installs exactly what uv.lock pins; it lives in the environment itself.
+$(INSTALLED): pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { \
+	  echo "error: $(PYTHON) is not Python 3.11 to 3.13; name one: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; \
+	  exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@echo "installing TensorFlow, DVC, Polars and the rest into .venv" >&2
+	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --python $(BIN)/python
+	@touch $@

@@ -1,0 +1,35 @@
+"""train NAME: one architecture, best epoch kept -> models/NAME.keras, reports/history/NAME.csv."""
+
+import sys
+
+from jena_etl.device import use_device
+from jena_etl.files import write_text
+from jena_etl.model_file import write_model
+from jena_etl.models import configure
+from jena_etl.params import Params
+from jena_etl.project import Project
+from jena_etl.run_log import logged
+from jena_etl.training import seeded_model, train
+from pipeline import run
+
+
+def main(project: Project, params: Params) -> None:
+    """Train the architecture named on the command line."""
+    name = sys.argv[1]
+    architecture = configure(name, params.models[name])
+    device = use_device(params.train.device)
+    batch_size, order = params.train.batch_size, architecture.order
+    with logged(project.run_log, stage="train", architecture=name, device=device):
+        model = seeded_model(architecture, project.windows("train"), seed=params.seed)
+        history = train(
+            model,
+            project.dataset("train", batch_size, shuffle=True, seed=params.seed, order=order),
+            project.dataset("validation", batch_size, order=order),
+            epochs=architecture.epochs,
+        )
+        write_model(model, project.model_file(name), architecture=name)
+        write_text(project.history_csv(name), history)
+
+
+if __name__ == "__main__":
+    run(main)

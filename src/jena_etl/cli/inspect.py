@@ -1,0 +1,24 @@
+"""`jena-etl inspect`: what the project holds, read from the stages' small reports."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def inspect(
+    project: Annotated[Path, typer.Argument(help="The project folder.")] = Path(),
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Show the source, the columns, the splits and the window."""
+    from jena_etl.inspection import describe, inspection
+    from jena_etl.params import read_params
+    from jena_etl.project import open_project
+
+    opened = open_project(project)
+    found = inspection(opened, read_params(opened.params_yaml))
+    typer.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else describe(found))

@@ -1,0 +1,114 @@
+"""The checkout's own pipeline in a scratch folder, on synthetic data and few epochs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from jena_etl.errors import ProjectError
+from jena_etl.etl.synthetic import write_synthetic
+from jena_etl.files import replacing, sha256_of
+from jena_etl.project import Project
+
+ROWS, SEED, EPOCHS = 52_560, 0, 2  # a year; enough epochs to see the loss fall
+SOURCE = "synthetic.zip"
+COPIED = ("dvc.yaml", ".dvcignore", "pipeline", "src/jena_etl")
+
+
+def find_checkout(start: Path) -> Path:
+    """The checkout that `start` lies in, else the one this package is installed from.
+
+    Raises:
+        ProjectError: neither is there (the package was installed from a wheel).
+    """
+    for folder in (start.resolve(), *start.resolve().parents, Path(__file__).resolve().parents[2]):
+        if (folder / "dvc.yaml").is_file() and (folder / "pipeline/__init__.py").is_file():
+            return folder
+    raise ProjectError(
+        f"{start} lies in no checkout of jena-etl (no dvc.yaml and pipeline/ there or above); "
+        "clone the repository and run the demo in it"
+    )
+
+
+def prepare(checkout: Path, scratch: Path) -> Path:
+    """Copy the pipeline's code to `scratch`, with a synthetic year and few epochs in params.yaml.
+
+    Raises:
+        ProjectError: the folder holds something else.
+    """
+    source = scratch / SOURCE
+    if scratch.is_dir() and any(scratch.iterdir()) and not source.is_file():
+        raise ProjectError(
+            f"{scratch} holds something else than a demo; name an empty or new folder with --dir"
+        )
+    if not source.is_file():
+        write_synthetic(source, rows=ROWS, seed=SEED)
+    for name in COPIED:
+        _copy(checkout / name, scratch / name)
+    _write_params(checkout / "params.yaml", scratch / "params.yaml", sha256_of(source))
+    with replacing(scratch / ".dvc/config") as part:  # the scratch folder is no git repository
+        part.write_text("[core]\n    no_scm = true\n    analytics = false\n", encoding="utf-8")
+    return scratch
+
+
+def reproduce(scratch: Path) -> str:
+    """Run `dvc repro` with its progress on stderr; return what there is to see now.
+
+    Raises:
+        ProjectError: a stage failed.
+    """
+    project = Project(scratch)
+    if _dvc(scratch, "status", "--quiet") == 0:
+        said = "Nothing to do: the demo is up to date."
+    elif _dvc(scratch, "repro") == 0 and _dvc(scratch, "plots", "show", "--quiet") == 0:
+        said = "Done: zip to leaderboard."
+    else:
+        raise ProjectError(
+            f"a stage of the demo failed; its message stands above. In {scratch}: dvc repro"
+        )
+    return f"\n{project.leaderboard_md.read_text(encoding='utf-8')}\n{said}\n{_next_steps(scratch)}"
+
+
+def _next_steps(scratch: Path) -> str:
+    return (
+        f"  pictures     open {scratch / 'dvc_plots/index.html'} in a browser\n"
+        f"  the data     jena-etl inspect {scratch}\n"
+        f"  experiment   cd {scratch}; change a number in params.yaml; dvc repro\n"
+        "  real data    dvc repro in the checkout downloads the Jena series and trains on it"
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        return
+    shutil.rmtree(target, ignore_errors=True)  # a module that is gone must not linger
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def _write_params(source: Path, target: Path, sha256: str) -> None:
+    yaml = YAML()
+    params = yaml.load(source)
+    params["download"].update(url=SOURCE, bytes=None, sha256=sha256)
+    for name in params["architectures"]:
+        params["models"][name]["epochs"] = EPOCHS
+    with replacing(target) as part:
+        yaml.dump(params, part)
+
+
+def _dvc(folder: Path, *command: str) -> int:
+    # Stages call `python`: it must be the one that runs this.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return subprocess.run(  # noqa: S603  DVC's own command line, no outside input
+        [sys.executable, "-m", "dvc", *command],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        stdout=sys.stderr,
+        check=False,
+    ).returncode

@@ -1,0 +1,1 @@
+"""What happens before a window exists: from the zip to memory-mappable arrays."""

@@ -1,0 +1,75 @@
+"""Files that are whole or not there: write aside, then rename."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jena_etl.errors import ProjectError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield `path` with `.part` appended; rename it to `path` when the block succeeds."""
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(path)
+    except PermissionError as error:
+        raise ProjectError(
+            f"cannot write {path.parent.name}/{path.name}: {error.strerror}; "
+            "make the folder writable and run the stage again"
+        ) from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8 with Unix line ends."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON whose bytes depend on `content` alone: fixed indent, keys as given."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write a .npy file."""
+    with replacing(path) as part, part.open("wb") as file:
+        np.save(file, array)
+
+
+def read_json(path: Path, *, built_by: str) -> Any:
+    """Read a stage's JSON output.
+
+    Raises:
+        ProjectError: the file is missing or no JSON; names the command that builds it.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise not_built(path, built_by) from None
+    except ValueError:
+        raise ProjectError(
+            f"{path.name} is not JSON: it was damaged; build it again: dvc repro -f {built_by}"
+        ) from None
+
+
+def not_built(path: Path, stage: str) -> ProjectError:
+    """The error for a stage's output that is not there."""
+    return ProjectError(f"{path.name} is not built yet; build it: dvc repro {stage}")
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,175 @@
+"""What `jena-etl inspect` shows: put together from the stages' small JSON reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from jena_etl.errors import ProjectError
+from jena_etl.params import Params
+from jena_etl.project import Project
+from jena_etl.windows.spec import WindowSpec
+
+
+def inspection(project: Project, params: Params) -> dict[str, Any]:
+    """Everything that is built, and what is missing with the command that builds it."""
+    missing: dict[str, str] = {}
+
+    def built(name: str, read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except ProjectError as error:
+            missing[name] = str(error)
+            return None
+
+    card = built("data card", lambda: project.data_card)
+    statistics = built("statistics", lambda: project.statistics)
+    splits = built("splits", lambda: project.splits)
+    if statistics and splits:
+        built("arrays", lambda: project.windows("train"))
+    for name in params.architectures:
+        if not project.model_file(name).is_file():
+            missing[f"model {name}"] = (
+                f"{name} is not trained yet; train it: dvc repro train@{name}"
+            )
+    return {
+        "source": card and card["source"],
+        "data": card and {key: card[key] for key in card if key not in ("source", "columns")},
+        "columns": _columns(card, statistics),
+        "policy": params.split.policy,
+        "splits": splits and _splits(splits, params.train.batch_size),
+        "window": _window(params, card),
+        "missing": missing,
+    }
+
+
+def _columns(card: Any, statistics: Any) -> dict[str, Any] | None:
+    if not card:
+        return None
+    trained = statistics["columns"] if statistics else {}
+    return {
+        name: {
+            **figures,
+            "train_mean": trained.get(name, {}).get("mean"),
+            "train_std": trained.get(name, {}).get("std"),
+        }
+        for name, figures in card["columns"].items()
+    }
+
+
+def _splits(splits: Any, batch_size: int) -> dict[str, Any]:
+    return {
+        name: {
+            **{key: split[key] for key in ("rows", "first", "last", "windows")},
+            "batches": -(-split["windows"] // batch_size),
+        }
+        for name, split in splits["splits"].items()
+    }
+
+
+def _window(params: Params, card: Any) -> dict[str, Any]:
+    spec = WindowSpec(**params.window.model_dump(exclude={"target"}))
+    step = card["step_seconds"] if card else None
+    batch = params.train.batch_size
+    return {
+        "target": params.window.target,
+        **spec.as_dict(),
+        "last_input_offset": spec.last_input,
+        "target_offset": spec.target,
+        "sampled_every_seconds": step and step * spec.sampling_rate,
+        "features_shape": [batch, spec.sequence_length, len(params.convert.columns)],
+        "targets_shape": [batch],
+    }
+
+
+def describe(found: dict[str, Any]) -> str:
+    """The inspection as text for a terminal."""
+    parts = []
+    if found["data"]:
+        parts += [_source_text(found["source"]), _data_text(found["data"])]
+        parts += [_columns_text(found["columns"])]
+    if found["splits"]:
+        parts += [_splits_text(found["splits"], found["policy"])]
+    parts += [_window_text(found["window"])]
+    if found["missing"]:
+        parts += ["not built yet", *(f"  {what}" for what in found["missing"].values())]
+    return "\n".join(parts)
+
+
+def _source_text(source: dict[str, Any]) -> str:
+    kind = "SYNTHETIC data, made by jena-etl synth" if source["synthetic"] else "station data"
+    return f"{source['name']}: {kind}\n  {source['bytes']:,} bytes, sha256 {source['sha256']}"
+
+
+def _data_text(data: dict[str, Any]) -> str:
+    step = f", one every {_span(data['step_seconds'])}" if data["step_seconds"] else ""
+    lines = [
+        f"  {data['rows']:,} rows from {_stamp(data['first'])} to {_stamp(data['last'])}{step}"
+    ]
+    for kind in ("holes", "irregular"):
+        for at, item in enumerate(data[kind]["longest"][:3]):
+            head = f"{kind} {data[kind]['count']}" if at == 0 else ""
+            lines.append(f"    {head:<14}{_span(item['seconds'])} after {_stamp(item['after'])}")
+    repeats = data["repeats"]
+    if repeats["count"]:
+        head = f"repeats {repeats['count']}"
+        between = f"{_stamp(repeats['first'])} to {_stamp(repeats['last'])}"
+        lines.append(f"    {head:<14}stamps logged before, {between}")
+    if data["left_out"]:
+        lines.append(f"    left out      {', '.join(data['left_out'])}")
+    return "\n".join(lines) + "\n"
+
+
+def _columns_text(columns: dict[str, Any]) -> str:
+    width = max(len(name) for name in columns)
+    heads = ("min", "mean", "max", "train mean", "train std")
+    lines = ["column".ljust(width) + "".join(f"{head:>12}" for head in heads)]
+    for name, figures in columns.items():
+        cells = [figures[head.replace(" ", "_")] for head in heads]
+        shown = ("-" if cell is None else f"{cell:,.2f}" for cell in cells)
+        lines.append(name.ljust(width) + "".join(f"{cell:>12}" for cell in shown))
+    return "\n".join(lines) + "\n"
+
+
+def _splits_text(splits: dict[str, Any], policy: str) -> str:
+    lines = [f"{'split':<12}{'rows':>21}{'from':>18}{'to':>18}{'windows':>10}{'batches':>9}"]
+    for name, split in splits.items():
+        rows = f"[{split['rows'][0]:,}, {split['rows'][1]:,})"
+        first, last = _stamp(split["first"]), _stamp(split["last"])
+        lines.append(
+            f"{name:<12}{rows:>21}{first:>18}{last:>18}{split['windows']:>10,}{split['batches']:>9,}"
+        )
+    return "\n".join([*lines, f"windows by policy {policy}", ""])
+
+
+def _window_text(window: dict[str, Any]) -> str:
+    spec = WindowSpec(**{key: window[key] for key in WindowSpec.__dataclass_fields__})
+    every = window["sampled_every_seconds"]
+    words = f"window: {spec.sequence_length} inputs"
+    if every:
+        words += (
+            f", one every {_span(every)} ({_span(every * spec.sequence_length)}); "
+            f"target {window['target']}, {_span(every * spec.horizon)} after the last input"
+        )
+    features, targets = tuple(window["features_shape"]), tuple(window["targets_shape"])
+    batch = f"  a batch: features {features}, targets {targets}, float32"
+    drawing = "\n".join(f"  {line}" for line in str(spec).splitlines())
+    return f"{words}\n{drawing}\n{batch}\n"
+
+
+def _stamp(text: str) -> str:
+    return text.replace("T", " ").removesuffix(":00")
+
+
+def _span(seconds: int) -> str:
+    """A length of time in its largest whole unit.
+
+    >>> _span(600), _span(86_400 * 5), _span(5_400)
+    ('10 minutes', '5 days', '90 minutes')
+    """
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds % size == 0 and seconds >= size:
+            count = seconds // size
+            return f"{count:,} {unit}{'s' if count > 1 else ''}"
+    return str(timedelta(seconds=seconds))

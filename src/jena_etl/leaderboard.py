@@ -1,0 +1,97 @@
+"""All architectures and the naive forecast, best first."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import Any
+
+NAIVE = "naive"
+COLUMNS = (
+    "rank",
+    "architecture",
+    "parameters",
+    "validation_mae",
+    "test_mae",
+    "validation_skill",
+    "test_skill",
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the leaderboard."""
+
+    architecture: str
+    parameters: int
+    scores: dict[str, Any]
+
+    @property
+    def is_beaten(self) -> bool:
+        """Whether the naive forecast is at least as good on the validation split."""
+        skill = self.scores["validation"]["skill"]
+        return self.architecture != NAIVE and skill is not None and skill <= 0
+
+
+def ranked(entries: list[Entry]) -> list[Entry]:
+    """Best first by validation MAE; equal ones by name."""
+    return sorted(entries, key=lambda e: (e.scores["validation"]["mae"], e.architecture))
+
+
+def title(splits: dict[str, Any], source: dict[str, Any]) -> str:
+    """What was forecast, under which policy, on which file."""
+    window = splits["window"]
+    said = (
+        f"{splits['target']}, {window['horizon']} steps of {window['sampling_rate']} rows ahead, "
+        f"policy {splits['policy']}, {source['name']}"
+    )
+    return said + (" (synthetic data)" if source["synthetic"] else "")
+
+
+def as_csv(entries: list[Entry]) -> str:
+    """The leaderboard for programs and for `dvc plots`."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for rank, entry in enumerate(ranked(entries), start=1):
+        validation, test = entry.scores["validation"], entry.scores["test"]
+        figures = [validation["mae"], test["mae"], validation["skill"], test["skill"]]
+        rows.writerow([rank, entry.architecture, entry.parameters, *figures])
+    return text.getvalue()
+
+
+def as_markdown(entries: list[Entry], heading: str) -> str:
+    """The leaderboard for people."""
+    lines = [
+        "# Leaderboard",
+        "",
+        heading,
+        "",
+        "| | architecture | parameters | MAE validation | test | skill validation | test |",
+        "|--:|:--|--:|--:|--:|--:|--:|",
+    ]
+    for rank, entry in enumerate(ranked(entries), start=1):
+        validation, test = entry.scores["validation"], entry.scores["test"]
+        name = entry.architecture + (" (beaten by naive)" if entry.is_beaten else "")
+        lines.append(
+            f"| {rank} | {name} | {entry.parameters:,} | {validation['mae']:.3f} "
+            f"| {test['mae']:.3f} | {_skill(validation)} | {_skill(test)} |"
+        )
+    lines += [
+        "",
+        "MAE in the target's unit; skill = 1 - MAE / the naive forecast's on the same windows.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def as_metrics(entries: list[Entry]) -> dict[str, Any]:
+    """The compact figures for `dvc metrics` and `dvc exp show`."""
+    return {
+        entry.architecture: {split: entry.scores[split]["mae"] for split in ("validation", "test")}
+        for entry in ranked(entries)
+    }
+
+
+def _skill(score: dict[str, Any]) -> str:
+    return "" if score["skill"] is None else f"{score['skill']:+.3f}"

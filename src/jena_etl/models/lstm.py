@@ -1,0 +1,20 @@
+"""lstm: the reference's first recurrent model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jena_etl.models.architecture import Architecture
+from jena_etl.params import Positive
+
+
+class Model(Architecture):
+    """LSTM(units), Dense(1)."""
+
+    units: Positive
+
+    def layers(self) -> list[Any]:
+        """The last output of one LSTM."""
+        import keras
+
+        return [keras.layers.LSTM(self.units)]

@@ -1,0 +1,175 @@
+"""params.yaml as frozen, validated objects: the only reader of that file.
+
+The values live in params.yaml alone; here is what they may be. A model's own
+block is declared beside the model, in `jena_etl.models`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from jena_etl.errors import ParamsError
+
+Positive = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Text = Annotated[str, Field(min_length=1)]
+Order = Literal["forward", "reversed"]
+Policy = Literal["book", "strict", "lookback"]
+
+
+class Block(BaseModel):
+    """A block of params.yaml: frozen, unknown keys refused, types taken literally."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Download(Block):
+    """Where the source file comes from, and how it is known to be the right one."""
+
+    url: Text
+    bytes: Positive | None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None
+
+
+class Convert(Block):
+    """How to read the CSV."""
+
+    member: Text
+    datetime_column: Text
+    datetime_format: Text
+    # YAML has lists only; strict mode would refuse one where a tuple is declared.
+    columns: Annotated[tuple[Text, ...], Field(min_length=1, strict=False)]
+
+
+class Split(Block):
+    """Fractions of the rows in time order; what is left over is the test split."""
+
+    train: Fraction
+    validation: Fraction
+    policy: Policy
+
+    @model_validator(mode="after")
+    def _leaves_test_rows(self) -> Split:
+        total = self.train + self.validation
+        if total >= 1:
+            msg = f"train + validation is {total:g} and leaves no test rows; keep it below 1"
+            raise ValueError(msg)
+        return self
+
+
+class Window(Block):
+    """One window: which rows it reads and which row it forecasts."""
+
+    target: Text
+    sequence_length: Positive
+    sampling_rate: Positive
+    horizon: Positive
+    sequence_stride: Positive
+
+
+class Train(Block):
+    """What every architecture shares."""
+
+    batch_size: Positive
+    device: Literal["auto", "cpu", "gpu"]
+
+
+class Params(Block):
+    """All of params.yaml; the blocks of `models` are checked by `jena_etl.models`."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    download: Download
+    convert: Convert
+    split: Split
+    window: Window
+    train: Train
+    architectures: Annotated[tuple[Text, ...], Field(min_length=1, strict=False)]
+    models: dict[str, dict[str, Any]]
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Params:
+        if repeated := sorted(
+            {c for c in self.convert.columns if self.convert.columns.count(c) > 1}
+        ):
+            raise ValueError(f"convert.columns names {', '.join(repeated)} twice; name each once")
+        if self.window.target not in self.convert.columns:
+            msg = f"window.target {self.window.target!r} is not one of convert.columns"
+            raise ValueError(msg + nearest(self.window.target, self.convert.columns))
+        for name in self.architectures:
+            if name not in self.models:
+                msg = f"architectures names {name!r}, but there is no block models.{name}"
+                raise ValueError(msg + nearest(name, self.models))
+        if len(set(self.architectures)) < len(self.architectures):
+            raise ValueError("architectures names a model twice; name each once")
+        return self
+
+
+AnyBlock = TypeVar("AnyBlock", bound=Block)
+
+
+def read_params(path: Path) -> Params:
+    """Read and check params.yaml (YAML 1.2, as DVC writes it).
+
+    Raises:
+        ParamsError: no such file, no YAML, or a key or value that is not allowed.
+    """
+    try:
+        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(
+            f"{path.name} is missing in {path.parent}; run this in a jena-etl project folder"
+        ) from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from None
+    return check(Params, raw, "")
+
+
+def check(block: type[AnyBlock], raw: object, where: str) -> AnyBlock:
+    """Validate one block; `where` is its dotted place in params.yaml, "" for the whole.
+
+    Raises:
+        ParamsError: one line per fault, each with the key's full name.
+    """
+    if not isinstance(raw, Mapping):
+        place = where or "the file"
+        raise ParamsError(f"params.yaml: {place} must be a block of keys, found {raw!r}")
+    try:
+        return block.model_validate(dict(raw))
+    except ValidationError as error:
+        lines = [_fault(block, dict(fault), where) for fault in error.errors()]
+        raise ParamsError("\n".join(f"params.yaml: {line}" for line in lines)) from None
+
+
+def nearest(name: str, known: object) -> str:
+    """`; did you mean 'x'?` for a close match, else the list of what there is."""
+    names = [str(item) for item in known]  # type: ignore[attr-defined]
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"
+
+
+def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
+    keys = [str(key) for key in fault["loc"]]
+    full = ".".join([*([where] if where else []), *keys])
+    if fault["type"] == "extra_forbidden":
+        return f"{full} is not a key" + nearest(keys[-1], _fields(block, keys[:-1]))
+    if fault["type"] == "missing":
+        return f"{full} is missing; add it"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error":
+        return f"{full}: {message}" if full else message
+    return f"{full}: {message[0].lower()}{message[1:]}, found {fault['input']!r}"
+
+
+def _fields(block: type[Block], keys: list[str]) -> list[str]:
+    for key in keys:
+        annotation = block.model_fields[key].annotation
+        if isinstance(annotation, type) and issubclass(annotation, Block):
+            block = annotation
+    return list(block.model_fields)

@@ -1,0 +1,196 @@
+"""Where things lie in a project folder: the only file that knows paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jena_etl.errors import ProjectError, WindowError
+from jena_etl.files import not_built, read_json
+from jena_etl.windows.feed import Windows
+from jena_etl.windows.index import SPLITS, WindowIndex
+from jena_etl.windows.spec import WindowSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project folder: its paths, and what its stages have built so far.
+
+    >>> Project(Path("somewhere")).statistics_json.as_posix()
+    'somewhere/data/processed/statistics.json'
+    """
+
+    root: Path
+
+    @property
+    def params_yaml(self) -> Path:
+        return self.root / "params.yaml"
+
+    @property
+    def raw(self) -> Path:
+        """The folder of the source file."""
+        return self.root / "data/raw"
+
+    @property
+    def climate_parquet(self) -> Path:
+        return self.root / "data/interim/climate.parquet"
+
+    @property
+    def data_card_json(self) -> Path:
+        return self.root / "reports/data_card.json"
+
+    @property
+    def statistics_json(self) -> Path:
+        return self.root / "data/processed/statistics.json"
+
+    @property
+    def splits_json(self) -> Path:
+        return self.root / "data/processed/splits.json"
+
+    @property
+    def features_npy(self) -> Path:
+        return self.root / "data/processed/features.npy"
+
+    @property
+    def targets_npy(self) -> Path:
+        return self.root / "data/processed/targets.npy"
+
+    @property
+    def stamps_npy(self) -> Path:
+        return self.root / "data/processed/stamps.npy"
+
+    @property
+    def leaderboard_csv(self) -> Path:
+        return self.root / "reports/leaderboard.csv"
+
+    @property
+    def leaderboard_md(self) -> Path:
+        return self.root / "reports/leaderboard.md"
+
+    @property
+    def metrics_json(self) -> Path:
+        return self.root / "reports/metrics.json"
+
+    @property
+    def run_log(self) -> Path:
+        """Seconds, device and versions of each run: git-ignored, no stage's output."""
+        return self.root / "logs/runs.jsonl"
+
+    def model_file(self, architecture: str) -> Path:
+        return self.root / f"models/{architecture}.keras"
+
+    def history_csv(self, architecture: str) -> Path:
+        return self.root / f"reports/history/{architecture}.csv"
+
+    def scores_json(self, architecture: str) -> Path:
+        return self.root / f"reports/metrics/{architecture}.json"
+
+    def predictions_parquet(self, architecture: str) -> Path:
+        return self.root / f"data/predictions/{architecture}.parquet"
+
+    def source_file(self) -> Path:
+        """The one file in data/raw.
+
+        Raises:
+            ProjectError: there is none, or more than one.
+        """
+        files = sorted(self.raw.iterdir()) if self.raw.is_dir() else []
+        if not files:
+            raise not_built(self.raw, "download")
+        if len(files) > 1:
+            names = ", ".join(file.name for file in files)
+            raise ProjectError(f"data/raw holds {names}; expected one file: dvc repro -f download")
+        return files[0]
+
+    @cached_property
+    def statistics(self) -> dict[str, Any]:
+        """Train mean and std per column, and the rows they come from."""
+        content: dict[str, Any] = read_json(self.statistics_json, built_by="statistics")
+        return content
+
+    @cached_property
+    def splits(self) -> dict[str, Any]:
+        """Rows, dates and windows of each split; the window and the policy."""
+        content: dict[str, Any] = read_json(self.splits_json, built_by="splits")
+        return content
+
+    @cached_property
+    def data_card(self) -> dict[str, Any]:
+        """What the source file holds."""
+        content: dict[str, Any] = read_json(self.data_card_json, built_by="convert")
+        return content
+
+    @property
+    def window(self) -> WindowSpec:
+        """The window the splits were made for."""
+        return WindowSpec(**self.splits["window"])
+
+    @property
+    def stamps(self) -> np.ndarray:
+        """datetime64[s] of shape (rows,), memory-mapped."""
+        return self._array(self.stamps_npy, (self.splits["rows"],))
+
+    def windows(self, split: str) -> Windows:
+        """The windows of train, validation or test, over memory-mapped arrays.
+
+        Raises:
+            WindowError: no such split.
+            ProjectError: a file is not built yet, damaged, or of another shape than splits.json.
+        """
+        if split not in SPLITS:
+            raise WindowError(f"split must be one of {', '.join(SPLITS)}, found {split!r}")
+        rows = self.splits["rows"]
+        return Windows(
+            features=self._array(self.features_npy, (rows, len(self.statistics["columns"]))),
+            targets=self._array(self.targets_npy, (rows,)),
+            spec=self.window,
+            index=WindowIndex.from_lists(self.splits["splits"][split]["starts"]),
+        )
+
+    def dataset(self, split: str, batch_size: int = 256, **options: Any) -> Any:
+        """`windows(split).dataset(...)`: a tf.data.Dataset of (features, targets) batches."""
+        return self.windows(split).dataset(batch_size, **options)
+
+    def batches(
+        self, split: str, batch_size: int = 256, **options: Any
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """`windows(split).batches(...)`: the same as NumPy, without TensorFlow."""
+        return self.windows(split).batches(batch_size, **options)
+
+    def _array(self, path: Path, shape: tuple[int, ...]) -> np.ndarray:
+        try:
+            array: np.ndarray = np.load(path, mmap_mode="r")
+        except FileNotFoundError:
+            raise not_built(path, "arrays") from None
+        except (ValueError, OSError) as error:
+            raise ProjectError(
+                f"{path.name} is damaged ({error}); build it again: dvc repro -f arrays"
+            ) from None
+        if array.shape != shape:
+            raise ProjectError(
+                f"{path.name} has shape {array.shape}, splits.json asks for {shape}; "
+                "build it again: dvc repro arrays"
+            )
+        return array
+
+
+def open_project(path: str | Path = ".") -> Project:
+    """The project in folder `path`.
+
+    Raises:
+        ProjectError: the folder has no params.yaml.
+    """
+    root = Path(path)
+    if not (root / "params.yaml").is_file():
+        raise ProjectError(
+            f"{root} is no jena-etl project: it has no params.yaml; "
+            "change to the project folder, or name it"
+        )
+    return Project(root)

@@ -1,0 +1,90 @@
+"""Which windows a split holds.
+
+A window belongs to a split of rows [a, b) of n when, by policy,
+
+- book: its input rows lie in [a, min(b, n - target offset)); what the reference does with
+  Keras' loader over `data[:-858]`, batch for batch. The last train labels lie in validation rows.
+- strict: its input rows and its target row lie in [a, b).
+- lookback: its target row lies in [a, b); its inputs may reach back over the border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from jena_etl.errors import WindowError
+from jena_etl.windows.spec import WindowSpec
+
+SPLITS = ("train", "validation", "test")
+POLICIES = ("book", "strict", "lookback")
+
+
+class WindowIndex:
+    """The start rows of a split's windows, in time order: a few ranges, never a list.
+
+    >>> index = WindowIndex([range(0, 3), range(10, 20, 5)])
+    >>> len(index), index.starts(np.arange(5)).tolist()
+    (5, [0, 1, 2, 10, 15])
+    """
+
+    def __init__(self, runs: Iterable[range]) -> None:
+        self._runs = tuple(run for run in runs if len(run))
+        self._first = np.array([run.start for run in self._runs], dtype=np.int64)
+        self._step = np.array([run.step for run in self._runs], dtype=np.int64)
+        lengths = np.array([len(run) for run in self._runs], dtype=np.int64)
+        self._ends = np.cumsum(lengths)
+        self._before = self._ends - lengths
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def __repr__(self) -> str:
+        return f"WindowIndex({list(self._runs)})"
+
+    def starts(self, positions: np.ndarray) -> np.ndarray:
+        """The start rows of the windows at `positions` (int, any shape, each < len)."""
+        run = np.searchsorted(self._ends, positions, side="right")
+        rows: np.ndarray = self._first[run] + (positions - self._before[run]) * self._step[run]
+        return rows
+
+    def as_lists(self) -> list[list[int]]:
+        """[start, stop, step] per run, for splits.json."""
+        return [[run.start, run.stop, run.step] for run in self._runs]
+
+    @classmethod
+    def from_lists(cls, lists: list[list[int]]) -> WindowIndex:
+        """The index that `as_lists` described."""
+        return cls(range(*item) for item in lists)
+
+
+def split_windows(
+    ranges: dict[str, range], rows: int, spec: WindowSpec, policy: str
+) -> dict[str, WindowIndex]:
+    """The windows of each split.
+
+    Args:
+        ranges: the row range of each split.
+        rows: n, the rows of the series.
+        spec: the window.
+        policy: book, strict or lookback; see the module's text.
+
+    Raises:
+        WindowError: an unknown policy.
+    """
+    return {
+        name: WindowIndex([range(*_bounds(split, rows, spec, policy), spec.sequence_stride)])
+        for name, split in ranges.items()
+    }
+
+
+def _bounds(split: range, rows: int, spec: WindowSpec, policy: str) -> tuple[int, int]:
+    """First start row, and one past the last."""
+    if policy == "book":
+        return split.start, min(split.stop, rows - spec.target) - spec.last_input
+    if policy == "strict":
+        return split.start, split.stop - spec.target
+    if policy == "lookback":
+        return max(0, split.start - spec.target), split.stop - spec.target
+    raise WindowError(f"policy must be one of {', '.join(POLICIES)}, found {policy!r}")

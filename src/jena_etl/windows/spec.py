@@ -1,0 +1,94 @@
+"""The arithmetic of one window, in Keras' terms."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+
+from jena_etl.errors import WindowError
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowSpec:
+    """One window: the rows it reads and the row it forecasts.
+
+    A window that starts at row s reads rows s, s + r, ..., s + (L - 1) r and its target is
+    row s + r (L + H - 1), with r = sampling_rate, L = sequence_length, H = horizon.
+
+    Attributes:
+        sequence_length: L, inputs per window.
+        sampling_rate: r, rows from one input to the next.
+        horizon: H, sampled steps from the last input to the target.
+        sequence_stride: rows from the start of one window to the start of the next.
+
+    Raises:
+        WindowError: a value is no integer of at least 1.
+
+    >>> jena = WindowSpec(sequence_length=120, sampling_rate=6, horizon=24)
+    >>> jena.last_input, jena.target, jena.span
+    (714, 858, 859)
+    >>> jena.count(420_451)
+    419593
+    """
+
+    sequence_length: int
+    sampling_rate: int = 1
+    horizon: int = 1
+    sequence_stride: int = 1
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise WindowError(f"{field.name} must be an integer of at least 1, found {value!r}")
+
+    @property
+    def last_input(self) -> int:
+        """Rows from a window's start to its last input."""
+        return (self.sequence_length - 1) * self.sampling_rate
+
+    @property
+    def target(self) -> int:
+        """Rows from a window's start to its target."""
+        return self.last_input + self.horizon * self.sampling_rate
+
+    @property
+    def span(self) -> int:
+        """Rows from a window's start to its target, both included."""
+        return self.target + 1
+
+    def count(self, rows: int) -> int:
+        """How many windows fit into `rows` rows, target included."""
+        return len(range(0, rows - self.target, self.sequence_stride))
+
+    def as_dict(self) -> dict[str, int]:
+        """The four numbers, for splits.json."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """A drawing of the window.
+
+        >>> print(WindowSpec(sequence_length=120, sampling_rate=6, horizon=24))
+        row   +0      +6      +12       ...  +714                   +858
+              ●───────●───────●──────── ... ─●──────────────────────◆
+              input 1 input 2 input 3        input 120 = issued     target, 24 steps later
+        """
+        inputs = [f"+{step * self.sampling_rate}" for step in range(min(3, self.sequence_length))]
+        names = [f"input {step + 1}" for step in range(len(inputs))]
+        row, line, label = "row   ", "      ", "      "
+        for offset, name in zip(inputs, names, strict=True):
+            width = len(name) + 1
+            row += offset.ljust(width)
+            line += "●".ljust(width, "─")
+            label += name.ljust(width)
+        if self.sequence_length > len(inputs):
+            row += "  ...  "
+            line += " ... ─".rjust(7, "─")
+            label += " " * 7
+            last = f"input {self.sequence_length} = issued"
+            row += f"+{self.last_input}".ljust(len(last) + 5)
+            line += "●".ljust(len(last) + 5, "─")
+            label += last.ljust(len(last) + 5)
+        row += f"+{self.target}"
+        line += "◆"
+        label += f"target, {self.horizon} step{'s' if self.horizon > 1 else ''} later"
+        return f"{row}\n{line}\n{label}"
