@@ -28,7 +28,7 @@ PARAMETERS = {
     "bidirectional": 2 * 4 * (3 * 2 + 2 * 2 + 2) + (4 + 1),
     "stacked_gru": 3 * (3 * 2 + 2 * 2 + 2 * 2) + 3 * (2 * 2 + 2 * 2 + 2 * 2) + (2 + 1),
 }
-STEPS = 8
+STEPS = 4
 
 # Trains the architectures named on its command line, in that order, and keeps their forecasts.
 TRAIN = f"""
@@ -54,7 +54,7 @@ for name in names:
     model.compile(keras.optimizers.Adam(0.01), loss="mse", metrics=["mae"])
     model.fit(x, x[:, 0, :1], batch_size=len(x) // {STEPS}, shuffle=False, verbose=0)
     write_model(model, folder / "models" / (name + ".keras"), architecture=name)
-    np.save(folder / (name + ".npy"), model.predict(x, verbose=0))
+    np.save(folder / (name + ".npy"), keras.ops.convert_to_numpy(model(x)))
 """
 
 # Loads all models where `import jena_etl` fails, and keeps their forecasts.
@@ -69,7 +69,7 @@ folder = Path(sys.argv[1])
 x = np.load(folder.parent / "x.npy")
 for name in sys.argv[2:]:
     model = keras.models.load_model(folder / "models" / (name + ".keras"))
-    np.save(folder / (name + ".elsewhere.npy"), model.predict(x, verbose=0))
+    np.save(folder / (name + ".elsewhere.npy"), keras.ops.convert_to_numpy(model(x)))
 """
 
 
@@ -93,8 +93,8 @@ def output(process: subprocess.Popen[str]) -> str:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two folders, each the work of a fresh process.
 
-    The processes differ in all that may not show: the order of the architectures, the hash
-    seed, the addresses and what fresh memory holds, the folder.
+    The processes differ in what may not show: the order of the architectures, the hash seed,
+    the addresses, the folder.
     """
     root = tmp_path_factory.mktemp("runs")
     x = np.random.default_rng(0).normal(size=(4 * STEPS, 5, 3)).astype("float32")
@@ -104,8 +104,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     for folder in (first, second):
         folder.mkdir()
     processes = [
-        start(TRAIN, first, *names, PYTHONHASHSEED="1", MALLOC_PERTURB_="1"),
-        start(TRAIN, second, *reversed(names), PYTHONHASHSEED="2", MALLOC_PERTURB_="200"),
+        start(TRAIN, first, *names, PYTHONHASHSEED="1"),
+        start(TRAIN, second, *reversed(names), PYTHONHASHSEED="2"),
     ]
     for process in processes:
         output(process)
@@ -154,7 +154,7 @@ def test_loaded_model_forecasts_the_same_and_can_train_on(
     runs: tuple[Path, Path], name: str
 ) -> None:
     model = load_model(runs[0] / f"models/{name}.keras", architecture=name)
-    forecasts = model.predict(np.load(runs[0].parent / "x.npy"), verbose=0)
+    forecasts = model(np.load(runs[0].parent / "x.npy")).numpy()
     np.testing.assert_array_equal(forecasts, np.load(runs[0] / f"{name}.npy"))
     assert int(model.optimizer.iterations) == STEPS
 

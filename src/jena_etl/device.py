@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
 
 from jena_etl.errors import DeviceError
 
@@ -19,15 +23,15 @@ def use_device(wanted: str) -> str:
     Raises:
         DeviceError: a GPU was asked for and TensorFlow sees none.
     """
-    # TensorFlow's start-up notes say nothing a user can act on; its errors still show.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
+    with _stderr_held() as notes:
+        import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
+        gpus = tf.config.list_physical_devices("GPU")
+        said = _last_line(notes)
     if wanted == "gpu" and not gpus:
         raise DeviceError(
-            "train.device is gpu, but TensorFlow sees no GPU. Install the driver and the extra "
-            "(uv sync --extra gpu), or set train.device: auto in params.yaml"
+            "train.device is gpu, but TensorFlow sees no GPU. Install its driver and the gpu extra "
+            f"(uv sync --extra gpu), or set train.device: auto. TensorFlow said: {said}"
         )
     tf.config.experimental.enable_op_determinism()
     if wanted == "cpu" or not gpus:
@@ -37,3 +41,30 @@ def use_device(wanted: str) -> str:
         tf.config.experimental.set_memory_growth(gpu, True)
     details = tf.config.experimental.get_device_details(gpus[0])
     return f"gpu: {details.get('device_name', 'unknown')}"
+
+
+@contextmanager
+def _stderr_held() -> Iterator[IO[str]]:
+    """Keep what the block's C++ code writes to stderr; let it out if the block fails.
+
+    TensorFlow notes on start-up that it found no CUDA and that oneDNN is on, before any of its
+    settings for logs (TF_CPP_MIN_LOG_LEVEL) is in force.
+    """
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as notes:
+        os.dup2(notes.fileno(), 2)
+        try:
+            yield notes
+        except BaseException:
+            notes.seek(0)
+            os.write(stderr, notes.read().encode())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def _last_line(notes: IO[str]) -> str:
+    notes.seek(0)
+    lines = notes.read().splitlines()
+    return lines[-1].partition("] ")[2] if lines else "nothing"

@@ -13,7 +13,7 @@ from jena_etl.windows.spec import WindowSpec
 
 
 def inspection(project: Project, params: Params) -> dict[str, Any]:
-    """Everything that is built, and what is missing with the command that builds it."""
+    """Everything that is built; what is not, or is out of date, with the command that builds it."""
     missing: dict[str, str] = {}
 
     def built(name: str, read: Callable[[], Any]) -> Any:
@@ -28,6 +28,15 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
     splits = built("splits", lambda: project.splits)
     if statistics and splits:
         built("arrays", lambda: project.windows("train"))
+    window = params.window.model_dump()
+    policy = params.split.policy
+    if splits:
+        built_with = {**splits["window"], "target": splits["target"]}
+        if (built_with, splits["policy"]) != (window, policy):
+            missing["splits"] = (
+                "params.yaml has changed since splits.json was built: dvc repro splits"
+            )
+        window, policy = built_with, splits["policy"]
     for name in params.architectures:
         if not project.model_file(name).is_file():
             missing[f"model {name}"] = (
@@ -37,9 +46,9 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
         "source": card and card["source"],
         "data": card and {key: card[key] for key in card if key not in ("source", "columns")},
         "columns": _columns(card, statistics),
-        "policy": params.split.policy,
+        "policy": policy,
         "splits": splits and _splits(splits, params.train.batch_size),
-        "window": _window(params, card),
+        "window": _window(window, params, card),
         "missing": missing,
     }
 
@@ -68,12 +77,12 @@ def _splits(splits: Any, batch_size: int) -> dict[str, Any]:
     }
 
 
-def _window(params: Params, card: Any) -> dict[str, Any]:
-    spec = WindowSpec(**params.window.model_dump(exclude={"target"}))
+def _window(window: dict[str, Any], params: Params, card: Any) -> dict[str, Any]:
+    spec = WindowSpec(**{key: window[key] for key in WindowSpec.__dataclass_fields__})
     step = card["step_seconds"] if card else None
     batch = params.train.batch_size
     return {
-        "target": params.window.target,
+        "target": window["target"],
         **spec.as_dict(),
         "last_input_offset": spec.last_input,
         "target_offset": spec.target,
@@ -93,7 +102,7 @@ def describe(found: dict[str, Any]) -> str:
         parts += [_splits_text(found["splits"], found["policy"])]
     parts += [_window_text(found["window"])]
     if found["missing"]:
-        parts += ["not built yet", *(f"  {what}" for what in found["missing"].values())]
+        parts += ["to do", *(f"  {what}" for what in found["missing"].values())]
     return "\n".join(parts)
 
 

@@ -136,7 +136,7 @@ def _canonical_config(saved: bytes) -> bytes:
 
 
 def _read_members(path: Path) -> dict[str, bytes]:
-    """Read all members, which checks their CRCs; Keras itself can read past a wrong one."""
+    """All members, read whole: that checks their CRCs before Keras gets to see the file."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:

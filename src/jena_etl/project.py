@@ -11,12 +11,15 @@ import numpy as np
 
 from jena_etl.errors import ProjectError, WindowError
 from jena_etl.files import not_built, read_json
-from jena_etl.windows.feed import Windows
-from jena_etl.windows.index import SPLITS, WindowIndex
-from jena_etl.windows.spec import WindowSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from jena_etl.windows.feed import Windows
+    from jena_etl.windows.spec import WindowSpec
+
+# The windows are imported where they are asked for: the first stages have none, and a change of
+# the windows must not run them again.
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,8 @@ class Project:
     @property
     def window(self) -> WindowSpec:
         """The window the splits were made for."""
+        from jena_etl.windows.spec import WindowSpec
+
         return WindowSpec(**self.splits["window"])
 
     @property
@@ -144,6 +149,9 @@ class Project:
             WindowError: no such split.
             ProjectError: a file is not built yet, damaged, or of another shape than splits.json.
         """
+        from jena_etl.windows.feed import Windows
+        from jena_etl.windows.index import SPLITS, WindowIndex
+
         if split not in SPLITS:
             raise WindowError(f"split must be one of {', '.join(SPLITS)}, found {split!r}")
         rows = self.splits["rows"]

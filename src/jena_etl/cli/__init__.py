@@ -18,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain text: an error is two lines, and --help starts at once
 )
 app.command()(inspect)
 app.command()(synth)

@@ -1,15 +1,22 @@
-"""CSV member of the zip -> Parquet, every cell and stamp checked."""
+"""CSV member of the zip -> Parquet, with nothing lost or altered on the way.
+
+One line of the CSV is one row: row k of the Parquet file is line k + 2, as an editor counts.
+The lines are counted apart from Polars, which by itself takes a row that is too short, or a
+quotation mark that swallows the lines after it, without a word.
+"""
 
 from __future__ import annotations
 
 import csv
-import shutil
-import tempfile
+import io
+import re
 import zipfile
 import zlib
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from jena_etl.errors import DataError, SourceError
 from jena_etl.files import replacing
@@ -19,6 +26,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 ROW_GROUP_ROWS = 131_072  # fixed, or the file's bytes would follow Polars' chunks
+LARGEST = float(np.finfo(np.float32).max)  # features and targets become float32
+NUMBER = re.compile(r"[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # as Polars reads it
 
 
 def convert(
@@ -32,48 +41,23 @@ def convert(
 ) -> list[str]:
     """Write `member` of `archive` as Parquet and return the columns left out.
 
-    The Parquet file holds `datetime_column` as a timestamp and `columns` as float64, in
-    that order, in the file's row order.
+    The Parquet file holds `datetime_column` as a timestamp in whole seconds and `columns` as
+    float64, in that order, in the file's row order.
 
     Raises:
-        SourceError: the zip cannot be read or has no such member.
+        SourceError: the zip cannot be unpacked or has no such member.
         DataError: header, a cell or a stamp is not what params.yaml says; names the line.
     """
-    import polars as pl
     import pyarrow.parquet as pq
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".convert-") as folder:
-        text = Path(folder) / "member.csv"
-        _unpack(archive, member, text)
-        header = _header(text, member, (datetime_column, *columns))
-        # What is not kept is read as text: it need not be a number.
-        types: dict[str, type[pl.DataType]] = dict.fromkeys(header, pl.String)
-        types |= dict.fromkeys(columns, pl.Float64)
-        stamp = pl.col(datetime_column).str.to_datetime(datetime_format, time_unit="ms")
-        lazy = pl.scan_csv(text, schema=types).select(stamp, *columns)
-        fault = ""
-        try:
-            frame = lazy.collect()
-            if not _is_sound(frame, columns):
-                fault = "a cell is empty or not finite"
-        except pl.exceptions.PolarsError as error:
-            fault = str(error)
-        if fault:
-            _explain(
-                text,
-                fault,
-                member=member,
-                datetime_column=datetime_column,
-                datetime_format=datetime_format,
-                columns=columns,
-            )
-    if frame.is_empty():
-        raise DataError(f"{member} has a header and no rows; check the file, or convert.member")
-    _check_order(frame[datetime_column], member)
+    text = _unpack(archive, member)
+    header = _header(text, member, datetime_column, columns)
+    frame = _rows(text, member, header, columns)
+    stamps = _stamps(frame[datetime_column], datetime_format, member)
+    _check_order(stamps, member)
     with replacing(target) as part:
         pq.write_table(
-            frame.to_arrow(),
+            frame.select(stamps, *columns).rechunk().to_arrow(),
             part,
             version="2.6",
             compression="zstd",
@@ -85,105 +69,146 @@ def convert(
     return [name for name in header if name not in kept]
 
 
-def _unpack(archive: Path, member: str, text: Path) -> None:
+def _unpack(archive: Path, member: str) -> bytes:
     try:
         with zipfile.ZipFile(archive) as opened:
             names = [n for n in opened.namelist() if not n.startswith("__MACOSX/")]
             if member not in names:
                 raise SourceError(
-                    f"{archive.name} has no member {member!r}"
-                    + nearest(member, names)
-                    + " Set convert.member in params.yaml"
+                    f"convert.member names {member!r}, which {archive.name} does not hold"
+                    + nearest(member, names or ["no files"])
                 )
-            with opened.open(member) as source, text.open("wb") as target:
-                shutil.copyfileobj(source, target, 1 << 20)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            return opened.read(member)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise SourceError(
-            f"{archive.name} is damaged ({error}); fetch it again: dvc repro -f download"
+            f"{member} of {archive.name} cannot be unpacked ({error}); "
+            "fetch the zip again: dvc repro -f download"
         ) from None
 
 
-def _header(text: Path, member: str, wanted: tuple[str, ...]) -> list[str]:
-    with text.open(encoding="utf-8-sig", newline="") as file:
-        try:
-            header = next(csv.reader(file), [])
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise DataError(f"{member}, line 1 is not UTF-8 CSV: {error}") from None
-    if not header:
+def _header(text: bytes, member: str, datetime_column: str, columns: tuple[str, ...]) -> list[str]:
+    if not text.strip():
         raise DataError(f"{member} is empty; check the zip, or convert.member")
+    header = _cells(text.partition(b"\n")[0], f"{member}, line 1")
+    if not header:
+        raise DataError(f"{member}, line 1 is blank, expected the column names; remove that line")
     for name in header:
         if header.count(name) > 1:
-            raise DataError(f"{member} has the column {name!r} twice; rename one in the file")
-    for name in wanted:
+            raise DataError(f"{member}, line 1 has the column {name!r} twice; rename one of them")
+    wanted = {datetime_column: "datetime_column", **dict.fromkeys(columns, "columns")}
+    for name, key in wanted.items():
         if name not in header:
             raise DataError(
-                f"{member} has no column {name!r}{nearest(name, header)} "
-                "Set convert.columns or convert.datetime_column in params.yaml"
+                f"convert.{key} names {name!r}, which is not among the {len(header)} "
+                f"comma-separated names on line 1 of {member}{nearest(name, header)}"
             )
     return header
 
 
-def _is_sound(frame: pl.DataFrame, columns: tuple[str, ...]) -> bool:
+def _rows(text: bytes, member: str, header: list[str], columns: tuple[str, ...]) -> pl.DataFrame:
+    """Every line below the header as a row: `columns` as float64, the others as text."""
     import polars as pl
 
-    if frame.is_empty():
-        return True
-    gaps = sum(frame.null_count().row(0))
-    return not gaps and all(frame.select(pl.col(columns).is_finite().all()).row(0))
-
-
-def _explain(
-    text: Path,
-    otherwise: str,
-    *,
-    member: str,
-    datetime_column: str,
-    datetime_format: str,
-    columns: tuple[str, ...],
-) -> NoReturn:
-    """Find the first bad cell by reading the CSV again, slowly, and say where it is."""
-    with text.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        lines = csv.reader(file)
-        header = next(lines)
-        stamp_at = header.index(datetime_column)
-        number_at = [(header.index(name), name) for name in columns]
-        for cells in lines:
-            place = f"{member}, line {lines.line_num}"
-            if len(cells) != len(header):
-                raise DataError(f"{place}: {len(cells)} fields, the header has {len(header)}")
-            for at, name in number_at:
-                if not _is_number(cells[at]):
-                    what = f"{cells[at]!r} is not a number" if cells[at] else "the cell is empty"
-                    raise DataError(f"{place}, column {name!r}: {what}; mend or remove that line")
-            try:
-                datetime.strptime(cells[stamp_at], datetime_format)  # noqa: DTZ007  local station time
-            except ValueError:
-                raise DataError(
-                    f"{place}, column {datetime_column!r}: {cells[stamp_at]!r} does not match "
-                    f"{datetime_format!r}; set convert.datetime_format in params.yaml"
-                ) from None
-    raise DataError(f"{member} cannot be read: {otherwise.splitlines()[0]}")
-
-
-def _is_number(cell: str) -> bool:
+    lines = text.count(b"\n") - text.endswith(b"\n")
+    if not lines:
+        raise DataError(f"{member} has a header and no rows; check the zip, or convert.member")
+    # What is left out need not be a number, but is read: asked for some columns only, Polars
+    # cuts off a row's surplus fields in silence.
+    types = dict.fromkeys(header, pl.String()) | dict.fromkeys(columns, pl.Float64())
+    sound = full = False
     try:
-        return abs(float(cell)) < float("inf") and "_" not in cell
-    except ValueError:
-        return False
+        frame = pl.scan_csv(text, has_header=False, skip_lines=1, schema=types).collect()
+    except pl.exceptions.PolarsError as error:
+        doubt = str(error).splitlines()[0]
+    else:
+        doubt = f"{lines:,} lines below the header gave {frame.height:,} rows"
+        finite = frame.select((pl.col(columns).abs() <= LARGEST).fill_null(value=False).all())
+        sound = frame.height == lines and all(finite.row(0))
+        # A field missing at the end of a row is null, like an empty cell.
+        full = not frame[header[-1]].null_count()
+    if not (sound and full):
+        _check_lines(text, member, header, columns)
+    if not sound:
+        raise DataError(f"{member} is not regular CSV ({doubt}); save it as CSV, one line a row")
+    return frame
+
+
+def _check_lines(text: bytes, member: str, header: list[str], columns: tuple[str, ...]) -> None:
+    """Raise the first line's fault: reads the CSV again, slowly and apart from Polars."""
+    number_at = [(header.index(name), name) for name in columns]
+    lines = io.BytesIO(text)
+    next(lines)
+    for number, line in enumerate(lines, start=2):
+        place = f"{member}, line {number}"
+        cells = _cells(line, place)
+        if not line.strip():
+            raise DataError(f"{place} is blank; remove that line")
+        if cells == header:
+            raise DataError(f"{place} is the header once more; remove that line")
+        if len(cells) != len(header):
+            raise DataError(
+                f"{place} has {len(cells)} fields, expected the header's {len(header)}, with "
+                "commas between them and points for decimals; mend or remove that line"
+            )
+        for at, name in number_at:
+            cell = cells[at]
+            if not NUMBER.fullmatch(cell) or abs(float(cell)) > LARGEST:
+                what = f"{cell!r} is not a finite float32 number" if cell else "the cell is empty"
+                raise DataError(
+                    f"{place}, column {name!r}: {what}, expected one like -8.02; "
+                    "mend or remove that line"
+                )
+
+
+def _cells(line: bytes, place: str) -> list[str]:
+    try:
+        cells = next(csv.reader([line.decode("utf-8-sig").rstrip("\r\n")], strict=True), [])
+    except UnicodeDecodeError as error:
+        raise DataError(f"{place} is not UTF-8 ({error.reason}); save the file as UTF-8") from None
+    except csv.Error:
+        cells = None
+    if cells is None or line.count(b'"') % 2:
+        raise DataError(
+            f"{place} has a quotation mark without its partner, or a line end inside a value; "
+            "save the file as CSV, one line a row, with Unix or Windows line ends"
+        )
+    return cells
+
+
+def _stamps(texts: pl.Series, datetime_format: str, member: str) -> pl.Series:
+    """The stamps, each proved: written by the same format it gives its cell again.
+
+    Polars alone reads 01.01.09 as the year 9, 23:59:60 as the next day, and drops fractions.
+    """
+    import polars as pl
+
+    try:
+        example = pl.Series([datetime(2009, 1, 31, 23, 50)]).dt.to_string(datetime_format)[0]  # noqa: DTZ001  local station time
+        stamps = texts.str.to_datetime(datetime_format, time_unit="ms", strict=False)
+        written = stamps.dt.truncate("1s").dt.to_string(datetime_format)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"convert.datetime_format {datetime_format!r} is no format of a stamp: "
+            f"{str(error).splitlines()[0]}; use one like '%d.%m.%Y %H:%M:%S'"
+        ) from None
+    wrong = (written != texts).fill_null(value=True).arg_true()
+    if len(wrong):
+        row = wrong[0]
+        raise DataError(
+            f"{member}, line {row + 2}, column {texts.name!r}: {texts[row] or ''!r} is not how "
+            f"{datetime_format!r} writes a stamp, expected one like {written[row] or example!r}; "
+            "mend that line, or set convert.datetime_format in params.yaml"
+        )
+    return stamps.dt.replace_time_zone(None)
 
 
 def _check_order(stamps: pl.Series, member: str) -> None:
     """A stamp may repeat an earlier one (logged twice), but time never runs back to a new one."""
-    import polars as pl
-
-    back = (
-        pl.DataFrame({"stamp": stamps})
-        .with_row_index()
-        .filter(pl.col("stamp").is_first_distinct() & (pl.col("stamp") < pl.col("stamp").cum_max()))
-    )
-    if not back.is_empty():
-        row, stamp = back.row(0)
+    back = (stamps.is_first_distinct() & (stamps < stamps.cum_max())).arg_true()
+    if len(back):
+        row = back[0]
+        later = stamps.head(row).arg_max() or 0
         raise DataError(
-            f"{member}, data row {row + 1}: {stamp} comes after a later stamp and was not logged "
-            "before; sort the file by time"
+            f"{member}, line {row + 2}, column {stamps.name!r}: {stamps[row]} comes after "
+            f"{stamps[later]} of line {later + 2} and is no repeat; sort the lines by time"
         )

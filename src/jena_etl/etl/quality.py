@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ SHOWN = 10  # of each kind of finding, the card lists the largest and counts the
 
 
 def data_card(archive: Path, climate: Path, *, left_out: list[str]) -> dict[str, Any]:
-    """Describe the source file and the Parquet file made of it; no path, no clock."""
+    """Describe the source file and the Parquet file made of it; no path, no clock.
+
+    Means are summed exactly (math.fsum), so the card is the same on every processor.
+    """
     table = pq.read_table(climate)
     stamps = table.column(0).to_numpy().astype("datetime64[s]")
     return {
@@ -29,7 +33,7 @@ def data_card(archive: Path, climate: Path, *, left_out: list[str]) -> dict[str,
             name: {
                 "unit": unit_of(name),
                 "min": float(values.min()),
-                "mean": float(values.mean()),
+                "mean": math.fsum(values) / len(values),
                 "max": float(values.max()),
             }
             for name in table.column_names[1:]
@@ -54,43 +58,36 @@ def source_card(archive: Path) -> dict[str, Any]:
 def stamp_card(stamps: np.ndarray) -> dict[str, Any]:
     """Step, holes, irregular steps and repeats of the stamps, datetime64[s] of shape (rows,).
 
-    The step is the commonest difference. A hole is a difference of two steps or more; a repeat
-    is a stamp that occurred earlier in the file; any other difference than the step is irregular.
+    A repeat is a row whose stamp an earlier row has. The other rows are in time order, and each
+    difference between neighbours is one of three: the step, which is the commonest; a hole, two
+    steps or more, so that at least one row is missing; or irregular, any other.
     """
-    steps = np.diff(stamps).astype(np.int64)
-    values, counts = np.unique(steps[steps > 0], return_counts=True)
-    step = int(values[counts.argmax()]) if len(values) else None
-    _, first_at = np.unique(stamps, return_index=True)
-    repeated = np.ones(len(stamps), dtype=bool)
-    repeated[first_at] = False
-    at_repeat = np.flatnonzero(repeated)
-    holes = np.flatnonzero(steps >= 2 * step) if step else np.array([], dtype=np.int64)
-    odd = steps != step
-    odd[holes] = False
-    irregular = np.flatnonzero(odd & ~repeated[1:])
+    distinct, first_rows = np.unique(stamps, return_index=True)
+    repeats = np.delete(stamps, first_rows)
+    seconds = np.diff(distinct).astype(np.int64)
+    values, counts = np.unique(seconds, return_counts=True)
+    step = int(values[counts.argmax()]) if len(values) else 0
+    others = [
+        {"after": str(distinct[at]), "seconds": int(seconds[at])}
+        for at in np.flatnonzero(seconds != step)
+    ]
+    holes = [
+        {**other, "rows_missing": round(other["seconds"] / step) - 1}
+        for other in others
+        if other["seconds"] >= 2 * step
+    ]
     return {
-        "step_seconds": step,
-        "holes": _listed(
-            [
-                {
-                    "after": str(stamps[row]),
-                    "seconds": int(steps[row]),
-                    "rows_missing": round(int(steps[row]) / step) - 1 if step else 0,
-                }
-                for row in holes
-            ]
-        ),
+        "step_seconds": step or None,
+        "holes": _listed(holes),
         "repeats": {
-            "count": len(at_repeat),
-            "first": str(stamps[at_repeat[0]]) if len(at_repeat) else None,
-            "last": str(stamps[at_repeat[-1]]) if len(at_repeat) else None,
+            "count": len(repeats),
+            "first": str(repeats[0]) if len(repeats) else None,
+            "last": str(repeats[-1]) if len(repeats) else None,
         },
-        "irregular": _listed(
-            [{"after": str(stamps[row]), "seconds": int(steps[row])} for row in irregular]
-        ),
+        "irregular": _listed([other for other in others if other["seconds"] < 2 * step]),
     }
 
 
 def _listed(found: list[dict[str, Any]]) -> dict[str, Any]:
-    longest = sorted(found, key=lambda item: -item["seconds"])[:SHOWN]
+    longest = sorted(found, key=lambda gap: -gap["seconds"])[:SHOWN]
     return {"count": len(found), "longest": longest}

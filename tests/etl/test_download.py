@@ -1,0 +1,616 @@
+"""The download against a server on this machine: what arrives, what is refused, what is said."""
+
+import hashlib
+import http.server
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jena_etl.errors import JenaEtlError, ProjectError, SourceError
+from jena_etl.etl.download import download
+
+Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
+
+CHUNK = 1 << 18  # what the module reads at a time
+LONGEST_MESSAGE = 320  # two lines of a wide terminal
+CREDENTIALS = ("alice", "s3cret", "t0ken")
+
+
+def zipped(content: bytes = b"Date Time,T (degC)\n", method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("climate.csv"), content, method)  # always the same bytes
+    return buffer.getvalue()
+
+
+ZIP = zipped(np.random.default_rng(0).bytes(3 * CHUNK), zipfile.ZIP_STORED)
+SHA256 = hashlib.sha256(ZIP).hexdigest()
+
+
+# Answers a server can give.
+
+
+def sends(body: bytes, *, length: int | None = -1, status: int = 200, **headers: Any) -> Answer:
+    """Send `body`; a length of -1 is the true one, None leaves the header out."""
+
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(status)
+        if length is not None:
+            request.send_header("Content-Length", str(len(body) if length < 0 else length))
+        for name, value in headers.items():
+            request.send_header(name.replace("_", "-"), value)
+        request.end_headers()
+        request.wfile.write(body)
+
+    return answer
+
+
+def fails(status: int, **headers: Any) -> Answer:
+    return sends(b"<html>sorry</html>", status=status, **headers)
+
+
+def hangs_up(request: http.server.BaseHTTPRequestHandler) -> None:
+    request.connection.shutdown(socket.SHUT_RDWR)
+
+
+GOOD = sends(ZIP)
+SHORT = sends(ZIP[:300_000], length=len(ZIP))  # then the connection closes
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Gives one answer per request, the last one for ever; keeps what was asked."""
+
+    daemon_threads = True
+
+    def __init__(self, answers: tuple[Answer, ...]) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answers = list(answers)
+        self.paths: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.closing = threading.Event()
+
+    def url(self, path: str = "/raw/climate.zip", userinfo: str = "") -> str:
+        return f"http://{userinfo}127.0.0.1:{self.server_port}{path}"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a client that goes away is part of the tests."""
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.paths.append(self.path)
+        self.server.headers.append(dict(self.headers))
+        answers = self.server.answers
+        (answers.pop(0) if len(answers) > 1 else answers[0])(self)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(autouse=True)
+def _straight_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@contextmanager
+def running(*answers: Answer) -> Iterator[Server]:
+    with Server(answers) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        yield server
+        server.closing.set()
+        server.shutdown()
+
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start a server that runs until the test ends."""
+    with ExitStack() as stack:
+        yield lambda *answers: stack.enter_context(running(*answers))
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    return tmp_path / "data/raw"
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between attempts, noted instead of slept."""
+    noted: list[float] = []
+    monkeypatch.setattr("jena_etl.etl.download.time.sleep", noted.append)
+    return noted
+
+
+def fetch(url: str, raw: Path, **options: Any) -> Path:
+    """Download as the stage does, with short pauses."""
+    return download(url, raw, **{"base": raw.parents[1], "pause_s": 0.001, **options})
+
+
+def refused(url: str, raw: Path, error: type[JenaEtlError] = SourceError, **options: Any) -> str:
+    """Why it failed: a short text without secrets and foreign paths, and no file left behind."""
+    before = contents(raw)
+    with pytest.raises(error) as caught:
+        fetch(url, raw, **options)
+    message = str(caught.value)
+    assert contents(raw) == before
+    assert message.count("\n") <= 1
+    assert len(message) < LONGEST_MESSAGE
+    assert not [secret for secret in CREDENTIALS if secret in message]
+    assert str(raw.parents[1]) in url or str(raw.parents[1]) not in message
+    return message
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below `folder`."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+# What arrives.
+
+
+@pytest.mark.parametrize("length", [-1, None], ids=["length", "no length"])
+def test_the_file_arrives_whole(serve: Serve, raw: Path, length: int | None) -> None:
+    server = serve(sends(ZIP, length=length))
+    assert fetch(server.url(), raw, size=len(ZIP), sha256=SHA256) == raw / "climate.zip"
+    assert contents(raw) == {"climate.zip": ZIP}
+    assert server.paths == ["/raw/climate.zip"]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_bar_on_a_terminal_only_and_never_on_stdout(
+    serve: Serve,
+    raw: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    terminal: bool,
+) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stderr", screen)
+    fetch(serve(GOOD).url(), raw)
+    assert ("climate.zip: 100%" in screen.getvalue()) is terminal
+    assert bool(screen.getvalue()) is terminal
+    assert capsys.readouterr().out == ""
+
+
+def test_a_redirect_is_followed_and_the_name_is_the_first_address_s(
+    serve: Serve, raw: Path
+) -> None:
+    server = serve(sends(b"", status=302, Location="/elsewhere/42"), GOOD)
+    fetch(server.url("/climate.zip"), raw)
+    assert contents(raw) == {"climate.zip": ZIP}
+    assert server.paths == ["/climate.zip", "/elsewhere/42"]
+
+
+def test_credentials_and_query_reach_the_server(serve: Serve, raw: Path) -> None:
+    server = serve(GOOD)
+    fetch(server.url("/climate.zip?token=t0ken", userinfo="alice:s3cret@"), raw)
+    assert contents(raw) == {"climate.zip": ZIP}
+    assert server.paths == ["/climate.zip?token=t0ken"]
+    assert server.headers[0]["Authorization"] == "Basic YWxpY2U6czNjcmV0"  # alice:s3cret
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/jena%20climate%C3%A9.zip", "jena climateé.zip"),
+        ("/..%2F..%2F..%2Fout.zip", "out.zip"),
+        ("/a/..%2F.hidden", ".hidden"),
+        ("/back%5C..%5Cslash.zip", "back\\..\\slash.zip"),
+        ("/100%25.zip", "100%.zip"),
+    ],
+)
+def test_names_are_decoded_and_stay_in_the_folder(
+    serve: Serve, raw: Path, path: str, name: str
+) -> None:
+    fetch(serve(GOOD).url(path), raw)
+    assert contents(raw.parents[1]) == {f"data/raw/{name}": ZIP}
+
+
+@pytest.mark.parametrize(
+    ("source", "url"),
+    [
+        ("climate.zip", "climate.zip"),
+        ("my data/100%25 #1?.zip", "my data/100%25 #1?.zip"),  # a path is no URL: taken literally
+        ("climate.zip", "FILE:///{root}/climate.zip"),
+        ("climate.zip", "file://localhost{root}/climate.zip"),
+        ("my data.zip", "file://{root}/my%20data.zip"),
+        ("climate.zip", "file:climate.zip"),
+        ("climate.zip", "{root}/climate.zip"),
+        ("../climate.zip", "../climate.zip"),
+    ],
+)
+def test_a_file_on_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, url: str
+) -> None:
+    root, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    root.mkdir()
+    (root / source).parent.mkdir(exist_ok=True)
+    (root / source).write_bytes(ZIP)
+    file = fetch(url.format(root=root), root / "data/raw", sha256=SHA256)
+    assert contents(root / "data/raw") == {Path(source).name: ZIP}
+    assert file.name == Path(source).name
+    assert (root / source).read_bytes() == ZIP
+
+
+# What is tried again, and what is not.
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_server_that_recovers(serve: Serve, raw: Path, status: int) -> None:
+    server = serve(fails(status), GOOD)
+    fetch(server.url(), raw)
+    assert contents(raw) == {"climate.zip": ZIP}
+    assert len(server.paths) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "waited"),
+    [("7", 7), ("0", 0), ("86400", 30), ("9" * 5000, 30), ("soon", 1), ("-5", 1)],
+)
+def test_retry_after_within_reason(
+    serve: Serve, raw: Path, pauses: list[float], asked: str, waited: float
+) -> None:
+    fetch(serve(fails(503, Retry_After=asked), GOOD).url(), raw, pause_s=1)
+    assert pauses == [waited]
+
+
+def test_pauses_double_and_the_attempts_end(serve: Serve, raw: Path, pauses: list[float]) -> None:
+    server = serve(fails(503))
+    message = refused(server.url(), raw, pause_s=1)
+    assert "the server answered 503 Service Unavailable, 4 times" in message
+    assert "dvc repro" in message
+    assert pauses == [1, 2, 4]
+    assert len(server.paths) == 4
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 501])
+def test_a_refusal_is_final(serve: Serve, raw: Path, status: int) -> None:
+    server = serve(fails(status), GOOD)
+    message = refused(server.url(), raw)
+    assert f"the server answered {status}" in message
+    assert "check download.url" in message
+    assert len(server.paths) == 1
+
+
+@pytest.mark.parametrize("breaks", [SHORT, hangs_up], ids=["midway", "at once"])
+def test_a_connection_that_breaks_once(serve: Serve, raw: Path, breaks: Answer) -> None:
+    server = serve(breaks, GOOD)
+    fetch(server.url(), raw)
+    assert contents(raw) == {"climate.zip": ZIP}
+    assert len(server.paths) == 2
+
+
+def test_a_connection_that_breaks_midway_every_time(serve: Serve, raw: Path) -> None:
+    server = serve(SHORT)
+    message = refused(server.url(), raw)
+    assert f"the connection broke off after 300,000 of {len(ZIP):,} bytes, 4 times" in message
+    assert len(server.paths) == 4
+
+
+def test_chunks_that_end_early(serve: Serve, raw: Path) -> None:
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        sends(b"5\r\nabcde\r\n", length=None, Transfer_Encoding="chunked")(request)
+
+    assert "the connection broke off, 4 times" in refused(serve(answer).url(), raw)
+
+
+def test_a_server_that_never_answers(serve: Serve, raw: Path) -> None:
+    def answer(_: http.server.BaseHTTPRequestHandler) -> None:
+        server.closing.wait(10)
+
+    server = serve(answer)
+    assert "no answer within 0.05 s, 4 times" in refused(server.url(), raw, timeout_s=0.05)
+    assert len(server.paths) == 4
+
+
+def test_a_server_that_falls_silent_midway(serve: Serve, raw: Path) -> None:
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        SHORT(request)
+        server.closing.wait(10)
+
+    server = serve(answer)
+    message = refused(server.url(), raw, timeout_s=0.05)
+    assert "the connection broke off after" in message
+    assert f"of {len(ZIP):,} bytes, 4 times" in message
+
+
+def test_nobody_listens(raw: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    message = refused(f"http://alice:s3cret@127.0.0.1:{port}/a.zip?token=t0ken", raw)
+    assert f"http://127.0.0.1:{port}/a.zip: no connection" in message
+    assert "4 times" in message
+    assert "set download.url to its path" in message
+
+
+def test_a_circle_of_redirects(serve: Serve, raw: Path) -> None:
+    server = serve(sends(b"", status=302, Location="/climate.zip?token=t0ken"))
+    assert "TooManyRedirects" in refused(server.url(), raw)
+
+
+def test_a_redirect_out_of_http(serve: Serve, raw: Path) -> None:
+    server = serve(sends(b"", status=302, Location="file:///etc/passwd"))
+    assert "InvalidSchema" in refused(server.url(), raw)
+    assert len(server.paths) == 1
+
+
+# What is not the file.
+
+
+def test_wrong_length(serve: Serve, raw: Path) -> None:
+    message = refused(serve(GOOD).url(), raw, size=13_565_642, sha256=SHA256)
+    assert f"bytes: got {len(ZIP)}, expected 13565642" in message
+    assert f"set download.bytes: {len(ZIP)} in params.yaml" in message
+
+
+def test_wrong_sha256(serve: Serve, raw: Path) -> None:
+    message = refused(serve(GOOD).url(), raw, size=len(ZIP), sha256="0" * 64)
+    assert f"sha256: got {SHA256}, expected {'0' * 64}" in message
+    assert f"set download.sha256: {SHA256} in params.yaml" in message
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<!DOCTYPE html><html><body>log in</body></html>",
+        b"\r\n\t <HTML><HEAD>",
+        b"\xef\xbb\xbf<!doctype HTML>",
+        b"\xef\xbb\xbf\n<!-- generated --><html>",
+        b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
+    ],
+)
+def test_a_page_instead_of_a_zip(serve: Serve, raw: Path, page: bytes) -> None:
+    message = refused(serve(sends(page)).url(), raw, size=len(ZIP), sha256=SHA256)
+    assert "climate.zip is a web page" in message
+    assert "copy the file's own address" in message
+
+
+def flipped(data: bytes, at: int, bit: int = 0x01) -> bytes:
+    return data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :]
+
+
+def encrypted() -> bytes:
+    """Bit 0 of the flags, in the local header (byte 6) and in the central directory (byte 8)."""
+    data = zipped()
+    return flipped(flipped(data, 6), data.index(b"PK\x01\x02") + 8)
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"", "not a zip"),
+        (b"Date Time,T (degC)\n", "not a zip"),
+        (ZIP[:-1000], "not a zip"),  # the directory at the end is gone
+        (ZIP[1000:], ""),
+        (flipped(ZIP, len(ZIP) // 2), "member 'climate.csv' does not match its checksum"),
+        (flipped(zipped(b"abc" * 999), 42), "Error -3 while decompressing"),
+        (encrypted(), "'climate.csv' is encrypted"),
+    ],
+    ids=["empty", "csv", "no end", "no start", "flip in stored", "flip in deflate", "encrypted"],
+)
+def test_not_a_whole_zip(serve: Serve, raw: Path, body: bytes, found: str) -> None:
+    message = refused(serve(sends(body)).url(), raw)
+    assert f"got {len(body)} bytes that cannot be unpacked" in message
+    assert found in message
+    assert "expected a whole zip" in message
+
+
+@pytest.mark.parametrize("method", [0, 8, 12, 14], ids=["stored", "deflate", "bzip2", "lzma"])
+def test_a_flipped_bit_anywhere(tmp_path: Path, method: int) -> None:
+    raw, source, content = tmp_path / "data/raw", tmp_path / "climate.zip", b"1,2,3\n" * 40
+    said: list[str] = []
+    whole = zipped(content, method)
+    for at, bit in enumerate(np.random.default_rng(method).integers(8, size=len(whole))):
+        source.write_bytes(flipped(whole, at, 1 << bit))
+        try:
+            file = fetch("climate.zip", raw)
+        except SourceError as error:
+            said.append(str(error))
+        else:  # harmless, in a time stamp say: what is inside is unharmed
+            with zipfile.ZipFile(file) as archive:
+                assert [archive.read(member) for member in archive.infolist()] == [content]
+            file.unlink()
+        assert contents(raw) == {}
+    assert max(map(len, said)) < LONGEST_MESSAGE
+
+
+# Addresses that cannot be used.
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("ftp://alice:s3cret@host/climate.zip", "starts with ftp:"),
+        ("s3://bucket/climate.zip?token=t0ken", "starts with s3:"),
+        ("https://alice:s3cret@host/?token=t0ken", "names no file"),
+        ("https://host", "names no file"),
+        ("https://host/folder/", "names no file"),
+        ("https://host/climate.zip/..", "names no file"),
+        ("https://host/%2e%2e", "names no file"),
+        ("https://host/a%00b.zip", "names no file"),
+        ("https://host/a%0Ab.zip", "names no file"),
+        ("..", "names no file"),
+        ("a/.", "names no file"),
+        ("http://[alice:s3cret@host/climate.zip", "is no address"),
+        ("http://alice:s3cret@/climate.zip", "InvalidURL"),
+        ("http:/alice:s3cret@host/climate.zip", "InvalidURL"),
+        ("http://host:99999/climate.zip?token=t0ken", "InvalidURL"),
+        ("http://host:x/s3cret@host/climate.zip?token=t0ken", "InvalidURL"),
+    ],
+)
+def test_addresses_that_name_nothing(raw: Path, url: str, said: str) -> None:
+    assert said in refused(url, raw)
+    assert "download.url" in refused(url, raw)
+
+
+@pytest.mark.parametrize("url", ["gone.zip", "file:///gone.zip", "gone/gone.zip?token=t0ken"])
+def test_no_such_local_file(raw: Path, url: str) -> None:
+    message = refused(url, raw)
+    assert url.partition("?")[0] in message
+    assert "No such file" in message
+    assert "from the project folder" in message
+
+
+def test_a_folder_is_no_file(raw: Path) -> None:
+    (raw.parents[1] / "folder").mkdir()
+    assert "download.url folder: Is a directory" in refused("folder", raw)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["there", "emptied by DVC"])
+@pytest.mark.parametrize("url", ["data/raw/climate.zip", "data/x/../raw/a/climate.zip", "link.zip"])
+def test_the_target_itself_is_no_source(raw: Path, url: str, *, there: bool) -> None:
+    raw.mkdir(parents=True)
+    (raw.parents[1] / "link.zip").symlink_to(raw / "climate.zip")
+    if there:
+        (raw / "climate.zip").write_bytes(ZIP)
+    assert "put the zip beside params.yaml" in refused(url, raw)
+
+
+# What is on the disk already, and disks that take nothing.
+
+
+@pytest.mark.parametrize("answer", [fails(404), SHORT, sends(b"<html>"), sends(ZIP[:-9])])
+def test_a_good_file_outlives_a_failed_download(serve: Serve, raw: Path, answer: Answer) -> None:
+    raw.mkdir(parents=True)
+    (raw / "climate.zip").write_bytes(zipped(b"older"))
+    refused(serve(answer).url(), raw)
+    assert contents(raw) == {"climate.zip": zipped(b"older")}
+
+
+def test_a_newer_file_replaces_an_older_one(serve: Serve, raw: Path) -> None:
+    raw.mkdir(parents=True)
+    (raw / "climate.zip").write_bytes(zipped(b"older"))
+    fetch(serve(GOOD).url(), raw)
+    assert contents(raw) == {"climate.zip": ZIP}
+
+
+def test_a_killed_download_leaves_a_part_that_the_next_one_replaces(
+    serve: Serve, raw: Path
+) -> None:
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        SHORT(request)
+        server.closing.wait(10)
+
+    server = serve(answer, GOOD)
+    code = "import sys; from pathlib import Path; from jena_etl.etl.download import download; "
+    code += "download(sys.argv[1], Path(sys.argv[2]), base=Path())"
+    with subprocess.Popen([sys.executable, "-c", code, server.url(), str(raw)]) as process:
+        part, deadline = raw / "climate.zip.part", time.monotonic() + 20
+        while not (part.is_file() and part.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert contents(raw) == {"climate.zip.part": ZIP[:CHUNK]}
+    fetch(server.url(), raw)
+    assert contents(raw) == {"climate.zip": ZIP}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("local", [True, False])
+def test_a_full_disk(serve: Serve, raw: Path, *, local: bool) -> None:
+    raw.mkdir(parents=True)
+    (raw / "climate.zip.part").symlink_to("/dev/full")
+    (raw.parents[1] / "climate.zip").write_bytes(ZIP)
+    server = serve(GOOD)
+    url = "climate.zip" if local else server.url()
+    message = refused(url, raw, error=ProjectError)
+    assert "cannot write raw/climate.zip: No space left on device" in message
+    assert list(raw.iterdir()) == []
+    assert len(server.paths) == (0 if local else 1)  # a full disk is not tried again
+
+
+def test_a_file_where_the_folder_should_be(serve: Serve, raw: Path) -> None:
+    raw.parent.mkdir()
+    raw.write_bytes(b"not a folder")
+    with pytest.raises(ProjectError, match=r"cannot write raw/climate\.zip"):
+        fetch(serve(GOOD).url(), raw)
+    assert raw.read_bytes() == b"not a folder"
+
+
+def test_a_folder_that_cannot_be_written(serve: Serve, raw: Path) -> None:
+    raw.mkdir(parents=True, mode=0o500)
+    if os.access(raw, os.W_OK):
+        pytest.skip("root writes everywhere")
+    message = refused(serve(GOOD).url(), raw, error=ProjectError)
+    assert "cannot write raw/climate.zip: Permission denied" in message
+
+
+def test_a_local_file_that_cannot_be_read(raw: Path) -> None:
+    source = raw.parents[1] / "climate.zip"
+    source.write_bytes(ZIP)
+    source.chmod(0)
+    if os.access(source, os.R_OK):
+        pytest.skip("root reads everything")
+    assert "climate.zip: Permission denied" in refused("climate.zip", raw)
+
+
+# Everything at once.
+
+
+@settings(max_examples=60)
+@given(
+    content=st.binary(max_size=2000),
+    whole=st.booleans(),
+    cut=st.integers(0, 40),
+    pinned_size=st.sampled_from([None, 0, 1]),
+    pinned_hash=st.sampled_from([None, "right", "wrong"]),
+    length=st.sampled_from([-1, None]),
+    local=st.booleans(),
+)
+def test_whole_and_pinned_or_not_at_all(
+    content: bytes,
+    *,
+    whole: bool,
+    cut: int,
+    pinned_size: int | None,
+    pinned_hash: str | None,
+    length: int | None,
+    local: bool,
+) -> None:
+    data = zipped(content) if whole else content
+    data = data[: len(data) - cut]
+    sha256 = hashlib.sha256(data).hexdigest() if pinned_hash == "right" else "0" * 64
+    pins: dict[str, Any] = {
+        "size": None if pinned_size is None else len(data) + pinned_size,
+        "sha256": pinned_hash and sha256,
+    }
+    good = whole and cut == 0 and pinned_size != 1 and pinned_hash != "wrong"
+    with TemporaryDirectory() as folder:
+        raw = Path(folder) / "data/raw"
+        (Path(folder) / "climate.zip").write_bytes(data)
+        with running(sends(data, length=length)) as server:
+            url = "climate.zip" if local else server.url()
+            if good:
+                fetch(url, raw, **pins)
+            else:
+                refused(url, raw, **pins)
+        assert contents(raw) == ({"climate.zip": data} if good else {})

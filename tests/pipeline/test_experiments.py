@@ -1,0 +1,19 @@
+"""Experiments run the code they were queued with, not the workspace's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def test_a_queued_experiment_runs_its_own_code(repo: Any) -> None:
+    """The editable install beside it would import the workspace's code (dvc#10419)."""
+    module = repo.root / "src/jena_etl/leaderboard.py"
+    original = module.read_text()
+    module.write_text(original.replace('"# Leaderboard"', '"# Changed in the experiment"'))
+    repo.dvc("exp", "run", "--queue", "--name", "changed")
+    module.write_text(original)
+    repo.dvc("exp", "run", "--run-all")
+    ref = repo.run("git", "for-each-ref", "--format=%(refname)", "refs/exps/*/*/changed").strip()
+    board = repo.run("git", "show", f"{ref}:reports/leaderboard.md")
+    assert board.startswith("# Changed in the experiment")
+    assert (repo.root / "reports/leaderboard.md").read_text().startswith("# Leaderboard")

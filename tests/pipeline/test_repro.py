@@ -1,0 +1,151 @@
+"""A real `dvc repro` on a small synthetic file: what is built, and what reruns when."""
+
+from __future__ import annotations
+
+import csv
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from jena_etl.project import open_project
+
+STAGES = [
+    "download",
+    "convert",
+    "statistics",
+    "splits",
+    "arrays",
+    "baseline",
+    "train@dense",
+    "train@lstm",
+    "evaluate@dense",
+    "evaluate@lstm",
+    "leaderboard",
+]
+
+
+def test_every_output_is_there(built: Any) -> None:
+    root = built.root
+    assert sorted(p.name for p in (root / "models").iterdir()) == ["dense.keras", "lstm.keras"]
+    assert sorted(p.name for p in (root / "reports/metrics").iterdir()) == [
+        "dense.json",
+        "lstm.json",
+        "naive.json",
+    ]
+    assert not list(root.rglob("*.part"))
+    assert "synthetic" in (root / "reports/leaderboard.md").read_text()
+
+
+def test_a_second_repro_runs_nothing_and_keeps_the_lock(repo: Any) -> None:
+    before = (repo.root / "dvc.lock").read_bytes()
+    assert repo.stages_run(repo.dvc("repro")) == []
+    assert (repo.root / "dvc.lock").read_bytes() == before
+
+
+def test_a_forced_repro_gives_the_same_bytes(repo: Any) -> None:
+    before = (repo.root / "dvc.lock").read_bytes()
+    output = repo.dvc("repro", "--force", "--no-run-cache")
+    assert sorted(repo.stages_run(output)) == sorted(STAGES)
+    assert (repo.root / "dvc.lock").read_bytes() == before
+
+
+def test_a_changed_block_reruns_that_model_alone(repo: Any) -> None:
+    repo.edit(lambda params: params["models"]["dense"].update(units=3))
+    ran = repo.stages_run(repo.dvc("repro"))
+    assert ran == ["train@dense", "evaluate@dense", "leaderboard"]
+
+
+def test_a_model_off_the_list_leaves_the_leaderboard(repo: Any) -> None:
+    repo.edit(lambda params: params["architectures"].remove("lstm"))
+    assert repo.stages_run(repo.dvc("repro")) == ["leaderboard"]
+    with (repo.root / "reports/leaderboard.csv").open() as file:
+        assert {row["architecture"] for row in csv.DictReader(file)} == {"dense", "naive"}
+    assert "lstm" not in (repo.root / "reports/leaderboard.md").read_text()
+    assert set(repo.json("reports/metrics.json")) == {"dense", "naive"}
+
+
+def test_scores_follow_from_the_predictions(built: Any) -> None:
+    project = open_project(built.root)
+    rows = pq.read_table(project.climate_parquet).to_pydict()
+    at = {stamp: row for row, stamp in enumerate(rows["Date Time"])}
+    for name in ("dense", "lstm"):
+        predictions = pq.read_table(project.predictions_parquet(name)).to_pylist()
+        for split in ("validation", "test"):
+            scores = built.json(f"reports/metrics/{name}.json")[split]
+            mine = [p for p in predictions if p["split"] == split]
+            assert len(mine) == scores["windows"] == len({p["issued"] for p in mine})
+            errors = [p["prediction"] - p["truth"] for p in mine]
+            naive = [rows["T (degC)"][at[p["issued"]]] - p["truth"] for p in mine]
+            mae = math.fsum(map(abs, errors)) / len(errors)
+            assert math.isclose(scores["mae"], mae, rel_tol=1e-5)
+            assert math.isclose(scores["bias"], math.fsum(errors) / len(errors), rel_tol=1e-4)
+            rmse = math.sqrt(math.fsum(e * e for e in errors) / len(errors))
+            assert math.isclose(scores["rmse"], rmse, rel_tol=1e-5)
+            skill = 1 - mae / (math.fsum(map(abs, naive)) / len(naive))
+            assert math.isclose(scores["skill"], skill, rel_tol=1e-4)
+            for p in mine[:: len(mine) // 7]:
+                assert (p["stamp"] - p["issued"]).total_seconds() == 24 * 3600
+                assert math.isclose(p["truth"], rows["T (degC)"][at[p["stamp"]]], rel_tol=1e-6)
+
+
+def test_batches_equal_the_reference_loader(built: Any) -> None:
+    """First, middle and last batch of each split: Keras' loader fed as the reference does."""
+    import keras
+
+    project = open_project(built.root)
+    table = pq.read_table(project.climate_parquet).to_pydict()
+    temperature = np.array(table.pop("T (degC)"))
+    table.pop("Date Time")
+    columns = list(project.statistics["columns"])
+    raw = np.stack(
+        [temperature if c == "T (degC)" else np.array(table[c]) for c in columns], axis=1
+    )
+    train_rows = int(0.5 * len(raw))
+    validation_rows = int(0.25 * len(raw))
+    raw -= raw[:train_rows].mean(axis=0)
+    raw /= raw[:train_rows].std(axis=0)
+    delay = 6 * (12 + 24 - 1)
+    borders = {
+        "train": (0, train_rows),
+        "validation": (train_rows, train_rows + validation_rows),
+        "test": (train_rows + validation_rows, None),
+    }
+    for split, (start, end) in borders.items():
+        reference = keras.utils.timeseries_dataset_from_array(
+            raw[:-delay],
+            temperature[delay:],
+            sequence_length=12,
+            sampling_rate=6,
+            batch_size=256,
+            start_index=start,
+            end_index=end,
+        )
+        expected = [(x.numpy(), y.numpy()) for x, y in reference]
+        mine = [(x.numpy(), y.numpy()) for x, y in project.dataset(split)]
+        assert len(mine) == len(expected)
+        for at in (0, len(expected) // 2, -1):
+            assert mine[at][0].dtype == mine[at][1].dtype == np.float32
+            # The statistics are summed in another order; a float32 may differ in its last digit.
+            np.testing.assert_allclose(
+                mine[at][0], expected[at][0].astype(np.float32), rtol=1e-5, atol=1e-6
+            )
+            np.testing.assert_array_equal(mine[at][1], expected[at][1].astype(np.float32))
+
+
+def test_metrics_and_plots_are_declared(built: Any) -> None:
+    shown = built.dvc("metrics", "show")
+    for name in ("dense", "lstm", "naive"):
+        assert f"{name}.validation" in shown
+    plots = built.dvc("plots", "show", "--json")
+    assert "reports/history/lstm.csv" in plots
+    assert "reports/leaderboard.csv" in plots
+
+
+def test_a_users_mistake_is_one_line(repo: Any) -> None:
+    repo.edit(lambda params: params["window"].update(sequence_lenght=3))
+    output = repo.run("python", "-m", "pipeline.splits", fails=True)
+    assert output == (
+        "error: params.yaml: window.sequence_lenght is not a key; did you mean 'sequence_length'?\n"
+    )

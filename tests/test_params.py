@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from jena_etl.errors import ParamsError
+from jena_etl.models import configure, names
+from jena_etl.params import read_params
+
+yaml = YAML()
+
+
+@pytest.fixture
+def edited(tmp_path: Path, checkout: Path) -> Callable[..., Path]:
+    """Write the checkout's params.yaml with one dotted key changed, or removed."""
+
+    def edit(key: str, *value: Any) -> Path:
+        params = yaml.load(checkout / "params.yaml")
+        *path, last = key.split(".")
+        block = params
+        for step in path:
+            block = block[step]
+        if value:
+            block[last] = value[0]
+        else:
+            del block[last]
+        yaml.dump(params, tmp_path / "params.yaml")
+        return tmp_path / "params.yaml"
+
+    return edit
+
+
+def test_the_checkouts_values_are_the_references(checkout: Path) -> None:
+    params = read_params(checkout / "params.yaml")
+    window = params.window
+    assert (window.sequence_length, window.sampling_rate, window.horizon) == (120, 6, 24)
+    assert window.sequence_stride == 1
+    assert window.target == "T (degC)"
+    assert (params.split.train, params.split.validation, params.split.policy) == (0.5, 0.25, "book")
+    assert params.train.batch_size == 256
+    assert len(params.convert.columns) == 14
+    assert params.download.bytes == 13_565_642
+    for name in params.architectures:
+        model = configure(name, params.models[name])
+        assert (model.optimizer, model.learning_rate) == ("rmsprop", 0.001)
+
+
+def test_every_architecture_has_a_block(checkout: Path) -> None:
+    assert set(names()) == set(read_params(checkout / "params.yaml").models)
+
+
+def test_params_are_frozen(checkout: Path) -> None:
+    params = read_params(checkout / "params.yaml")
+    with pytest.raises(ValueError, match="frozen"):
+        params.window.horizon = 1  # type: ignore[misc]
+
+
+def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
+    path = edited("seed", 1)
+    text = path.read_text().replace("learning_rate: 0.001", "learning_rate: 1e-3")
+    path.write_text(text)
+    params = read_params(path)
+    assert configure("lstm", params.models["lstm"]).learning_rate == 0.001
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        (
+            "window.sequence_lenght",
+            3,
+            "window.sequence_lenght is not a key; did you mean 'sequence_length'?",
+        ),
+        ("sede", 3, "sede is not a key; did you mean 'seed'?"),
+        (
+            "window.horizon",
+            0,
+            "window.horizon: input should be greater than or equal to 1, found 0",
+        ),
+        ("window.horizon", -1, "window.horizon: "),
+        ("window.horizon", "24", "window.horizon: input should be a valid integer, found '24'"),
+        ("window.horizon", 1.5, "window.horizon: input should be a valid integer"),
+        ("window.horizon", True, "window.horizon: input should be a valid integer, found True"),
+        ("window", 3, "window: "),
+        ("split.train", 1.5, "split.train: input should be less than 1, found 1.5"),
+        ("split.train", 0.75, "split: train + validation is 1 and leaves no test rows"),
+        (
+            "split.policy",
+            "strickt",
+            "split.policy: input should be 'book', 'strict' or 'lookback', found 'strickt'",
+        ),
+        (
+            "window.target",
+            "T (degF)",
+            "window.target 'T (degF)' is not one of convert.columns; did you mean 'T (degC)'?",
+        ),
+        ("convert.columns", [], "convert.columns: "),
+        ("convert.columns", ["T (degC)", "T (degC)"], "convert.columns names T (degC) twice"),
+        ("convert.columns", "T (degC)", "convert.columns: "),
+        (
+            "architectures",
+            ["lstn"],
+            "architectures names 'lstn', but there is no block models.lstn; did you mean 'lstm'?",
+        ),
+        ("architectures", ["lstm", "lstm"], "architectures names a model twice"),
+        ("download.sha256", "abc", "download.sha256: "),
+        ("download.bytes", 0, "download.bytes: "),
+        (
+            "train.device",
+            "tpu",
+            "train.device: input should be 'auto', 'cpu' or 'gpu', found 'tpu'",
+        ),
+        ("seed", -1, "seed: "),
+    ],
+)
+def test_a_mistake_is_named(edited: Callable[..., Path], key: str, value: Any, said: str) -> None:
+    with pytest.raises(ParamsError) as caught:
+        read_params(edited(key, value))
+    assert f"params.yaml: {said}" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_missing_key_is_named(edited: Callable[..., Path]) -> None:
+    with pytest.raises(ParamsError, match=r"^params.yaml: window.horizon is missing; add it$"):
+        read_params(edited("window.horizon"))
+
+
+def test_every_fault_has_its_line(edited: Callable[..., Path]) -> None:
+    edited("window.horizon", 0)
+    path = edited("seed", "x")
+    params = yaml.load(path)
+    params["window"]["horizon"] = 0
+    yaml.dump(params, path)
+    with pytest.raises(ParamsError) as caught:
+        read_params(path)
+    assert [line.split(":")[1].strip() for line in str(caught.value).splitlines()] == [
+        "seed",
+        "window.horizon",
+    ]
+
+
+def test_a_models_typo_is_named() -> None:
+    block = {"epochs": 1, "optimizer": "rmsprop", "learning_rate": 0.1, "order": "forward"}
+    with pytest.raises(ParamsError) as caught:
+        configure("lstm", {**block, "unit": 3})
+    assert str(caught.value).splitlines() == [
+        "params.yaml: models.lstm.units is missing; add it",
+        "params.yaml: models.lstm.unit is not a key; did you mean 'units'?",
+    ]
+    with pytest.raises(
+        ParamsError, match=r"models\.lstn: no architecture of that name; did you mean"
+    ):
+        configure("lstn", block)
+
+
+@pytest.mark.parametrize("text", ["a: [", "\tx: 1", "a: 1\na: 2"])
+def test_broken_yaml(tmp_path: Path, text: str) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ParamsError, match=r"params.yaml is not YAML"):
+        read_params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "- a", "3"])
+def test_no_mapping(tmp_path: Path, text: str) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ParamsError, match="the file must be a block of keys"):
+        read_params(tmp_path / "params.yaml")
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"params.yaml is missing"):
+        read_params(tmp_path / "params.yaml")
