@@ -1,8 +1,9 @@
 """baseline: the naive forecast on the same windows -> reports/metrics/naive.json."""
 
+import sys
 from typing import Any
 
-from jena_etl.evaluation import SCORED, naive_forecast, scores, truth
+from jena_etl.evaluation import SCORED, in_words, naive_forecast, scores, truth
 from jena_etl.files import write_json
 from jena_etl.leaderboard import NAIVE
 from jena_etl.params import Params
@@ -18,6 +19,7 @@ def main(project: Project, _: Params) -> None:
         naive = naive_forecast(windows)
         report[split] = scores(truth(windows), naive, naive)
     write_json(project.scores_json(NAIVE), report)
+    sys.stdout.write(in_words(report))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """splits: rows and windows of train, validation and test -> data/processed/splits.json."""
 
+import sys
+
 from jena_etl.etl.arrays import read_stamps
 from jena_etl.etl.splits import describe_splits
 from jena_etl.files import write_json
@@ -22,6 +24,8 @@ def main(project: Project, params: Params) -> None:
         spec=WindowSpec(**window.model_dump(exclude={"target"})),
     )
     write_json(project.splits_json, splits)
+    counts = ", ".join(f"{name} {s['windows']:,}" for name, s in splits["splits"].items())
+    sys.stdout.write(f"windows under policy {splits['policy']}: {counts}\n")
 
 
 if __name__ == "__main__":

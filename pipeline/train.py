@@ -27,7 +27,7 @@ def main(project: Project, params: Params) -> None:
             project.dataset("validation", batch_size, order=order),
             epochs=architecture.epochs,
         )
-        write_model(model, project.model_file(name), architecture=name)
+        write_model(model, project.model_file(name), architecture=name, order=order)
         write_text(project.history_csv(name), history)
 
 

@@ -18,9 +18,6 @@ from jena_etl import model_file
 from jena_etl.errors import TrainingError
 from jena_etl.model_file import ModelMetadata, load_model, read_metadata, write_model
 
-# TensorFlow's variables do not know NumPy 2's copy keyword yet; h5py makes Keras use it.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 # Trainable parameters, by hand, of 2 units on windows of 5 rows and 3 features, then Dense(1):
 PARAMETERS = {
     "dense": (5 * 3 * 2 + 2) + (2 + 1),
@@ -53,7 +50,7 @@ for name in names:
     model = keras.Sequential([keras.Input((5, 3)), *build[name](), layers.Dense(1)])
     model.compile(keras.optimizers.Adam(0.01), loss="mse", metrics=["mae"])
     model.fit(x, x[:, 0, :1], batch_size=len(x) // {STEPS}, shuffle=False, verbose=0)
-    write_model(model, folder / "models" / (name + ".keras"), architecture=name)
+    write_model(model, folder / "models" / (name + ".keras"), architecture=name, order="forward")
     np.save(folder / (name + ".npy"), keras.ops.convert_to_numpy(model(x)))
 """
 
@@ -139,7 +136,11 @@ def test_no_clock_in_the_file(model_path: Path) -> None:
     assert metadata.pop("keras_version")[0] == "3"
     assert metadata == {
         "date_saved": "1980-01-01@00:00:00",
-        "jena_etl": {"architecture": "lstm", "trainable_parameters": PARAMETERS["lstm"]},
+        "jena_etl": {
+            "architecture": "lstm",
+            "order": "forward",
+            "trainable_parameters": PARAMETERS["lstm"],
+        },
     }
 
 
@@ -170,15 +171,17 @@ def test_short_memory_does_not_change_the_bytes(
     runs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = load_model(runs[0] / "models/lstm.keras", architecture="lstm")
-    write_model(model, tmp_path / "plenty.keras", architecture="lstm")
+    write_model(model, tmp_path / "plenty.keras", architecture="lstm", order="forward")
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=0))
-    write_model(model, tmp_path / "short.keras", architecture="lstm")
+    write_model(model, tmp_path / "short.keras", architecture="lstm", order="forward")
     assert (tmp_path / "plenty.keras").read_bytes() == (tmp_path / "short.keras").read_bytes()
 
 
 @pytest.mark.parametrize(("name", "parameters"), PARAMETERS.items())
 def test_metadata(runs: tuple[Path, Path], name: str, parameters: int) -> None:
-    assert read_metadata(runs[0] / f"models/{name}.keras") == ModelMetadata(name, parameters)
+    assert read_metadata(runs[0] / f"models/{name}.keras") == ModelMetadata(
+        name, "forward", parameters
+    )
 
 
 def test_metadata_needs_neither_keras_nor_tensorflow(model_path: Path) -> None:
@@ -200,7 +203,7 @@ def test_failed_write_leaves_the_old_file_alone(model_path: Path) -> None:
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        write_model(Full(), model_path, architecture="lstm")
+        write_model(Full(), model_path, architecture="lstm", order="forward")
     assert model_path.read_bytes() == before
     assert list(model_path.parent.iterdir()) == [model_path]
 
@@ -288,7 +291,7 @@ def test_lambda_is_refused(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x * 2)])
     model.compile(loss="mse")
     path = tmp_path / "models/doubled.keras"
-    write_model(model, path, architecture="doubled")
+    write_model(model, path, architecture="doubled", order="forward")
     assert refusal(path, "doubled") == (
         "Keras' safe mode refuses models/doubled.keras: Requested the deserialization of a "
         "`Lambda` layer whose `function` is a Python lambda. Expected Keras' own layers and no "

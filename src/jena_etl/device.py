@@ -23,6 +23,7 @@ def use_device(wanted: str) -> str:
     Raises:
         DeviceError: a GPU was asked for and TensorFlow sees none.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no notes later on; warnings still show
     with _stderr_held() as notes:
         import tensorflow as tf
 

@@ -63,6 +63,12 @@ def scores(actual: np.ndarray, predicted: np.ndarray, naive: np.ndarray) -> dict
     }
 
 
+def in_words(report: dict[str, Any]) -> str:
+    """One line about a report of `scores` per split, for the terminal."""
+    maes = ", ".join(f"{split} {report[split]['mae']:.2f}" for split in SCORED)
+    return f"MAE of {report['architecture']}: {maes}\n"
+
+
 def write_predictions(
     path: Path, stamps: np.ndarray, parts: dict[str, tuple[Windows, np.ndarray]]
 ) -> None:

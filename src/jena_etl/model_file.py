@@ -43,13 +43,15 @@ class ModelMetadata:
     """What a model file says of itself."""
 
     architecture: str
+    order: str  # forward or reversed: how the windows it was trained on run
     trainable_parameters: int
 
 
-def write_model(model: Any, path: Path, *, architecture: str) -> None:
+def write_model(model: Any, path: Path, *, architecture: str, order: str) -> None:
     """Write a compiled Keras model, optimizer included; a file already there is replaced whole."""
     metadata = ModelMetadata(
         architecture=architecture,
+        order=order,
         trainable_parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
     )
     with replacing(path) as part:

@@ -22,6 +22,7 @@ def seeded_model(architecture: Architecture, windows: Windows, *, seed: int) -> 
     """
     import keras
 
+    keras.utils.clear_session()  # the names Keras makes up (lstm_1) stand in the model file
     keras.utils.set_random_seed(seed)
     return architecture.build(windows.spec.sequence_length, windows.features.shape[1])
 

@@ -32,10 +32,14 @@ LONGEST_MESSAGE = 320  # two lines of a wide terminal
 CREDENTIALS = ("alice", "s3cret", "t0ken")
 
 
-def zipped(content: bytes = b"Date Time,T (degC)\n", method: int = zipfile.ZIP_DEFLATED) -> bytes:
+def zipped(
+    content: bytes = b"Date Time,T (degC)\n",
+    method: int = zipfile.ZIP_DEFLATED,
+    member: str = "climate.csv",
+) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("climate.csv"), content, method)  # always the same bytes
+        archive.writestr(zipfile.ZipInfo(member), content, method)  # always the same bytes
     return buffer.getvalue()
 
 
@@ -329,7 +333,7 @@ def test_a_server_that_never_answers(serve: Serve, raw: Path) -> None:
         server.closing.wait(10)
 
     server = serve(answer)
-    assert "no answer within 0.05 s, 4 times" in refused(server.url(), raw, timeout_s=0.05)
+    assert "no answer within 0.2 s, 4 times" in refused(server.url(), raw, timeout_s=0.2)
     assert len(server.paths) == 4
 
 
@@ -339,7 +343,7 @@ def test_a_server_that_falls_silent_midway(serve: Serve, raw: Path) -> None:
         server.closing.wait(10)
 
     server = serve(answer)
-    message = refused(server.url(), raw, timeout_s=0.05)
+    message = refused(server.url(), raw, timeout_s=0.2)
     assert "the connection broke off after" in message
     assert f"of {len(ZIP):,} bytes, 4 times" in message
 
@@ -399,9 +403,9 @@ def flipped(data: bytes, at: int, bit: int = 0x01) -> bytes:
     return data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :]
 
 
-def encrypted() -> bytes:
+def encrypted(member: str = "climate.csv") -> bytes:
     """Bit 0 of the flags, in the local header (byte 6) and in the central directory (byte 8)."""
-    data = zipped()
+    data = zipped(member=member)
     return flipped(flipped(data, 6), data.index(b"PK\x01\x02") + 8)
 
 
@@ -415,8 +419,9 @@ def encrypted() -> bytes:
         (flipped(ZIP, len(ZIP) // 2), "member 'climate.csv' does not match its checksum"),
         (flipped(zipped(b"abc" * 999), 42), "Error -3 while decompressing"),
         (encrypted(), "'climate.csv' is encrypted"),
+        (encrypted("climate\n" * 999), r"'climate\nclimate\n"),
     ],
-    ids=["empty", "csv", "no end", "no start", "flip in stored", "flip in deflate", "encrypted"],
+    ids=["empty", "csv", "no end", "no start", "stored", "deflated", "encrypted", "long name"],
 )
 def test_not_a_whole_zip(serve: Serve, raw: Path, body: bytes, found: str) -> None:
     message = refused(serve(sends(body)).url(), raw)
@@ -484,6 +489,11 @@ def test_no_such_local_file(raw: Path, url: str) -> None:
 def test_a_folder_is_no_file(raw: Path) -> None:
     (raw.parents[1] / "folder").mkdir()
     assert "download.url folder: Is a directory" in refused("folder", raw)
+
+
+def test_a_link_to_itself(raw: Path) -> None:
+    (raw.parents[1] / "loop.zip").symlink_to("loop.zip")
+    assert "download.url loop.zip: Too many levels" in refused("loop.zip", raw)
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["there", "emptied by DVC"])
@@ -576,7 +586,7 @@ def test_a_local_file_that_cannot_be_read(raw: Path) -> None:
 # Everything at once.
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     content=st.binary(max_size=2000),
     whole=st.booleans(),

@@ -28,8 +28,8 @@ def normalised_features(climate: Path, statistics: dict[str, Any]) -> np.ndarray
     features = table.column_names[1:]
     if features != list(statistics["columns"]):
         raise ProjectError(
-            f"statistics.json is about {list(statistics['columns'])}, climate.parquet holds "
-            f"{features}; build it again: dvc repro statistics"
+            f"statistics.json is about {', '.join(statistics['columns'])}; climate.parquet holds "
+            f"{', '.join(features)}, in this order; build it again: dvc repro statistics"
         )
     out = np.empty((table.num_rows, len(features)), dtype=np.float32)
     for at, name in enumerate(features):
@@ -39,6 +39,15 @@ def normalised_features(climate: Path, statistics: dict[str, Any]) -> np.ndarray
 
 
 def target_column(climate: Path, column: str) -> np.ndarray:
-    """The raw target column, float32 of shape (rows,), in the column's own unit."""
+    """The raw target column, float32 of shape (rows,), in the column's own unit.
+
+    Raises:
+        ProjectError: climate.parquet has no such column.
+    """
+    if column not in (names := pq.read_schema(climate).names[1:]):
+        raise ProjectError(
+            f"climate.parquet has no column {column!r}, it holds {', '.join(names)}; "
+            "set window.target, or build it again: dvc repro convert"
+        )
     values: np.ndarray = pq.read_table(climate, columns=[column]).column(0).to_numpy()
     return values.astype(np.float32)

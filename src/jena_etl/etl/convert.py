@@ -123,7 +123,8 @@ def _rows(text: bytes, member: str, header: list[str], columns: tuple[str, ...])
     else:
         doubt = f"{lines:,} lines below the header gave {frame.height:,} rows"
         finite = frame.select((pl.col(columns).abs() <= LARGEST).fill_null(value=False).all())
-        sound = frame.height == lines and all(finite.row(0))
+        carriages = text.count(b"\r") - text.count(b"\r\n") - text.endswith(b"\r")
+        sound = frame.height == lines and all(finite.row(0)) and not carriages
         # A field missing at the end of a row is null, like an empty cell.
         full = not frame[header[-1]].null_count()
     if not (sound and full):
@@ -162,15 +163,16 @@ def _check_lines(text: bytes, member: str, header: list[str], columns: tuple[str
 
 def _cells(line: bytes, place: str) -> list[str]:
     try:
-        cells = next(csv.reader([line.decode("utf-8-sig").rstrip("\r\n")], strict=True), [])
+        whole = line.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+        cells = next(csv.reader([whole], strict=True), [])
     except UnicodeDecodeError as error:
         raise DataError(f"{place} is not UTF-8 ({error.reason}); save the file as UTF-8") from None
     except csv.Error:
         cells = None
-    if cells is None or line.count(b'"') % 2:
+    if cells is None or "\r" in whole or whole.count('"') % 2:
         raise DataError(
-            f"{place} has a quotation mark without its partner, or a line end inside a value; "
-            "save the file as CSV, one line a row, with Unix or Windows line ends"
+            f"{place} is no row of comma-separated values (a stray quotation mark or line end?); "
+            "save the file as CSV with commas, one line a row, Unix or Windows line ends"
         )
     return cells
 
@@ -188,18 +190,19 @@ def _stamps(texts: pl.Series, datetime_format: str, member: str) -> pl.Series:
         written = stamps.dt.truncate("1s").dt.to_string(datetime_format)
     except pl.exceptions.PolarsError as error:
         raise DataError(
-            f"convert.datetime_format {datetime_format!r} is no format of a stamp: "
-            f"{str(error).splitlines()[0]}; use one like '%d.%m.%Y %H:%M:%S'"
+            f"convert.datetime_format {datetime_format!r} is no format of a local stamp: "
+            f"{str(error).splitlines()[0]}; set one like '%d.%m.%Y %H:%M:%S'"
         ) from None
-    wrong = (written != texts).fill_null(value=True).arg_true()
+    same = (written == texts) & stamps.dt.year().is_between(1, 9999)  # 01.01.-2009 parses, too
+    wrong = (~same.fill_null(value=False)).arg_true()
     if len(wrong):
         row = wrong[0]
         raise DataError(
             f"{member}, line {row + 2}, column {texts.name!r}: {texts[row] or ''!r} is not how "
-            f"{datetime_format!r} writes a stamp, expected one like {written[row] or example!r}; "
+            f"{datetime_format!r} writes a stamp, expected one like {example!r}; "
             "mend that line, or set convert.datetime_format in params.yaml"
         )
-    return stamps.dt.replace_time_zone(None)
+    return stamps
 
 
 def _check_order(stamps: pl.Series, member: str) -> None:

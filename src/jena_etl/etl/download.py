@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 import zipfile
+from os.path import realpath
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -53,7 +54,7 @@ def download(
     except OSError as error:
         raise ProjectError(
             f"cannot write {folder.name}/{name}: {error.strerror or error}; "
-            "make room for it, then run the stage again"
+            "check the disk and the folder, then run the stage again"
         ) from None
     return folder / name
 
@@ -77,7 +78,7 @@ def _split(url: str) -> tuple[str, str, str]:
 
 
 def _copy(source: Path, url: str, part: Path) -> None:
-    if part.parent.resolve() in source.resolve().parents:
+    if part.parent.resolve() in Path(realpath(source)).parents:  # Path.resolve fails on a link loop
         raise SourceError(
             f"download.url {_shown(url)} lies in the folder that this stage empties and fills; "
             "put the zip beside params.yaml and set download.url to its name"
@@ -178,7 +179,7 @@ def _damage(file: Path) -> str | None:
         with zipfile.ZipFile(file) as archive:
             member = archive.testzip()
     except Exception as error:  # noqa: BLE001  damage shows as any of a dozen kinds of error
-        return ascii(str(error) or type(error).__name__)[1:-1]
+        return str(error) or type(error).__name__
     return f"member {member!r} does not match its checksum" if member else None
 
 

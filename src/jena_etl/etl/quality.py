@@ -27,7 +27,7 @@ def data_card(archive: Path, climate: Path, *, left_out: list[str]) -> dict[str,
         "source": source_card(archive),
         "rows": len(stamps),
         "first": str(stamps[0]),
-        "last": str(stamps[-1]),
+        "last": str(stamps.max()),  # the last row may be a repeat
         **stamp_card(stamps),
         "columns": {
             name: {
@@ -67,7 +67,7 @@ def stamp_card(stamps: np.ndarray) -> dict[str, Any]:
     seconds = np.diff(distinct).astype(np.int64)
     values, counts = np.unique(seconds, return_counts=True)
     step = int(values[counts.argmax()]) if len(values) else 0
-    others = [
+    others: list[dict[str, Any]] = [
         {"after": str(distinct[at]), "seconds": int(seconds[at])}
         for at in np.flatnonzero(seconds != step)
     ]

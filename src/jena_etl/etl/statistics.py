@@ -25,30 +25,35 @@ def column_statistics(values: np.ndarray) -> tuple[float, float]:
 def train_statistics(climate: Path, *, train: float, validation: float) -> dict[str, Any]:
     """The content of statistics.json: mean and std of every feature over the train rows.
 
-    A constant column is named and gets std 1, so that normalising it gives 0.
+    A column that is constant there is named and gets std 1, so that normalising it gives 0.
 
     Args:
         climate: the Parquet file.
         train: fraction of the rows.
         validation: fraction of the rows.
+
+    Raises:
+        DataError: the train split holds no row.
     """
     table = pq.read_table(climate)
-    train_rows = split_rows(table.num_rows, train=train, validation=validation)["train"]
-    table = table.slice(train_rows.start, len(train_rows))
-    if not len(train_rows):
-        raise DataError("the train split holds no row; use a longer file or a larger split.train")
-    features = table.column_names[1:]
+    rows = split_rows(table.num_rows, train=train, validation=validation)["train"]
+    if not rows:
+        raise DataError(
+            f"the train split holds none of the {table.num_rows:,} rows; "
+            "use a longer file or a larger split.train"
+        )
     columns: dict[str, dict[str, float]] = {}
     constant = []
-    for name in features:
-        values = table.column(name).to_numpy()
+    for name in table.column_names[1:]:
+        values = table.column(name).to_numpy()[rows.start : rows.stop]
         mean, std = column_statistics(values)
-        if values.min() == values.max():
+        # Rounding can leave a constant column a tiny std, and a tiny spread a std of 0.
+        if values.min() == values.max() or std == 0:
             constant.append(name)
             mean, std = float(values[0]), 1.0
         columns[name] = {"mean": mean, "std": std}
     return {
-        "rows": [train_rows.start, train_rows.stop],
+        "rows": [rows.start, rows.stop],
         "columns": columns,
         "constant": constant,
     }

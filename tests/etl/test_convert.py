@@ -1,0 +1,529 @@
+"""From the zip to Parquet: nothing lost, nothing altered, and every fault by its line."""
+
+import csv
+import io
+import os
+import struct
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jena_etl.errors import DataError, ProjectError, SourceError
+from jena_etl.etl import convert as module
+from jena_etl.etl.convert import LARGEST, NUMBER, convert
+from jena_etl.etl.synthetic import MEMBER, write_synthetic
+from jena_etl.schema import DATETIME_COLUMN, DATETIME_FORMAT, JENA_COLUMNS
+
+HEADER = '"Date Time","p (mbar)","T (degC)","note"'
+COLUMNS = ("p (mbar)", "T (degC)")
+ROWS = 6
+ADVICE = ("mend", "remove", "save", "set ", "sort", "rename", "check", "did you mean", "there are")
+
+
+def lines(count: int = ROWS) -> list[str]:
+    """Lines 2 to count + 1 of a sound file."""
+    start = datetime(2009, 1, 1, 0, 10)  # noqa: DTZ001 - the station's clock has no zone
+    stamps = [(start + k * timedelta(minutes=10)).strftime(DATETIME_FORMAT) for k in range(count)]
+    return [f"{stamp},{996 + k}.52,-{k}.02,n{k}" for k, stamp in enumerate(stamps)]
+
+
+def csv_text(rows: list[str], *, header: str = HEADER, eol: str = "\n", end: str = "\n") -> bytes:
+    return (eol.join([header, *rows]) + end).encode()
+
+
+def zipped(folder: Path, text: bytes, *, name: str = "a.csv") -> Path:
+    path = folder / "station.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, text)
+    return path
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def converted(  # one call with the test file's names
+    archive: Path,
+    *,
+    member: str = "a.csv",
+    columns: tuple[str, ...] = COLUMNS,
+    datetime_format: str = DATETIME_FORMAT,
+) -> tuple[pl.DataFrame, list[str]]:
+    target = archive.parent / "out" / "climate.parquet"
+    left_out = convert(
+        archive,
+        target,
+        member=member,
+        datetime_column=DATETIME_COLUMN,
+        datetime_format=datetime_format,
+        columns=columns,
+    )
+    assert names_in(target.parent) == ["climate.parquet"]
+    return pl.read_parquet(target), left_out
+
+
+def refused(archive: Path, *parts: str, error: type[Exception] = DataError, **how: object) -> str:
+    """The message of a refusal that names `parts`, gives a next step and leaves no file."""
+    with pytest.raises(error) as caught:
+        converted(archive, **how)  # type: ignore[arg-type]
+    message = str(caught.value)
+    for part in parts:
+        assert part in message
+    assert any(word in message for word in (*ADVICE, "fetch"))
+    assert "\n" not in message
+    assert str(archive.parent) not in message
+    left = {path.name for path in archive.parent.rglob("*")}
+    assert left <= {archive.name, "out"}
+    return message
+
+
+def independent(text: str) -> tuple[list[str], list[datetime], list[tuple[float, ...]]]:
+    """Header, stamps and numbers by Python's csv, strptime and float."""
+    header, *rows = csv.reader(io.StringIO(text))
+    stamps = [datetime.strptime(row[0], DATETIME_FORMAT) for row in rows]  # noqa: DTZ007
+    return header, stamps, [tuple(map(float, row[1:])) for row in rows]
+
+
+def bits(rows: Iterable[tuple[float, ...]]) -> list[bytes]:
+    return [struct.pack(f"{len(row)}d", *row) for row in rows]
+
+
+SOUND = lines()
+EXPECTED = [
+    (datetime(2009, 1, 1, (10 + 10 * k) // 60, (10 + 10 * k) % 60), 996 + k + 0.52, -(k + 0.02))  # noqa: DTZ001
+    for k in range(ROWS)
+]
+
+
+@pytest.fixture(scope="module")
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the original's layout, __MACOSX member and all."""
+    path = tmp_path_factory.mktemp("synthetic") / "synthetic.zip"
+    write_synthetic(path, rows=20_000, seed=5)
+    return path
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """More rows than one row group or one of Polars' chunks: the same six, over and over."""
+    return zipped(tmp_path_factory.mktemp("long"), csv_text(SOUND * 50_000))
+
+
+def test_synthetic_file_arrives_bit_for_bit(synthetic: Path) -> None:
+    with zipfile.ZipFile(synthetic) as archive:
+        header, stamps, numbers = independent(archive.read(MEMBER).decode("ascii"))
+    frame, left_out = converted(synthetic, member=MEMBER, columns=JENA_COLUMNS)
+    assert left_out == []
+    assert frame.columns == header == [DATETIME_COLUMN, *JENA_COLUMNS]
+    assert frame[DATETIME_COLUMN].to_list() == stamps
+    assert bits(frame.drop(DATETIME_COLUMN).iter_rows()) == bits(numbers)
+    schema = pq.read_schema(synthetic.parent / "out" / "climate.parquet")
+    assert schema.types == [pa.timestamp("ms"), *[pa.float64()] * 14]
+
+
+def test_bytes_depend_on_the_file_alone(long: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from jena_etl.etl.convert import convert\n"
+        "convert(Path(sys.argv[1]), Path(sys.argv[2]), member='a.csv',\n"
+        "  datetime_column='Date Time', datetime_format='%d.%m.%Y %H:%M:%S',\n"
+        "  columns=('p (mbar)', 'T (degC)'))"
+    )
+    converted(long)
+    target = long.parent / "out" / "climate.parquet"
+    assert pq.ParquetFile(target).num_row_groups == 3
+    for threads in ("1", "3"):
+        again = tmp_path / threads / "climate.parquet"
+        command = [sys.executable, "-c", script, str(long), str(again)]
+        subprocess.run(command, env=os.environ | {"POLARS_MAX_THREADS": threads}, check=True)
+        assert again.read_bytes() == target.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        csv_text(SOUND),
+        csv_text(SOUND, end=""),
+        csv_text(SOUND, header=HEADER.replace('"', "")),
+        csv_text(SOUND, eol="\r\n", end="\r\n"),
+        csv_text(SOUND, eol="\r\n", end=""),
+        b"\xef\xbb\xbf" + csv_text(SOUND),
+        csv_text(['"' + line.replace(",", '","') + '"' for line in SOUND]),
+        csv_text(['"' + line.replace(",", '","') + '"' for line in SOUND], eol="\r\n", end="\r\n"),
+        csv_text([line.replace(",n", ',"a ""note"", with a comma ",n')[:-3] for line in SOUND]),
+        csv_text([line[: line.rindex(",") + 1] for line in SOUND]),
+        csv_text([line.replace(",n", ",\0") for line in SOUND]),
+        csv_text([line.replace(",n", ",#\N{DEGREE SIGN}") for line in SOUND]),
+        csv_text([line.replace(",-", ", -") for line in SOUND]),
+        csv_text([line.replace(".52", ".5200e+0").replace(",9", ",+9") for line in SOUND]),
+    ],
+    ids=[
+        "as is",
+        "no newline at the end",
+        "header without quotes",
+        "CRLF",
+        "CRLF, none at the end",
+        "byte order mark",
+        "all quoted",
+        "all quoted, CRLF",
+        "quotes and commas in a column left out",
+        "a column left out is empty",
+        "NUL in a column left out",
+        "text in a column left out",
+        "a space before a number",
+        "exponent and plus",
+    ],
+)
+def test_forms_of_one_file(text: bytes, tmp_path: Path) -> None:
+    frame, left_out = converted(zipped(tmp_path, text))
+    assert left_out == ["note"]
+    assert frame.rows() == EXPECTED
+
+
+def test_columns_come_in_the_order_asked_for(tmp_path: Path) -> None:
+    frame, left_out = converted(zipped(tmp_path, csv_text(SOUND)), columns=("T (degC)",))
+    assert left_out == ["p (mbar)", "note"]
+    assert frame.columns == [DATETIME_COLUMN, "T (degC)"]
+    swapped = [",".join(line.split(",")[i] for i in (3, 2, 0, 1)) for line in SOUND]
+    text = csv_text(swapped, header='note,T (degC),Date Time,"p (mbar)"')
+    frame, left_out = converted(zipped(tmp_path, text))
+    assert frame.rows() == EXPECTED
+    assert frame.columns == [DATETIME_COLUMN, *COLUMNS]
+    assert left_out == ["note"]
+
+
+def test_only_the_named_member_is_read(tmp_path: Path) -> None:
+    path = zipped(tmp_path, csv_text(SOUND))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("b.csv", "another")
+        archive.writestr("__MACOSX/._a.csv", "AppleDouble")
+    assert converted(path)[0].rows() == EXPECTED
+
+
+def test_stamps_in_other_formats(tmp_path: Path) -> None:
+    for text, stamp_format in [
+        ("2009-01-31 00:10:00", "%Y-%m-%d %H:%M:%S"),
+        ("2009-01-31T00:10:00Z", "%Y-%m-%dT%H:%M:%SZ"),
+        ("2009-01-31 00:10:00+01:00", "%Y-%m-%d %H:%M:%S+01:00"),
+        ("31.1.2009 0:10", "%-d.%-m.%Y %-H:%M"),
+        ("01/31/09 12:10 AM", "%m/%d/%y %I:%M %p"),
+        ("2009-01-31 00:10:00.000", "%Y-%m-%d %H:%M:%S%.3f"),
+    ]:
+        archive = zipped(tmp_path, csv_text([f"{text},1,2,n"]))
+        frame, _ = converted(archive, datetime_format=stamp_format)
+        assert frame[DATETIME_COLUMN].to_list() == [datetime(2009, 1, 31, 0, 10)]  # noqa: DTZ001
+        assert frame.schema[DATETIME_COLUMN] == pl.Datetime("ms")
+
+
+# --- numbers: what Polars takes, what we take and what Python makes of it ---
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.text("0123456789.+-eE_ \t", min_size=1, max_size=7), min_size=1, max_size=30))
+def test_our_idea_of_a_number_is_polars(cells: list[str]) -> None:
+    """`_check_lines` must find what Polars refuses, and nothing else."""
+    for cell in cells:
+        text = f"{cell}\n".encode()
+        try:
+            read = pl.scan_csv(text, has_header=False, schema={"a": pl.Float64()}).collect()
+        except pl.exceptions.PolarsError:
+            assert not NUMBER.fullmatch(cell)
+        else:
+            value = read.item()
+            assert (value is not None) == bool(NUMBER.fullmatch(cell))
+            assert value is None or bits([(value,)]) == bits([(float(cell),)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(-LARGEST, LARGEST), min_size=1, max_size=200), st.integers(0, 30))
+def test_polars_parses_floats_as_python_does(values: list[float], digits: int) -> None:
+    cells = [form.format(value) for value in values for form in ("{!r}", f"{{:.{digits}e}}")]
+    frame = pl.scan_csv("\n".join(cells).encode(), has_header=False, schema={"a": pl.Float64()})
+    assert bits(frame.collect().iter_rows()) == bits([(float(cell),) for cell in cells])
+
+
+# --- faults of a line ---
+
+
+def with_line(number: int, line: str) -> list[str]:
+    """The sound rows with line `number`, as an editor counts, replaced."""
+    return [*SOUND[: number - 2], line, *SOUND[number - 1 :]]
+
+
+STAMP4 = SOUND[2].split(",")[0]
+FAULTS = {
+    "text": (f"{STAMP4},998.52,warm,n", "column 'T (degC)': 'warm' is not a finite"),
+    "empty": (f"{STAMP4},998.52,,n", "column 'T (degC)': the cell is empty"),
+    "empty, quoted": (f'{STAMP4},998.52,"",n', "column 'T (degC)': the cell is empty"),
+    "NaN": (f"{STAMP4},NaN,1.0,n", "column 'p (mbar)': 'NaN' is not a finite"),
+    "inf": (f"{STAMP4},998.52,-inf,n", "column 'T (degC)': '-inf' is not a finite"),
+    "infinite in float32": (f"{STAMP4},998.52,3.5e38,n", "'3.5e38' is not a finite float32"),
+    "infinite in float64": (f"{STAMP4},998.52,1e400,n", "'1e400' is not a finite float32"),
+    "decimal comma, quoted": (f'{STAMP4},"998,52",1.0,n', "'998,52' is not a finite"),
+    "decimal comma": (f"{STAMP4},998,52,1,02,n", "has 6 fields, expected the header's 4"),
+    "space after": (f"{STAMP4},998.52,1.0 ,n", "'1.0 ' is not a finite"),
+    "underscore": (f"{STAMP4},998.52,1_0,n", "'1_0' is not a finite"),
+    "other digits": (f"{STAMP4},998.52,\u0661,n", "'\u0661' is not a finite"),
+    "NUL": (f"{STAMP4},998.52,1\0,n", "'1\\x00' is not a finite"),
+    "too few": (f"{STAMP4},998.52,1.0", "has 3 fields, expected the header's 4"),
+    "far too few": (STAMP4, "has 1 fields, expected the header's 4"),
+    "too many": (f"{STAMP4},998.52,1.0,n,n", "has 5 fields, expected the header's 4"),
+    "one comma too many": (f"{STAMP4},998.52,1.0,n,", "has 5 fields, expected the header's 4"),
+    "blank": ("", "is blank"),
+    "spaces": ("   ", "is blank"),
+    "header": (HEADER, "is the header once more"),
+    "header without quotes": (HEADER.replace('"', ""), "is the header once more"),
+    "open quote": (f'{STAMP4},998.52,1.0,"n', "is no row of comma-separated values"),
+    "stray quote": (f'{STAMP4},998.52,1.0,n"n', "is no row of comma-separated values"),
+    "quote in mid-value": (f'{STAMP4},998.52,1.0,"n"n', "is no row of comma-separated values"),
+    "carriage return": (f"{STAMP4},998.52,1.0\r,n", "is no row of comma-separated values"),
+    "stamp of another format": ("2009-01-01 00:30:00,1,2,n", "'2009-01-01 00:30:00' is not how"),
+    "stamp empty": (",1,2,n", "column 'Date Time': '' is not how"),
+    "stamp empty, quoted": ('"",1,2,n', "column 'Date Time': '' is not how"),
+    "31 February": ("31.02.2009 00:30:00,1,2,n", "'31.02.2009 00:30:00' is not how"),
+    "two-digit year": ("01.01.09 00:30:00,1,2,n", "'01.01.09 00:30:00' is not how"),
+    "leap second": ("01.01.2009 00:29:60,1,2,n", "expected one like '31.01.2009 23:50:00'"),
+    "year before Christ": ("01.01.-2009 00:30:00,1,2,n", "'01.01.-2009 00:30:00' is not how"),
+    "far year": ("01.01.+20090 00:30:00,1,2,n", "'01.01.+20090 00:30:00' is not how"),
+    "24 hours": ("01.01.2009 24:00:00,1,2,n", "'01.01.2009 24:00:00' is not how"),
+    "space before the stamp": (f" {STAMP4},1,2,n", f"' {STAMP4}' is not how"),
+    "NUL in the stamp": (f"{STAMP4}\0,1,2,n", "\\x00' is not how"),
+}
+
+
+@pytest.mark.parametrize("eol", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize(("line", "said"), FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize("number", [2, 4, ROWS + 1])
+def test_fault_is_named_by_its_line(
+    number: int, line: str, said: str, eol: str, tmp_path: Path
+) -> None:
+    text = csv_text(with_line(number, line), eol=eol, end=eol)
+    message = refused(zipped(tmp_path, text), said)
+    assert message.startswith(f"a.csv, line {number}")
+
+
+def test_blank_lines_at_the_end(tmp_path: Path) -> None:
+    refused(zipped(tmp_path, csv_text(SOUND, end="\n\n")), f"line {ROWS + 2} is blank")
+    refused(zipped(tmp_path, csv_text(SOUND, end="\n\n\n")), f"line {ROWS + 2} is blank")
+
+
+def test_line_break_inside_quotes_swallows_no_row(tmp_path: Path) -> None:
+    """Polars would read lines 3 to 5 as one row, and say nothing."""
+    rows = [*SOUND]
+    rows[1], rows[3] = rows[1].replace("n", '"n'), rows[3].replace("n", 'n"')
+    refused(zipped(tmp_path, csv_text(rows)), "a.csv, line 3 is no row of comma")
+
+
+def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
+    text = csv_text(SOUND).replace(b"n3", b"\xb0")
+    refused(zipped(tmp_path, text), "a.csv, line 5 is not UTF-8", "save the file as UTF-8")
+    text = csv_text(SOUND).replace(b"note", b"\xb0")
+    refused(zipped(tmp_path, text), "a.csv, line 1 is not UTF-8", "save the file as UTF-8")
+    refused(zipped(tmp_path, csv_text(SOUND).decode().encode("utf-16")), "line 1 is not UTF-8")
+
+
+def test_old_mac_line_ends(tmp_path: Path) -> None:
+    refused(zipped(tmp_path, csv_text(SOUND, eol="\r", end="\r")), "line 1", "line ends")
+
+
+def test_far_line_is_counted_as_an_editor_does(tmp_path: Path) -> None:
+    rows = SOUND * 10_000
+    rows[50_000] = rows[50_000].replace(",n", "m,n")
+    refused(zipped(tmp_path, csv_text(rows)), "a.csv, line 50002, column 'T (degC)': '-2.02m'")
+    rows[50_000] = rows[50_000].replace(",n", ",n,")[:5]
+    refused(zipped(tmp_path, csv_text(rows)), "a.csv, line 50002 has 1 fields")
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_any_change_is_refused_or_read_as_python_reads_it(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Rows in are rows out, whatever one edit does to a file."""
+    text = csv_text(SOUND).decode()
+    at = data.draw(st.integers(len(HEADER) + 1, len(text) - 1))
+    cut = data.draw(st.integers(0, 3))
+    put = data.draw(st.text('0159.,-+e" \n\r\0x', max_size=3))
+    text = text[:at] + put + text[at + cut :]
+    archive = zipped(tmp_path_factory.mktemp("edit"), text.encode())
+    try:
+        frame, _ = converted(archive)
+    except DataError:
+        return
+    rows = list(csv.reader(io.StringIO(text, newline="")))[1:]
+    assert frame.height == len(rows) == len(text.rstrip("\n").split("\n")) - 1
+    stamps = [datetime.strptime(row[0], DATETIME_FORMAT) for row in rows]  # noqa: DTZ007
+    assert frame[DATETIME_COLUMN].to_list() == stamps
+    numbers = [(float(row[1]), float(row[2])) for row in rows]
+    assert bits(frame.select(COLUMNS).iter_rows()) == bits(numbers)
+
+
+# --- time ---
+
+
+def test_time_that_runs_back_to_a_new_stamp(tmp_path: Path) -> None:
+    rows = [SOUND[0], SOUND[1], SOUND[3], SOUND[2], *SOUND[4:]]
+    refused(
+        zipped(tmp_path, csv_text(rows)),
+        "a.csv, line 5, column 'Date Time': 2009-01-01 00:30:00 comes after",
+        "2009-01-01 00:40:00 of line 4",
+        "sort the lines by time",
+    )
+
+
+def test_one_stamp_in_the_far_future_is_pointed_at(tmp_path: Path) -> None:
+    rows = with_line(4, SOUND[2].replace("2009", "2099"))
+    refused(zipped(tmp_path, csv_text(rows)), "line 5", "2099-01-01 00:30:00 of line 4")
+
+
+def test_block_logged_twice_is_kept(tmp_path: Path) -> None:
+    rows = [*SOUND[:4], *SOUND[1:4], *SOUND[4:], SOUND[-1]]
+    frame, _ = converted(zipped(tmp_path, csv_text(rows)))
+    assert frame.rows() == [*EXPECTED[:4], *EXPECTED[1:4], *EXPECTED[4:], EXPECTED[-1]]
+
+
+def test_format_that_fits_no_stamp(tmp_path: Path) -> None:
+    archive = zipped(tmp_path, csv_text(SOUND))
+    refused(
+        archive,
+        "line 2, column 'Date Time': '01.01.2009 00:10:00'",
+        "'%Y-%m-%d %H:%M:%S'",
+        "expected one like '2009-01-31 23:50:00'",
+        "set convert.datetime_format",
+        datetime_format="%Y-%m-%d %H:%M:%S",
+    )
+    refused(archive, "line 2", "'01.01.2009 00:10:00'", datetime_format="%d.%m.%Y %H:%M")
+    for name in ("%Q", "%Y-%m-%d %H:%M:%S%z"):
+        refused(archive, f"convert.datetime_format {name!r}", "set one like", datetime_format=name)
+
+
+def test_fractions_of_a_second_are_not_dropped(tmp_path: Path) -> None:
+    archive = zipped(tmp_path, csv_text(["2009-01-31 00:10:00.500,1,2,n"]))
+    refused(
+        archive,
+        "line 2, column 'Date Time': '2009-01-31 00:10:00.500'",
+        "expected one like '2009-01-31 23:50:00.000'",
+        datetime_format="%Y-%m-%d %H:%M:%S%.3f",
+    )
+
+
+# --- header, member, zip ---
+
+
+def test_header_faults(tmp_path: Path) -> None:
+    def with_header(header: str) -> Path:
+        return zipped(tmp_path, csv_text(SOUND, header=header))
+
+    refused(
+        with_header(HEADER.replace("T (degC)", "T (deg C)")),
+        "convert.columns names 'T (degC)'",
+        "line 1 of a.csv; did you mean 'T (deg C)'?",
+    )
+    refused(
+        with_header(HEADER.replace("Date Time", "Date_Time")),
+        "convert.datetime_column names 'Date Time'",
+        "did you mean 'Date_Time'?",
+    )
+    refused(with_header(HEADER.replace(",", ";")), "line 1 is no row of comma-separated values")
+    bare = HEADER.replace('"', "").replace(",", ";")
+    refused(with_header(bare), "the 1 comma-separated names", "there are: Date Time;p")
+    refused(with_header(HEADER.replace("note", "T (degC)")), "has the column 'T (degC)' twice")
+    refused(with_header(HEADER.replace("note", "Date Time")), "has the column 'Date Time' twice")
+    refused(with_header("\n" + HEADER), "a.csv, line 1 is blank, expected the column names")
+    refused(with_header(HEADER.replace('te"', "te")), "a.csv, line 1 is no row of comma")
+    refused(with_header(HEADER.replace("note", "no\nte")), "a.csv, line 1 is no row of comma")
+
+
+@pytest.mark.parametrize("text", [b"", b"\n", b" \r\n\n"])
+def test_empty_member(text: bytes, tmp_path: Path) -> None:
+    refused(zipped(tmp_path, text), "a.csv is empty; check the zip, or convert.member")
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_header_only(end: str, tmp_path: Path) -> None:
+    refused(zipped(tmp_path, csv_text([], end=end)), "a.csv has a header and no rows")
+
+
+def test_member_that_is_not_there(tmp_path: Path) -> None:
+    archive = zipped(tmp_path, csv_text(SOUND), name="jena_climate.csv")
+    refused(
+        archive,
+        "convert.member names 'jena_climat.csv', which station.zip does not hold",
+        "did you mean 'jena_climate.csv'?",
+        member="jena_climat.csv",
+        error=SourceError,
+    )
+    refused(archive, "there are: jena_climate.csv", member="x", error=SourceError)
+    archive = zipped(tmp_path, b"AppleDouble", name="__MACOSX/._a.csv")
+    refused(archive, "there are: no files", member="__MACOSX/._a.csv", error=SourceError)
+
+
+def test_damaged_member(tmp_path: Path) -> None:
+    text = csv_text(lines(500))
+    sound = zipped(tmp_path, text).read_bytes()
+    for at in (60, len(sound) // 2):
+        damaged = bytearray(sound)
+        damaged[at] ^= 0xFF
+        (tmp_path / "station.zip").write_bytes(damaged)
+        refused(
+            tmp_path / "station.zip",
+            "a.csv of station.zip cannot be unpacked",
+            "dvc repro -f download",
+            error=SourceError,
+        )
+    (tmp_path / "station.zip").write_bytes(sound[: len(sound) // 2])
+    refused(tmp_path / "station.zip", "not a zip file", "dvc repro -f download", error=SourceError)
+
+
+def test_encrypted_member(tmp_path: Path) -> None:
+    archive = zipped(tmp_path, csv_text(SOUND))
+    data = bytearray(archive.read_bytes())
+    data[6] |= 1  # bit 0 of the flags, in the local header and in the directory
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    archive.write_bytes(data)
+    refused(archive, "encrypted", error=SourceError)
+
+
+def test_refusal_leaves_the_parquet_of_before(tmp_path: Path) -> None:
+    archive = zipped(tmp_path, csv_text(SOUND))
+    converted(archive)
+    before = (tmp_path / "out" / "climate.parquet").read_bytes()
+    zipped(tmp_path, csv_text([*SOUND, "x"]))
+    with pytest.raises(DataError):
+        converted(archive)
+    assert names_in(tmp_path / "out") == ["climate.parquet"]
+    assert (tmp_path / "out" / "climate.parquet").read_bytes() == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    archive = zipped(tmp_path, csv_text(SOUND))
+    (tmp_path / "out").mkdir(mode=0o500)
+    with pytest.raises(ProjectError, match=r"cannot write out/climate\.parquet"):
+        converted(archive)
+
+
+def test_what_polars_cannot_read_for_no_reason_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last resort: neither reader's fault is found, the message still names the file."""
+    monkeypatch.setattr(module, "_check_lines", lambda *_: None)
+    text = csv_text(with_line(4, ""))
+    refused(zipped(tmp_path, text), "a.csv is not regular CSV (6 lines below the header gave")
+    text = csv_text(with_line(4, f"{STAMP4},1,x,n"))
+    refused(zipped(tmp_path, text), "a.csv is not regular CSV (could not parse `x`")
+
+
+def test_largest_number_survives_float32() -> None:
+    assert np.isfinite(np.float32(LARGEST))
+    assert float(np.float32(LARGEST)) == LARGEST
