@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jena_etl.errors import ProjectError
+
+CANNOT_WRITE = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EEXIST,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
 
 
 @contextmanager
@@ -22,13 +33,16 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         part.replace(path)
-    except PermissionError as error:
+    except OSError as error:
+        if error.errno not in CANNOT_WRITE:
+            raise
         raise ProjectError(
             f"cannot write {path.parent.name}/{path.name}: {error.strerror}; "
-            "make the folder writable and run the stage again"
+            "check the disk and the folder, then run the stage again"
         ) from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong above is the error to show
+            part.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

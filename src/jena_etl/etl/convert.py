@@ -25,7 +25,7 @@ from jena_etl.params import nearest
 if TYPE_CHECKING:
     import polars as pl
 
-ROW_GROUP_ROWS = 131_072  # fixed, or the file's bytes would follow Polars' chunks
+ROW_GROUP_ROWS = 131_072  # one page of 1 MiB a column: bytes follow no chunk of Polars
 LARGEST = float(np.finfo(np.float32).max)  # features and targets become float32
 NUMBER = re.compile(r"[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # as Polars reads it
 
@@ -57,7 +57,7 @@ def convert(
     _check_order(stamps, member)
     with replacing(target) as part:
         pq.write_table(
-            frame.select(stamps, *columns).rechunk().to_arrow(),
+            frame.select(stamps, *columns).to_arrow(),
             part,
             version="2.6",
             compression="zstd",

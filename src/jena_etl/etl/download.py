@@ -10,7 +10,7 @@ from os.path import realpath
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from jena_etl.errors import ProjectError, SourceError
+from jena_etl.errors import SourceError
 from jena_etl.files import replacing, sha256_of
 
 ATTEMPTS = 4
@@ -44,18 +44,12 @@ def download(
         ProjectError: `folder` cannot be written.
     """
     scheme, path, name = _split(url)
-    try:
-        with replacing(folder / name) as part:
-            if scheme in ("http", "https"):
-                _fetch(url, part, pause_s, timeout_s)
-            else:
-                _copy(base / path, url, part)
-            _verify(part, name, size, sha256)
-    except OSError as error:
-        raise ProjectError(
-            f"cannot write {folder.name}/{name}: {error.strerror or error}; "
-            "check the disk and the folder, then run the stage again"
-        ) from None
+    with replacing(folder / name) as part:
+        if scheme in ("http", "https"):
+            _fetch(url, part, pause_s, timeout_s)
+        else:
+            _copy(base / path, url, part)
+        _verify(part, name, size, sha256)
     return folder / name
 
 

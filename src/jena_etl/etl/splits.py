@@ -59,9 +59,10 @@ def describe_splits(
     for name in SPLITS:
         if not len(windows[name]):
             raise DataError(
-                f"the {name} split has {len(ranges[name]):,} rows and holds no window under policy "
-                f"{policy}: one window spans {spec.span:,} rows, target included. Use a "
-                "longer file, or lower window.sequence_length, sampling_rate or horizon"
+                f"the {name} split, {len(ranges[name]):,} of {len(stamps):,} rows, holds no window "
+                f"under policy {policy}: a window's inputs span {spec.last_input + 1:,} rows, its "
+                f"target lies {spec.target:,} rows after its start; use a longer file, or lower "
+                "window.sequence_length, sampling_rate or horizon"
             )
     return {
         "rows": len(stamps),

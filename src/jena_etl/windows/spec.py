@@ -4,7 +4,26 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 
+import numpy as np
+
 from jena_etl.errors import WindowError
+
+ORDERS = ("forward", "reversed")
+
+
+def input_steps(sequence_length: int, sampling_rate: int, order: str) -> np.ndarray:
+    """The offsets of a window's inputs from its start, int64 (sequence_length,).
+
+    Raises:
+        WindowError: an order other than forward and reversed.
+
+    >>> input_steps(3, 6, "reversed").tolist()
+    [12, 6, 0]
+    """
+    if order not in ORDERS:
+        raise WindowError(f"order must be one of {', '.join(ORDERS)}, found {order!r}")
+    steps = np.arange(sequence_length) * sampling_rate
+    return steps if order == "forward" else steps[::-1]
 
 
 @dataclass(frozen=True, kw_only=True)

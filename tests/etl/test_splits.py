@@ -1,0 +1,227 @@
+"""Row ranges and windows of the splits: the published figures, and what must hold for any."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jena_etl.errors import DataError, ProjectError, WindowError
+from jena_etl.etl.arrays import read_stamps
+from jena_etl.etl.convert import convert
+from jena_etl.etl.splits import describe_splits, split_rows
+from jena_etl.schema import DATETIME_COLUMN, DATETIME_FORMAT
+from jena_etl.windows.index import POLICIES, SPLITS, WindowIndex
+from jena_etl.windows.spec import WindowSpec
+
+JENA = WindowSpec(sequence_length=120, sampling_rate=6, horizon=24)
+ROWS = 420_451
+
+
+def described(
+    rows: int,
+    *,
+    spec: WindowSpec = JENA,
+    policy: str = "book",
+    train: float = 0.5,
+    statistics_rows: list[int] | None = None,
+) -> dict[str, object]:
+    stamps = np.datetime64("2009-01-01T00:10:00", "s") + np.arange(rows) * np.timedelta64(600, "s")
+    return describe_splits(
+        stamps,
+        {"rows": statistics_rows or [0, int(train * rows)]},
+        train=train,
+        validation=0.25,
+        policy=policy,
+        target="T (degC)",
+        spec=spec,
+    )
+
+
+def test_the_books_rows() -> None:
+    ranges = split_rows(ROWS, train=0.5, validation=0.25)
+    assert ranges == {
+        "train": range(210_225),
+        "validation": range(210_225, 315_337),
+        "test": range(315_337, ROWS),
+    }
+    assert [len(split) for split in ranges.values()] == [210_225, 105_112, 105_114]
+
+
+@given(st.integers(0, 10**7), st.floats(0, 1), st.floats(0, 1))
+def test_ranges_partition_the_rows(rows: int, train: float, share: float) -> None:
+    validation = share * (1 - train)
+    ranges = split_rows(rows, train=train, validation=validation)
+    assert tuple(ranges) == SPLITS
+    ends = [0, *(split.stop for split in ranges.values())]
+    assert [split.start for split in ranges.values()] == ends[:-1]
+    assert ends == sorted(ends)
+    assert ends[-1] == rows
+    assert abs(len(ranges["train"]) - train * rows) <= 1
+    assert abs(len(ranges["validation"]) - validation * rows) <= 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "train", "validation", "test"),
+    [
+        ("book", 209_511, 104_398, 103_542),
+        ("strict", 209_367, 104_254, 104_256),
+        ("lookback", 209_367, 105_112, 105_114),
+    ],
+)
+def test_the_nine_counts_of_the_design(policy: str, train: int, validation: int, test: int) -> None:
+    splits = described(ROWS, policy=policy)["splits"]
+    assert isinstance(splits, dict)
+    assert [split["windows"] for split in splits.values()] == [train, validation, test]
+    for split in splits.values():
+        assert len(WindowIndex.from_lists(split["starts"])) == split["windows"]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@given(
+    spec=st.builds(
+        WindowSpec,
+        sequence_length=st.integers(1, 4),
+        sampling_rate=st.integers(1, 3),
+        horizon=st.integers(1, 3),
+        sequence_stride=st.just(1),
+    ),
+    rows=st.integers(300, 400),
+    train=st.sampled_from([0.4, 0.5, 0.6]),
+)
+def test_windows_are_those_of_the_policys_sentence(
+    policy: str, spec: WindowSpec, rows: int, train: float
+) -> None:
+    """Every start row is tried, by the sentences of ../shared/design/windows.md."""
+    found = described(rows, spec=spec, policy=policy, train=train)["splits"]
+    assert isinstance(found, dict)
+    reach = (spec.sequence_length - 1) * spec.sampling_rate
+    target = (spec.sequence_length + spec.horizon - 1) * spec.sampling_rate
+    for split in found.values():
+        first, stop = split["rows"]
+        expected = []
+        for start in range(rows - target):
+            inputs = first <= start and start + reach < stop
+            label = first <= start + target < stop
+            belongs = {
+                "book": inputs and start + reach < rows - target,
+                "strict": inputs and label,
+                "lookback": label,
+            }
+            expected += [start] if belongs[policy] else []
+        index = WindowIndex.from_lists(split["starts"])
+        assert index.starts(np.arange(len(index))).tolist() == expected
+
+
+def test_content() -> None:
+    spec = WindowSpec(sequence_length=3, sampling_rate=2, horizon=1, sequence_stride=4)
+    found = described(80, spec=spec, policy="strict")
+    assert {key: found[key] for key in ("rows", "policy", "target", "window")} == {
+        "rows": 80,
+        "policy": "strict",
+        "target": "T (degC)",
+        "window": {
+            "sequence_length": 3,
+            "sampling_rate": 2,
+            "horizon": 1,
+            "sequence_stride": 4,
+        },
+    }
+    splits = found["splits"]
+    assert isinstance(splits, dict)
+    # Row 40 is stamped 00:10 + 400 minutes; the target lies 6 rows after a start.
+    assert splits["validation"] == {
+        "rows": [40, 60],
+        "first": "2009-01-01T06:50:00",
+        "last": "2009-01-01T10:00:00",
+        "windows": 4,
+        "starts": [[40, 54, 4]],
+    }
+
+
+def test_statistics_of_other_rows_are_refused() -> None:
+    with pytest.raises(ProjectError) as caught:
+        described(10_000, statistics_rows=[0, 4999])
+    assert str(caught.value) == (
+        "statistics.json was computed from rows [0, 4999], the train split is [0, 5000]; "
+        "build it again: dvc repro statistics"
+    )
+
+
+@pytest.mark.parametrize(
+    ("train", "name", "has"),
+    [(0.05, "train", 50), (0.7, "test", 50), (0.5, "validation", 250)],
+)
+def test_split_without_a_window_is_refused_by_name(train: float, name: str, has: int) -> None:
+    # One input per row and the target in the next: a strict window spans one row more.
+    with pytest.raises(DataError) as caught:
+        described(1000, spec=WindowSpec(sequence_length=has), policy="strict", train=train)
+    assert str(caught.value) == (
+        f"the {name} split, {has} of 1,000 rows, holds no window under policy strict: a window's "
+        f"inputs span {has} rows, its target lies {has} rows after its start; use a longer file, "
+        "or lower window.sequence_length, sampling_rate or horizon"
+    )
+    spec = WindowSpec(sequence_length=has - 1)
+    splits = described(1000, spec=spec, policy="strict", train=train)["splits"]
+    assert isinstance(splits, dict)
+    assert splits[name]["windows"] == 1
+
+
+def test_last_split_of_the_book_needs_more_rows_than_a_window() -> None:
+    # Its inputs end 858 rows before the file: 715 + 858 rows are needed, 1,572 are not enough.
+    with pytest.raises(DataError, match=r"the test split, 1,572 of 6,288 rows, holds no window"):
+        described(4 * 1572)
+    splits = described(4 * 1573)["splits"]
+    assert isinstance(splits, dict)
+    assert splits["test"]["windows"] == 1
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 3])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_file_far_too_short(rows: int, policy: str) -> None:
+    with pytest.raises(DataError, match=r"the (train|validation|test) split, \d of \d rows"):
+        described(rows, policy=policy, spec=WindowSpec(sequence_length=1))
+
+
+def test_unknown_policy() -> None:
+    with pytest.raises(WindowError, match=r"book, strict, lookback, found 'bok'"):
+        described(ROWS, policy="bok")
+
+
+def test_hourly_file(station_data: Path, tmp_path: Path) -> None:
+    """With one row an hour the same window reads every row; its target lies 143 rows on."""
+    name = "jena_climate_2009_2016_hourly.csv"
+    climate = tmp_path / "climate.parquet"
+    convert(
+        station_data / f"{name}.zip",
+        climate,
+        member=name,
+        datetime_column=DATETIME_COLUMN,
+        datetime_format=DATETIME_FORMAT,
+        columns=("T (degC)",),
+    )
+    stamps = read_stamps(climate)
+    assert stamps.dtype == np.dtype("datetime64[s]")
+    found = describe_splits(
+        stamps,
+        {"rows": [0, 35_019]},
+        train=0.5,
+        validation=0.25,
+        policy="book",
+        target="T (degC)",
+        spec=WindowSpec(sequence_length=120, sampling_rate=1, horizon=24),
+    )["splits"]
+    assert [split["rows"] for split in found.values()] == [
+        [0, 35_019],
+        [35_019, 52_528],
+        [52_528, 70_038],
+    ]
+    # book: rows - 119 starts, and in the test split 143 labels fewer.
+    assert [split["windows"] for split in found.values()] == [
+        35_019 - 119,
+        17_509 - 119,
+        17_510 - 119 - 143,
+    ]
+    assert found["train"]["first"] == "2009-01-01T00:10:00"
+    assert found["test"]["last"] == "2016-12-31T23:50:00"
