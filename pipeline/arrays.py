@@ -1,16 +1,18 @@
-"""arrays: normalised features, raw targets and stamps -> data/processed/*.npy."""
+"""arrays: normalised features, phase-major; raw targets; stamps -> data/processed/*.npy."""
 
 from jena_etl.etl.arrays import normalised_features, read_stamps, target_column
 from jena_etl.files import write_array
 from jena_etl.params import Params
 from jena_etl.project import Project
+from jena_etl.windows.rows import phase_major
 from pipeline import run
 
 
 def main(project: Project, params: Params) -> None:
     """Write arrays that can be memory-mapped."""
     climate = project.climate_parquet
-    write_array(project.features_npy, normalised_features(climate, project.statistics))
+    features = normalised_features(climate, project.statistics)
+    write_array(project.features_npy, phase_major(features, params.window.sampling_rate))
     write_array(project.targets_npy, target_column(climate, params.window.target))
     write_array(project.stamps_npy, read_stamps(climate))
 

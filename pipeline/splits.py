@@ -20,8 +20,9 @@ def main(project: Project, params: Params) -> None:
         train=params.split.train,
         validation=params.split.validation,
         policy=params.split.policy,
+        gaps=window.gaps,
         target=window.target,
-        spec=WindowSpec(**window.model_dump(exclude={"target"})),
+        spec=WindowSpec(**window.model_dump(exclude={"target", "gaps"})),
     )
     write_json(project.splits_json, splits)
     counts = ", ".join(f"{name} {s['windows']:,}" for name, s in splits["splits"].items())

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from jena_etl.errors import TrainingError
 from jena_etl.evaluation import forecast, naive_forecast, scores, truth
-from jena_etl.windows.feed import Windows
 from jena_etl.windows.index import WindowIndex
+from jena_etl.windows.rows import phase_major
 from jena_etl.windows.spec import WindowSpec
+from jena_etl.windows.windows import Windows
 
 figures = st.floats(-50, 50, width=32)
 
@@ -19,7 +20,7 @@ figures = st.floats(-50, 50, width=32)
 def windows() -> Windows:
     rows = np.arange(30, dtype=np.float32)
     spec = WindowSpec(sequence_length=3, sampling_rate=2, horizon=4)
-    return Windows(rows[:, None], rows * 10, spec, WindowIndex([range(5, 15)]))
+    return Windows(phase_major(rows[:, None], 2), rows * 10, spec, WindowIndex([range(5, 15)]))
 
 
 @given(st.lists(st.tuples(figures, figures, figures), min_size=1, max_size=40))

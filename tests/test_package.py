@@ -28,8 +28,8 @@ def test_the_wheel_installs_and_every_module_imports(tmp_path: Path, checkout: P
     subprocess.run([*build, "--python", sys.executable, "-o", tmp_path], cwd=checkout, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     site = tmp_path / "site"
-    install = ["uv", "pip", "install", "--offline", "--no-deps", "--quiet", "--target", site, wheel]
-    subprocess.run([*install, "--python", sys.executable], check=True)
+    install = ["uv", "pip", "install", "--offline", "--no-deps", "--quiet"]
+    subprocess.run([*install, "--python", sys.executable, "--target", site, wheel], check=True)
     done = subprocess.run(
         [sys.executable, "-c", EVERY_MODULE, str(site)],
         cwd=tmp_path,

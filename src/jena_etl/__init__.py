@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         WindowError,
     )
     from jena_etl.project import Project, open_project
+    from jena_etl.windows.loader import timeseries_dataset_from_array
     from jena_etl.windows.spec import WindowSpec
 
 __version__ = "0.1.0"
@@ -31,9 +32,15 @@ __all__ = [
     "WindowError",
     "WindowSpec",
     "open_project",
+    "timeseries_dataset_from_array",
 ]
 
-_ROOMS = {"Project": "project", "open_project": "project", "WindowSpec": "windows.spec"}
+_ROOMS = {
+    "Project": "project",
+    "WindowSpec": "windows.spec",
+    "open_project": "project",
+    "timeseries_dataset_from_array": "windows.loader",
+}
 
 
 def __getattr__(name: str) -> Any:

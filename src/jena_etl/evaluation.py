@@ -9,7 +9,7 @@ import numpy as np
 
 from jena_etl.errors import TrainingError
 from jena_etl.files import replacing
-from jena_etl.windows.feed import Windows
+from jena_etl.windows.windows import Windows
 
 SCORED = ("validation", "test")
 

@@ -31,7 +31,7 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
     window = params.window.model_dump()
     policy = params.split.policy
     if splits:
-        built_with = {**splits["window"], "target": splits["target"]}
+        built_with = {**splits["window"], **{key: splits[key] for key in ("target", "gaps")}}
         if (built_with, splits["policy"]) != (window, policy):
             missing["splits"] = (
                 "params.yaml has changed since splits.json was built: dvc repro splits"
@@ -48,6 +48,7 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
         "columns": _columns(card, statistics),
         "policy": policy,
         "splits": splits and _splits(splits, params.train.batch_size),
+        "choices": splits and splits["choices"],
         "window": _window(window, params, card),
         "missing": missing,
     }
@@ -83,6 +84,7 @@ def _window(window: dict[str, Any], params: Params, card: Any) -> dict[str, Any]
     batch = params.train.batch_size
     return {
         "target": window["target"],
+        "gaps": window["gaps"],
         **spec.as_dict(),
         "last_input_offset": spec.last_input,
         "target_offset": spec.target,
@@ -99,7 +101,8 @@ def describe(found: dict[str, Any]) -> str:
         parts += [_source_text(found["source"]), _data_text(found["data"])]
         parts += [_columns_text(found["columns"])]
     if found["splits"]:
-        parts += [_splits_text(found["splits"], found["policy"])]
+        in_force = (found["policy"], found["window"]["gaps"])
+        parts += [_splits_text(found["splits"]), _choices_text(found["choices"], in_force)]
     parts += [_window_text(found["window"])]
     if found["missing"]:
         parts += ["to do", *(f"  {what}" for what in found["missing"].values())]
@@ -141,7 +144,7 @@ def _columns_text(columns: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _splits_text(splits: dict[str, Any], policy: str) -> str:
+def _splits_text(splits: dict[str, Any]) -> str:
     lines = [f"{'split':<12}{'rows':>21}{'from':>18}{'to':>18}{'windows':>10}{'batches':>9}"]
     for name, split in splits.items():
         rows = f"[{split['rows'][0]:,}, {split['rows'][1]:,})"
@@ -149,7 +152,16 @@ def _splits_text(splits: dict[str, Any], policy: str) -> str:
         lines.append(
             f"{name:<12}{rows:>21}{first:>18}{last:>18}{split['windows']:>10,}{split['batches']:>9,}"
         )
-    return "\n".join([*lines, f"windows by policy {policy}", ""])
+    return "\n".join(lines) + "\n"
+
+
+def _choices_text(choices: list[dict[str, Any]], in_force: tuple[str, str]) -> str:
+    lines = [f"{'policy':<12}{'gaps':<8}{'train':>12}{'validation':>12}{'test':>12}  windows"]
+    for choice in choices:
+        counts = "".join(f"{count:>12,}" for count in choice["windows"].values())
+        mark = "  in force" if (choice["policy"], choice["gaps"]) == in_force else ""
+        lines.append(f"{choice['policy']:<12}{choice['gaps']:<8}{counts}{mark}")
+    return "\n".join(lines) + "\n"
 
 
 def _window_text(window: dict[str, Any]) -> str:

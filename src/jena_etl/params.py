@@ -72,6 +72,7 @@ class Window(Block):
     sampling_rate: Positive
     horizon: Positive
     sequence_stride: Positive
+    gaps: Literal["keep", "drop"]
 
 
 class Train(Block):

@@ -13,10 +13,9 @@ from jena_etl.errors import ProjectError, WindowError
 from jena_etl.files import not_built, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from jena_etl.windows.feed import Windows
+    from jena_etl.windows.feed import NumpyBatches
     from jena_etl.windows.spec import WindowSpec
+    from jena_etl.windows.windows import Windows
 
 # The windows are imported where they are asked for: the first stages have none, and a change of
 # the windows must not run them again.
@@ -149,14 +148,15 @@ class Project:
             WindowError: no such split.
             ProjectError: a file is not built yet, damaged, or of another shape than splits.json.
         """
-        from jena_etl.windows.feed import Windows
         from jena_etl.windows.index import SPLITS, WindowIndex
+        from jena_etl.windows.windows import Windows
 
         if split not in SPLITS:
             raise WindowError(f"split must be one of {', '.join(SPLITS)}, found {split!r}")
-        rows = self.splits["rows"]
+        rows, phases = self.splits["rows"], self.window.sampling_rate
+        shape = (phases, -(-rows // phases), len(self.statistics["columns"]))
         return Windows(
-            features=self._array(self.features_npy, (rows, len(self.statistics["columns"]))),
+            features=self._array(self.features_npy, shape),
             targets=self._array(self.targets_npy, (rows,)),
             spec=self.window,
             index=WindowIndex.from_lists(self.splits["splits"][split]["starts"]),
@@ -166,9 +166,7 @@ class Project:
         """`windows(split).dataset(...)`: a tf.data.Dataset of (features, targets) batches."""
         return self.windows(split).dataset(batch_size, **options)
 
-    def batches(
-        self, split: str, batch_size: int = 256, **options: Any
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def batches(self, split: str, batch_size: int = 256, **options: Any) -> NumpyBatches:
         """`windows(split).batches(...)`: the same as NumPy, without TensorFlow."""
         return self.windows(split).batches(batch_size, **options)
 

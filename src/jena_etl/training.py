@@ -10,7 +10,7 @@ from typing import Any
 
 from jena_etl.errors import TrainingError
 from jena_etl.models import Architecture
-from jena_etl.windows.feed import Windows
+from jena_etl.windows.windows import Windows
 
 COLUMNS = ("epoch", "loss", "mae", "val_loss", "val_mae")
 
@@ -24,7 +24,7 @@ def seeded_model(architecture: Architecture, windows: Windows, *, seed: int) -> 
 
     keras.utils.clear_session()  # the names Keras makes up (lstm_1) stand in the model file
     keras.utils.set_random_seed(seed)
-    return architecture.build(windows.spec.sequence_length, windows.features.shape[1])
+    return architecture.build(windows.spec.sequence_length, windows.features.shape[-1])
 
 
 def train(model: Any, train_batches: Any, validation_batches: Any, *, epochs: int) -> str:

@@ -67,7 +67,7 @@ def test_inspect_in_words(project: Path) -> None:
         "station.zip: SYNTHETIC data",
         "4,000 rows from 2009-01-01 00:10 to 2009-01-28 18:40, one every 10 minutes",
         "[2,000, 3,000)",
-        "windows by policy book",
+        "book        keep           1,934         934         724  in force",
         "window: 12 inputs, one every 1 hour (12 hours); target T (degC), 1 day after",
         "+210",
         "features (256, 12, 14), targets (256,)",

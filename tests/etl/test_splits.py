@@ -34,6 +34,7 @@ def described(
         train=train,
         validation=0.25,
         policy=policy,
+        gaps="keep",
         target="T (degC)",
         spec=spec,
     )
@@ -209,6 +210,7 @@ def test_hourly_file(station_data: Path, tmp_path: Path) -> None:
         train=0.5,
         validation=0.25,
         policy="book",
+        gaps="keep",
         target="T (degC)",
         spec=WindowSpec(sequence_length=120, sampling_rate=1, horizon=24),
     )["splits"]

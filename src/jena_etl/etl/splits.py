@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 
 from jena_etl.errors import DataError, ProjectError
-from jena_etl.windows.index import SPLITS, split_windows
+from jena_etl.windows.index import POLICIES, SPLITS, split_windows
 from jena_etl.windows.spec import WindowSpec
 
 
@@ -31,6 +32,7 @@ def describe_splits(
     train: float,
     validation: float,
     policy: str,
+    gaps: str,
     target: str,
     spec: WindowSpec,
 ) -> dict[str, Any]:
@@ -42,6 +44,7 @@ def describe_splits(
         train: fraction of the rows.
         validation: fraction of the rows.
         policy: which windows belong to a split: `jena_etl.windows.index`.
+        gaps: drop leaves out windows across a hole or a repeated stamp, keep does not.
         target: the column that is forecast.
         spec: the window.
 
@@ -55,18 +58,20 @@ def describe_splits(
             f"statistics.json was computed from rows {statistics['rows']}, the train split is "
             f"[0, {ranges['train'].stop}]; build it again: dvc repro statistics"
         )
-    windows = split_windows(ranges, len(stamps), spec, policy)
+    segments = {"keep": None, "drop": regular_segments(stamps)}
+    windows = split_windows(ranges, len(stamps), spec, policy, segments[gaps])
     for name in SPLITS:
         if not len(windows[name]):
             raise DataError(
                 f"the {name} split, {len(ranges[name]):,} of {len(stamps):,} rows, holds no window "
-                f"under policy {policy}: a window's inputs span {spec.last_input + 1:,} rows, its "
-                f"target lies {spec.target:,} rows after its start; use a longer file, or lower "
-                "window.sequence_length, sampling_rate or horizon"
+                f"under policy {policy}, gaps {gaps}: a window's inputs span "
+                f"{spec.last_input + 1:,} rows, its target lies {spec.target:,} rows after its "
+                "start; use a longer file, or a lower window.sequence_length or horizon"
             )
     return {
         "rows": len(stamps),
         "policy": policy,
+        "gaps": gaps,
         "target": target,
         "window": spec.as_dict(),
         "splits": {
@@ -79,4 +84,25 @@ def describe_splits(
             }
             for name in SPLITS
         },
+        # What each choice of policy and gaps would give.
+        "choices": [
+            {"policy": each, "gaps": kept, "windows": {name: len(held[name]) for name in SPLITS}}
+            for each in POLICIES
+            for kept in segments
+            for held in [split_windows(ranges, len(stamps), spec, each, segments[kept])]
+        ],
     }
+
+
+def regular_segments(stamps: np.ndarray) -> list[range]:
+    """The longest row ranges whose stamps are one regular grid, (rows,) datetime64.
+
+    They end at a hole, at an irregular step and where a stamp repeats an earlier one.
+    """
+    steps = np.diff(stamps)
+    if not len(steps):
+        return [range(len(stamps))]
+    values, counts = np.unique(steps[steps > np.timedelta64(0)], return_counts=True)
+    regular = steps == values[counts.argmax()] if len(values) else np.zeros(len(steps), bool)
+    borders = [0, *(np.flatnonzero(~regular) + 1).tolist(), len(stamps)]
+    return [range(*pair) for pair in itertools.pairwise(borders)]

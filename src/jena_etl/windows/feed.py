@@ -13,6 +13,7 @@ from jena_etl.windows.plan import BatchPlan
 from jena_etl.windows.rows import RowReader
 
 PLANNED_WINDOWS = 1 << 14  # worked out at a time: a call per batch would cost more than the batch
+READ_WINDOWS = 1 << 10
 AHEAD = 2  # batches prepared while one is used; more only cools the processor's caches
 
 
@@ -32,59 +33,78 @@ class Feed:
     targets: RowReader | None = None
     unbatched: bool = False
 
-    def numpy(self) -> Iterator[Any]:
-        """The first pass as NumPy arrays, without TensorFlow."""
+    def numpy(self) -> NumpyBatches:
+        """NumPy arrays, without TensorFlow; each pass over them is the next epoch."""
+        return NumpyBatches(self)
+
+    def one_pass(self, epoch: int, first: int) -> Iterator[Any]:
+        """The batches of an epoch from `first` on, as NumPy arrays."""
         plan = self.plan
-        for starts in self._planned(plan.epoch, plan.start_batch):
-            for at in range(0, len(starts), plan.batch_size):
-                yield self._read(starts[at : at + plan.batch_size])
+        for number in range(first, plan.batches, self._chunk):
+            planned, targets = self._planned(epoch, number, number + self._chunk)
+            for at in range(0, len(planned), plan.batch_size):
+                batch = slice(at, at + plan.batch_size)
+                inputs = planned[batch]
+                if not self.inputs.is_large:
+                    inputs = self.inputs.read(inputs)
+                yield self._shaped(inputs, targets[batch])
 
     def batch(self, number: int, *, epoch: int) -> Any:
         """Batch `number` of an epoch as NumPy arrays."""
-        return self._read(self.plan.starts(epoch, number, number + 1))
+        inputs, targets = self._planned(epoch, number, number + 1)
+        if not self.inputs.is_large:
+            inputs = self.inputs.read(inputs)
+        return self._shaped(inputs, targets)
 
     def tensorflow(self) -> Any:
-        """A tf.data.Dataset; each pass over it is the next epoch."""
+        """A tf.data.Dataset; each pass over it is the next epoch.
+
+        Of tf.data's own work, a function call per batch costs the most, so there is just one: the
+        order and the targets come many batches at a time.
+        """
         import tensorflow as tf
 
         plan = self.plan
         passes = itertools.count()
-        inputs = self.inputs.in_graph()
-        targets = self.targets.in_graph() if self.targets else None
+        targets = self.targets or _NoTargets()
+        large = self.inputs.is_large
+        kinds = [self.inputs.dtype if large else tf.int64, targets.dtype]
+        shapes = [self.inputs.shape if large else (), targets.shape]
+        whole = plan.windows // plan.batch_size  # batches that are not short
 
         def begin_pass() -> np.ndarray:
             number = next(passes)
             return np.array([plan.epoch + number, 0 if number else plan.start_batch])
 
+        def chunk(epoch: Any, first: Any, last: Any, size: int) -> Any:
+            """The batches from first to last, of `size` windows each."""
+            parts = tf.numpy_function(self._planned, [epoch, first, last], kinds, stateful=False)
+            sizes = [(-1, size, *shape) for shape in shapes]
+            batches = [tf.reshape(part, size) for part, size in zip(parts, sizes, strict=True)]
+            return tf.data.Dataset.from_tensor_slices(tuple(batches))
+
         def one_pass(_: Any) -> Any:
-            begun = tf.numpy_function(begin_pass, [], tf.int64)
-            begun.set_shape((2,))
-            chunk = self._batches_planned()
-            firsts = tf.data.Dataset.range(begun[1], plan.batches, chunk)
-            return firsts.map(lambda first: planned(begun[0], first)).flat_map(cut)
-
-        def planned(epoch: Any, first: Any) -> Any:
-            starts = tf.numpy_function(self._chunk, [epoch, first], tf.int64, stateful=False)
-            starts.set_shape((None,))
-            return starts
-
-        def cut(starts: Any) -> Any:
-            places = tf.data.Dataset.range(0, tf.size(starts, tf.int64), plan.batch_size)
-            return places.map(lambda at: starts[at : at + plan.batch_size])
-
-        def read(starts: Any) -> Any:
-            if self.unbatched:
-                starts.set_shape((1,))
-            parts = [part(starts) for part in (inputs, targets) if part]
-            if self.unbatched:
-                parts = [part[0] for part in parts]
-            return tuple(parts) if targets else parts[0]
+            begun = tf.ensure_shape(tf.numpy_function(begin_pass, [], tf.int64), (2,))
+            epoch, first = begun[0], begun[1]
+            firsts = tf.data.Dataset.range(first, whole, self._chunk)
+            batches = firsts.flat_map(
+                lambda at: chunk(epoch, at, tf.minimum(at + self._chunk, whole), plan.batch_size)
+            )
+            if short := plan.windows % plan.batch_size:
+                batches = batches.concatenate(chunk(epoch, whole, plan.batches, short))
+            return batches
 
         dataset = tf.data.Dataset.from_tensors(0).flat_map(one_pass)
-        dataset = dataset.map(read, num_parallel_calls=2)
+        if large:
+            dataset = dataset.map(self._shaped)
+        else:
+            read = self.inputs.in_graph()
+            dataset = dataset.map(lambda at, y: self._shaped(read(at), y), num_parallel_calls=2)
         if not plan.start_batch:  # else the first pass is shorter than the others
             dataset = dataset.apply(tf.data.experimental.assert_cardinality(plan.batches))
-        return dataset.prefetch(AHEAD)
+        options = tf.data.Options()
+        options.autotune.enabled = False  # its choice is half as fast every other pass
+        return dataset.prefetch(AHEAD).with_options(options)
 
     def keras(self) -> Any:
         """A keras.utils.PyDataset for any backend; each epoch of `fit` is the next one."""
@@ -110,18 +130,53 @@ class Feed:
 
         return WindowDataset()
 
-    def _read(self, starts: np.ndarray) -> Any:
-        parts = [part.read(starts) for part in (self.inputs, self.targets) if part]
+    @property
+    def _chunk(self) -> int:
+        """Batches planned at a time; of a large file they are read at a time too."""
+        windows = READ_WINDOWS if self.inputs.is_large else PLANNED_WINDOWS
+        return max(1, windows // self.plan.batch_size)
+
+    def _planned(self, epoch: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where the windows of some batches begin in `inputs`, and their targets.
+
+        Of a large file the windows themselves.
+        """
+        starts = self.plan.starts(int(epoch), int(first), int(last))
+        targets = self.targets or _NoTargets()
+        inputs = self.inputs.place(starts)
+        if self.inputs.is_large:
+            inputs = self.inputs.read(inputs)
+        return inputs, targets.read(targets.place(starts))
+
+    def _shaped(self, inputs: Any, targets: Any) -> Any:
         if self.unbatched:
-            parts = [part[0] for part in parts]
-        return tuple(parts) if self.targets else parts[0]
+            inputs, targets = inputs[0], targets[0]
+        return (inputs, targets) if self.targets else inputs
 
-    def _batches_planned(self) -> int:
-        return max(1, PLANNED_WINDOWS // self.plan.batch_size)
 
-    def _chunk(self, epoch: int, first: int) -> np.ndarray:
-        return self.plan.starts(int(epoch), int(first), int(first) + self._batches_planned())
+class NumpyBatches:
+    """What `Feed.numpy` gives: iterate it as often as you like; len() is the batches of a pass."""
 
-    def _planned(self, epoch: int, first: int) -> Iterator[np.ndarray]:
-        for batch in range(first, self.plan.batches, self._batches_planned()):
-            yield self._chunk(epoch, batch)
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._passes = itertools.count()
+
+    def __len__(self) -> int:
+        return self._feed.plan.batches
+
+    def __iter__(self) -> Iterator[Any]:
+        plan, number = self._feed.plan, next(self._passes)
+        return self._feed.one_pass(plan.epoch + number, 0 if number else plan.start_batch)
+
+
+class _NoTargets:
+    """Stands in for targets where there are none."""
+
+    shape = ()
+    dtype = np.dtype(np.int8)
+
+    def place(self, starts: np.ndarray) -> np.ndarray:
+        return starts
+
+    def read(self, first: np.ndarray) -> np.ndarray:
+        return np.zeros(len(first), self.dtype)

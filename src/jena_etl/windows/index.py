@@ -6,6 +6,9 @@ A window belongs to a split of rows [a, b) of n when, by policy,
   Keras' loader over `data[:-858]`, batch for batch. The last train labels lie in validation rows.
 - strict: its input rows and its target row lie in [a, b).
 - lookback: its target row lies in [a, b); its inputs may reach back over the border.
+
+Where segments are given (rows whose stamps are one regular grid), a window also lies in one of
+them from its first input to its target.
 """
 
 from __future__ import annotations
@@ -60,7 +63,11 @@ class WindowIndex:
 
 
 def split_windows(
-    ranges: dict[str, range], rows: int, spec: WindowSpec, policy: str
+    ranges: dict[str, range],
+    rows: int,
+    spec: WindowSpec,
+    policy: str,
+    segments: Iterable[range] | None = None,
 ) -> dict[str, WindowIndex]:
     """The windows of each split.
 
@@ -69,14 +76,25 @@ def split_windows(
         rows: n, the rows of the series.
         spec: the window.
         policy: book, strict or lookback; see the module's text.
+        segments: row ranges that no window may cross; None allows any window.
 
     Raises:
         WindowError: an unknown policy.
     """
-    return {
-        name: WindowIndex([range(*_bounds(split, rows, spec, policy), spec.sequence_stride)])
-        for name, split in ranges.items()
-    }
+    kept = [range(rows)] if segments is None else list(segments)
+    windows = {}
+    for name, split in ranges.items():
+        starts = range(*_bounds(split, rows, spec, policy), spec.sequence_stride)
+        windows[name] = WindowIndex(
+            _within(starts, segment.start, segment.stop - spec.target) for segment in kept
+        )
+    return windows
+
+
+def _within(starts: range, first: int, end: int) -> range:
+    """The part of `starts` in [first, end)."""
+    below = max(0, -((starts.start - first) // starts.step))  # how many lie before `first`
+    return starts[below : max(below, -((starts.start - end) // starts.step))]
 
 
 def _bounds(split: range, rows: int, spec: WindowSpec, policy: str) -> tuple[int, int]:

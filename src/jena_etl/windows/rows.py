@@ -1,12 +1,13 @@
 """Rows of an array, read for a whole batch of windows at a time.
 
-A `RowReader` knows nothing of splits and batches: it is given the rows where windows start and
-returns what the windows read. Three ways lead to the bytes, chosen by where they lie:
+A `RowReader` knows nothing of splits and batches: it is given the places where windows begin and
+returns what they read. Three ways lead to the bytes, chosen by where they lie:
 
 - NumPy, in memory or on a map: a strided view with one entry per window, indexed by window.
 - TensorFlow, likewise: `tf.gather` in the graph, on a tensor that shares a map's memory.
-- A map of a file beyond RESIDENT_BYTES: one read per window, into memory that TensorFlow takes over
-  without a copy. Pages touched through a map count as the process' own; pages read so do not.
+- A map of a file beyond RESIDENT_BYTES: one `preadv` per window, into memory that TensorFlow takes
+  over without a copy. Pages touched through a map count as the process' own memory, and the kernel
+  may map 2 MB for each window; pages read so do not.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ import numpy as np
 
 from jena_etl.errors import WindowError
 
-RESIDENT_BYTES = 128 << 20  # a file up to this size may become resident whole
+RESIDENT_BYTES = 192 << 20  # a file up to this size may become resident whole
 ALIGNMENT = 64  # TensorFlow takes memory over without a copy when it starts at such an address
 
 
 class RowReader:
-    """Reads rows start + steps for many starts at once.
+    """Reads the rows place + steps for many places at once.
 
     Args:
         array: (rows, ...) with rows in time order, or phase-major (phases, rows per phase, ...).
@@ -35,6 +36,9 @@ class RowReader:
         phases: of a phase-major array, whose rows s, s + phases, s + 2 phases, ... lie side by
             side, so that a window sampled at that rate is one block of memory. Needs steps that
             are multiples of `phases`.
+
+    Raises:
+        WindowError: the file behind a memory map is shorter than the map.
     """
 
     def __init__(self, array: np.ndarray, steps: np.ndarray, *, phases: int | None = None) -> None:
@@ -42,7 +46,11 @@ class RowReader:
         self._per_phase = array.shape[1] if phases else len(array)
         self._rows = array.reshape(-1, *array.shape[2:]) if phases else array
         self._steps = steps // self._phases
-        self._file = _mapped_file(self._rows)
+        memmap = _map_behind(self._rows)
+        if memmap is not None:
+            _check_length(memmap)
+        is_large = memmap is not None and self._rows.nbytes > RESIDENT_BYTES
+        self._file = _MappedFile(self._rows, memmap) if is_large else None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -54,13 +62,22 @@ class RowReader:
         """Of what is read."""
         return self._rows.dtype
 
-    def read(self, starts: np.ndarray) -> np.ndarray:
-        """What the windows at `starts`, int64 (batch,), read: (batch, *shape)."""
-        first = starts % self._phases * self._per_phase + starts // self._phases
+    @property
+    def is_large(self) -> bool:
+        """Whether the rows are read from a file that must not become resident."""
+        return self._file is not None
+
+    def place(self, starts: np.ndarray) -> np.ndarray:
+        """Where windows that start at row `starts`, int64 (batch,), begin in the array."""
+        places: np.ndarray = starts % self._phases * self._per_phase + starts // self._phases
+        return places
+
+    def read(self, places: np.ndarray) -> np.ndarray:
+        """What the windows that begin at `places`, int64 (batch,), read: (batch, *shape)."""
         if self._file:
-            return self._read_file(self._file, first)
+            return self._read_file(self._file, places)
         if (stride := self._stride()) is None:
-            out: np.ndarray = self._rows[first[:, np.newaxis] + self._steps]
+            out: np.ndarray = self._rows[places[:, np.newaxis] + self._steps]
             return out
         row, *item = self._rows.strides
         windows = np.lib.stride_tricks.as_strided(
@@ -69,47 +86,33 @@ class RowReader:
             strides=(row, *([stride * row] * self._steps.ndim), *item),
             writeable=False,
         )
-        out = windows[first]
-        return out
+        read: np.ndarray = windows[places]
+        return read
 
     def in_graph(self) -> Callable[[Any], Any]:
-        """The same as a function of a tensor of starts, for tf.data's map."""
+        """`read` as a function of a tensor of places, for tf.data's map; not for large files."""
         import tensorflow as tf
-
-        if self._file:
-
-            def read_file(starts: Any) -> Any:
-                out = tf.numpy_function(self.read, [starts], self.dtype, stateful=False)
-                out.set_shape((starts.shape[0], *self.shape))
-                return out
-
-            return read_file
 
         rows = _as_tensor(self._rows)
         steps = tf.constant(self._steps)
 
-        def gather(starts: Any) -> Any:
-            first = starts % self._phases * self._per_phase + starts // self._phases
-            # A trailing axis of steps, if there is one: (batch, length) or (batch,).
-            at = tf.reshape(first, (-1, *([1] * self._steps.ndim))) + steps
-            return tf.gather(rows, at)
+        def gather(places: Any) -> Any:
+            # (batch, length), or (batch,) where a window reads one row.
+            return tf.gather(rows, (tf.expand_dims(places, -1) if steps.ndim else places) + steps)
 
         return gather
 
     def _stride(self) -> int | None:
-        """Rows from one step to the next where it is always the same; one step has any."""
-        strides = np.diff(self._steps.reshape(-1))
-        if len(strides) == 0:
-            return 1
-        return int(strides[0]) if (strides == strides[0]).all() else None
+        """Rows from one step to the next, None where that differs (targets 1, 6, 24 ahead)."""
+        strides = np.unique(np.diff(self._steps.reshape(-1)))
+        if len(strides) > 1:
+            return None
+        return int(strides[0]) if len(strides) else 1
 
-    def _read_file(self, file: _MappedFile, first: np.ndarray) -> np.ndarray:
+    def _read_file(self, file: _MappedFile, places: np.ndarray) -> np.ndarray:
         lowest = self._steps.min()
         span = int(self._steps.max() - lowest) + 1
-        row_bytes = self._rows.strides[0]
-        places = file.offset + (first + lowest) * row_bytes
-        spans = file.read(places, span * row_bytes).view(self.dtype)
-        spans = spans.reshape(len(first), span, *self._rows.shape[1:])
+        spans = file.read(places + lowest, span)
         if self._steps.ndim and self._stride() == 1:
             return spans
         return spans[:, self._steps - lowest]
@@ -118,52 +121,53 @@ class RowReader:
 class _MappedFile:
     """The file behind a memory map, read without the map."""
 
-    def __init__(self, path: Path, offset: int) -> None:
-        self.offset = offset
-        self._descriptor = os.open(path, os.O_RDONLY)
+    def __init__(self, rows: np.ndarray, memmap: Any) -> None:
+        address = np.frombuffer(memmap._mmap, dtype=np.uint8).ctypes.data  # noqa: SLF001  NumPy offers no other way
+        self._offset = rows.ctypes.data - address + _border(memmap)
+        self._row_bytes = rows.strides[0]
+        self._item, self._dtype = rows.shape[1:], rows.dtype
+        self._descriptor = os.open(memmap.filename, os.O_RDONLY)
         weakref.finalize(self, os.close, self._descriptor)
 
-    def read(self, places: np.ndarray, size: int) -> np.ndarray:
-        """`size` bytes from each of `places`, one after the other: uint8 (places * size,)."""
-        memory = np.empty(len(places) * size + ALIGNMENT, dtype=np.uint8)
-        memory = memory[-memory.ctypes.data % ALIGNMENT :][: len(places) * size]
-        buffer = memoryview(memory)
+    def read(self, places: np.ndarray, span: int) -> np.ndarray:
+        """`span` rows from each of `places`: (places, span, ...)."""
+        size = span * self._row_bytes
+        total = len(places) * size
+        memory = np.empty(total + ALIGNMENT, dtype=np.uint8)
+        memory = memory[-memory.ctypes.data % ALIGNMENT :][:total]
+        buffer = memory.data
         at = 0
-        for place in places.tolist():
-            if os.preadv(self._descriptor, [buffer[at : at + size]], place) != size:
+        for offset in (self._offset + places * self._row_bytes).tolist():
+            if os.preadv(self._descriptor, [buffer[at : at + size]], offset) != size:
                 raise WindowError("the file of a memory map was cut short while it was read")
             at += size
-        return memory
+        return memory.view(self._dtype).reshape(len(places), span, *self._item)
 
 
-def _map_behind(rows: np.ndarray) -> np.memmap[Any, Any] | None:
-    """The memory map that `rows` are a view of."""
+def _map_behind(rows: np.ndarray) -> Any:
+    """The memory map of a file that `rows` are a view of, or None."""
     base: Any = rows
     while base is not None and not isinstance(base, np.memmap):
         base = base.base if isinstance(base, np.ndarray) else None
-    return base
+    # A copy of a memmap is still of that class, without a map; a nameless file has no path.
+    found: Any = base  # typed as having no _mmap
+    mapped = found is not None and found._mmap is not None and found.filename  # noqa: SLF001
+    return found if mapped else None
 
 
-def _mapped_file(rows: np.ndarray) -> _MappedFile | None:
-    """The file to read instead of the map, where `rows` are a map of more than RESIDENT_BYTES.
-
-    Raises:
-        WindowError: the file is shorter than its map; touching the map would end the process.
-    """
-    base = _map_behind(rows)
-    if base is None or base.filename is None or base._mmap is None:
-        return None
-    path = Path(base.filename)
-    start = np.frombuffer(base._mmap, dtype=np.uint8).ctypes.data
-    # NumPy maps from the last page border before the array's own offset.
-    border = base.offset - base.offset % mmap.ALLOCATIONGRANULARITY
-    offset = rows.ctypes.data - start + border
-    if path.stat().st_size < offset + rows.nbytes:
+def _check_length(memmap: Any) -> None:
+    """Touching a map beyond the end of its file would end the process."""
+    found, needed = Path(memmap.filename).stat().st_size, _border(memmap) + len(memmap._mmap)  # noqa: SLF001
+    if found < needed:
         raise WindowError(
-            f"{path.name} has {path.stat().st_size:,} bytes, its memory map needs "
-            f"{offset + rows.nbytes:,}: the file was cut short after it was mapped; load it again"
+            f"{Path(memmap.filename).name} has {found:,} bytes, its memory map needs {needed:,}: "
+            "the file was cut short after it was mapped; write it anew and load it again"
         )
-    return _MappedFile(path, offset) if rows.nbytes > RESIDENT_BYTES else None
+
+
+def _border(memmap: Any) -> int:
+    """Where in the file the map begins: NumPy maps from the last page border before the array."""
+    return int(memmap.offset - memmap.offset % mmap.ALLOCATIONGRANULARITY)
 
 
 def _as_tensor(rows: np.ndarray) -> Any:

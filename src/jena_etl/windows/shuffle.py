@@ -1,15 +1,16 @@
 """The order of an epoch as a pure function of (seed, epoch, position).
 
-No permutation is stored: a keyed bijection of range(n) is computed for the positions asked for, so
-any place in the stream can be named, resumed or given to another worker in O(1) memory. The
-bijection is a generalised Feistel network over two numbers whose ranges multiply to n or little more
-(J. Black, P. Rogaway: Ciphers with Arbitrary Finite Domains, 2002); what falls outside is walked on
-until it falls inside.
+No permutation is stored: a keyed bijection of range(n) is computed for the positions asked for,
+so any place in the stream can be named, resumed or given to another worker in O(1) memory. It is a
+generalised Feistel network over two numbers whose ranges multiply to n or little more (J. Black,
+P. Rogaway: Ciphers with Arbitrary Finite Domains, 2002); what falls outside is walked on until it
+falls inside.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -47,10 +48,11 @@ def _encipher(
     for even, odd in keys.reshape(-1, 2):
         left = (left + _mix(right + even)) % shape[0]
         right = (right + _mix(left + odd)) % shape[1]
-    return (left * shape[1] + right).reshape(values.shape)
+    out: np.ndarray = (left * shape[1] + right).reshape(values.shape)
+    return out
 
 
-def _mix(values: np.ndarray) -> np.ndarray:
+def _mix(values: np.ndarray) -> Any:
     """splitmix64's finaliser (S. Vigna); halved, so that a sum with a smaller number fits."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

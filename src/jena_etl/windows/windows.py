@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from jena_etl.windows.feed import Feed
+from jena_etl.windows.feed import Feed, NumpyBatches
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.plan import BatchPlan
 from jena_etl.windows.rows import RowReader
@@ -42,8 +41,10 @@ class Windows:
         """The row of each window's target, int64 (windows,), in time order."""
         return self.index.starts(np.arange(len(self))) + self.spec.target
 
-    def batches(self, batch_size: int = 256, **options: Any) -> Iterator[tuple[np.ndarray, ...]]:
-        """One pass as NumPy: features (batch, sequence_length, features), targets (batch,).
+    def batches(self, batch_size: int = 256, **options: Any) -> NumpyBatches:
+        """As NumPy arrays: features (batch, sequence_length, features), targets (batch,).
+
+        Each pass over them is the next epoch.
 
         Args:
             batch_size: windows in a batch; the last one may be short.
@@ -56,7 +57,7 @@ class Windows:
         return self.feed(batch_size, **options).numpy()
 
     def dataset(self, batch_size: int = 256, **options: Any) -> Any:
-        """The same as a tf.data.Dataset; each further pass over it is the next epoch."""
+        """The same as a tf.data.Dataset."""
         return self.feed(batch_size, **options).tensorflow()
 
     def keras_dataset(self, batch_size: int = 256, **options: Any) -> Any:
