@@ -14,7 +14,7 @@ from jena_etl.errors import DeviceError
 def use_device(wanted: str) -> str:
     """Choose the device before any work and return its name, for the run log.
 
-    A GPU's memory is taken as it is needed, never the whole card. Every operation is made
+    A GPU's memory is taken as it is needed, never the whole card, and its operations are made
     deterministic, so that the same seed gives the same model.
 
     Args:
@@ -34,10 +34,11 @@ def use_device(wanted: str) -> str:
             "train.device is gpu, but TensorFlow sees no GPU. Install its driver and the gpu extra "
             f"(uv sync --extra gpu), or set train.device: auto. TensorFlow said: {said}"
         )
-    tf.config.experimental.enable_op_determinism()
     if wanted == "cpu" or not gpus:
         tf.config.set_visible_devices([], "GPU")
         return "cpu"
+    # On a CPU the operations are so without it, and it would slow tf.data down.
+    tf.config.experimental.enable_op_determinism()
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     details = tf.config.experimental.get_device_details(gpus[0])
