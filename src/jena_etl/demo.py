@@ -77,12 +77,14 @@ def reproduce(scratch: Path) -> str:
 
 
 def _next_steps(scratch: Path) -> str:
+    shown = os.path.relpath(scratch)
     return (
-        "  Half a year and three epochs teach a model little: the naive forecast is hard to beat.\n\n"
-        f"  pictures     open {scratch / 'dvc_plots/index.html'} in a browser\n"
-        f"  the data     jena-etl inspect {scratch}\n"
-        f"  experiment   cd {scratch}; change a number in params.yaml; dvc repro\n"
-        "  real data    dvc repro in the checkout downloads the Jena series and trains on it"
+        "Half a year and three epochs teach a model little: the naive forecast is hard to beat.\n\n"
+        "  first        source .venv/bin/activate\n"
+        f"  pictures     open {shown}/dvc_plots/index.html in a browser\n"
+        f"  the data     jena-etl inspect {shown}\n"
+        f"  experiment   cd {shown}; change a number in params.yaml; dvc repro\n"
+        "  real data    dvc repro, here, downloads the Jena series and trains on it"
     )
 
 

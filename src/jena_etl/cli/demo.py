@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -19,5 +20,5 @@ def demo(
 
     checkout = find_checkout(Path.cwd())
     scratch = prepare(checkout, folder or checkout / "demo")
-    typer.echo(f"The pipeline of {checkout.name} on a synthetic year, in {scratch}", err=True)
+    typer.echo(f"The whole pipeline on a synthetic year, in {os.path.relpath(scratch)}", err=True)
     typer.echo(reproduce(scratch))

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from jena_etl.errors import WindowError
 from jena_etl.windows.plan import BatchPlan
 from jena_etl.windows.rows import RowReader
 
 PLANNED_WINDOWS = 1 << 14  # worked out at a time: a call per batch would cost more than the batch
 READ_WINDOWS = 1 << 10
+KERAS_LOOKS_AT = 2  # batches, to see their shapes
 AHEAD = 2  # batches prepared while one is used; more only cools the processor's caches
 
 
@@ -107,26 +109,41 @@ class Feed:
         return dataset.prefetch(AHEAD).with_options(options)
 
     def keras(self) -> Any:
-        """A keras.utils.PyDataset for any backend; each epoch of `fit` is the next one."""
+        """A keras.utils.PyDataset for any backend; each epoch of `fit` is the next one.
+
+        Raises:
+            WindowError: start_batch is not 0; Keras gives every epoch the same batches.
+        """
         import keras
+
+        if self.plan.start_batch:
+            raise WindowError(
+                f"start_batch must be 0 for a PyDataset, found {self.plan.start_batch}; "
+                "a tf.data.Dataset can begin later"
+            )
 
         feed = self
 
         class WindowDataset(keras.utils.PyDataset):
-            """Batches by number; the epoch moves on when Keras says that one has ended."""
+            """Batches by number; the epoch moves on when Keras has read one and ends it."""
 
             def __init__(self) -> None:
                 super().__init__()
                 self.epoch = feed.plan.epoch
+                self._read = 0
 
             def __len__(self) -> int:
                 return feed.plan.batches
 
             def __getitem__(self, number: int) -> Any:
+                self._read += 1
                 return feed.batch(number, epoch=self.epoch)
 
             def on_epoch_end(self) -> None:
-                self.epoch += 1
+                # Keras also ends an epoch of a batch or two that it only looked at, before fit's.
+                if self._read > KERAS_LOOKS_AT:
+                    self.epoch += 1
+                self._read = 0
 
         return WindowDataset()
 

@@ -49,8 +49,9 @@ class RowReader:
         memmap = _map_behind(self._rows)
         if memmap is not None:
             _check_length(memmap)
-        is_large = memmap is not None and self._rows.nbytes > RESIDENT_BYTES
-        self._file = _MappedFile(self._rows, memmap) if is_large else None
+        self._is_large = memmap is not None and self._rows.nbytes > RESIDENT_BYTES
+        in_file = self._is_large and _is_as_in_file(self._rows, memmap)
+        self._file = _MappedFile(self._rows, memmap) if in_file else None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -64,8 +65,8 @@ class RowReader:
 
     @property
     def is_large(self) -> bool:
-        """Whether the rows are read from a file that must not become resident."""
-        return self._file is not None
+        """Whether the rows are those of a file that must not become resident."""
+        return self._is_large
 
     def place(self, starts: np.ndarray) -> np.ndarray:
         """Where windows that start at row `starts`, int64 (batch,), begin in the array."""
@@ -155,12 +156,22 @@ def _map_behind(rows: np.ndarray) -> Any:
     return found if mapped else None
 
 
+def _is_as_in_file(rows: np.ndarray, memmap: Any) -> bool:
+    """Whether the file can be read in the map's place, row after row.
+
+    A map of mode "c" keeps its changes to itself, and one of a deleted file lives on.
+    """
+    return rows.flags.c_contiguous and memmap.mode != "c" and Path(memmap.filename).exists()
+
+
 def _check_length(memmap: Any) -> None:
     """Touching a map beyond the end of its file would end the process."""
-    found, needed = Path(memmap.filename).stat().st_size, _border(memmap) + len(memmap._mmap)  # noqa: SLF001
+    file = Path(memmap.filename)
+    needed = _border(memmap) + len(memmap._mmap)  # noqa: SLF001
+    found = file.stat().st_size if file.exists() else needed
     if found < needed:
         raise WindowError(
-            f"{Path(memmap.filename).name} has {found:,} bytes, its memory map needs {needed:,}: "
+            f"{file.name} has {found:,} bytes, its memory map needs {needed:,}: "
             "the file was cut short after it was mapped; write it anew and load it again"
         )
 
@@ -174,7 +185,9 @@ def _as_tensor(rows: np.ndarray) -> Any:
     """A tensor of `rows`: sharing a map's memory where its address allows, else a copy."""
     import tensorflow as tf
 
-    if _map_behind(rows) is None:
+    # TensorFlow ends the process when it meets memory at another address.
+    shareable = rows.flags.c_contiguous and rows.ctypes.data % ALIGNMENT == 0
+    if _map_behind(rows) is None or not shareable:
         return tf.constant(rows)
     return tf.experimental.dlpack.from_dlpack(np.asarray(_Writable(rows)).__dlpack__())
 
