@@ -175,8 +175,41 @@ def window_flat_map(case: Case, *, shuffle: bool = True) -> Any:
     return (pairs.shuffle(8 * BATCH) if shuffle else pairs).batch(BATCH).prefetch(2)
 
 
+def from_generator(case: Case, *, shuffle: bool = True) -> Any:
+    """A generator of NumPy batches over the memory map, handed to tf.data."""
+    import tensorflow as tf
+
+    windows = MappedBatches(case)
+
+    def batches() -> Iterator[Any]:
+        starts = np.arange(case.count)
+        if shuffle:
+            np.random.default_rng(SEED).shuffle(starts)
+        for first in range(0, case.count, BATCH):
+            yield windows.__getitems__(starts[first : first + BATCH])
+
+    inputs, targets = windows.__getitems__(np.arange(1))
+    signature = [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in (inputs, targets)]
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=tuple(signature))
+    return dataset.prefetch(2)
+
+
+def torch_loader(case: Case, *, shuffle: bool = True, batched: bool, workers: int) -> Any:
+    """PyTorch's DataLoader over the memory map, a window or a batch per call."""
+    import torch
+
+    return torch.utils.data.DataLoader(
+        MappedBatches(case) if batched else MappedWindows(case),
+        batch_size=BATCH,
+        shuffle=shuffle,
+        num_workers=workers,
+        collate_fn=as_tensors if batched else None,
+        multiprocessing_context="forkserver" if workers else None,  # TensorFlow's threads run
+    )
+
+
 class MappedWindows:
-    """A PyTorch dataset over the memory map, a window per call; each worker process opens it."""
+    """A map-style PyTorch dataset; each worker process opens the memory map for itself."""
 
     def __init__(self, case: Case) -> None:
         self.case = case
@@ -184,25 +217,363 @@ class MappedWindows:
     def __len__(self) -> int:
         return self.case.count
 
-    def __getitem__(self, start: int) -> tuple[np.ndarray, np.ndarray]:
-        return self.read(np.array(start))
+    def __getitem__(self, start: int) -> tuple[np.ndarray, Any]:
+        return self._windows[self._places(start)].copy(), self._targets[start]
 
-    def read(self, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The windows that start at rows `starts` (int, any shape): inputs and targets."""
+    def _places(self, starts: Any) -> Any:
+        """Where windows begin, counted along the phase-major rows."""
         rate = self.case.spec.sampling_rate
-        windows, per_phase = self._windows
-        inputs = windows[starts % rate * per_phase + starts // rate]
-        return np.array(inputs, copy=None if starts.ndim else True), self._targets[
-            starts + self.case.spec.target
-        ]
+        return starts % rate * -(-self.case.rows // rate) + starts // rate
 
     @cached_property
-    def _windows(self) -> tuple[np.ndarray, int]:
-        phases = self.case.mapped("phases")
+    def _windows(self) -> np.ndarray:
+        rows = self.case.mapped("phases").reshape(-1, FEATURES)
         window = (self.case.spec.sequence_length, FEATURES)
-        rows = phases.reshape(-1, FEATURES)
-        return np.lib.stride_tricks.sliding_window_view(rows, window)[:, 0], phases.shape[1]
+        return np.lib.stride_tricks.sliding_window_view(rows, window)[:, 0]
 
     @cached_property
     def _targets(self) -> np.ndarray:
-        return self.case.mapped("targets")
+        return self.case.mapped("targets")[self.case.spec.target :]
+
+
+class MappedBatches(MappedWindows):
+    """The same with PyTorch's hook for datasets that read a batch better than its items."""
+
+    def __getitems__(self, starts: Any) -> tuple[np.ndarray, np.ndarray]:
+        starts = np.asarray(starts)
+        return self._windows[self._places(starts)], self._targets[starts]
+
+
+def as_tensors(batch: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
+    """Tensors that share the arrays' memory."""
+    import torch
+
+    return tuple(torch.from_numpy(part) for part in batch)
+
+
+def copies(case: Case) -> Iterator[np.ndarray]:
+    """The limit: the same bytes, memory to memory, without an end."""
+    sources = [inputs for inputs, _ in itertools.islice(our_numpy(case), 24)]
+    buffer = np.empty_like(sources[0])
+    for source in itertools.cycle(sources):
+        np.copyto(buffer, source)
+        yield buffer
+
+
+Loader = Callable[..., Any]
+OURS: dict[str, Loader] = {
+    "tf.data from a memory map": our_tf,
+    "the drop-in on an array in memory": our_drop_in,
+}
+PEERS: dict[str, Loader] = {
+    "tf.data window().flat_map": window_flat_map,
+    "tf.data from_generator over the memory map": from_generator,
+}
+TORCH: dict[str, Loader] = {
+    f"PyTorch DataLoader, a {unit} per call, {workers} workers": partial(
+        torch_loader, batched=unit == "batch", workers=workers
+    )
+    for unit in ("window", "batch")
+    for workers in (0, 2)
+}
+
+
+def check(case: Case, loaders: Iterable[Loader]) -> None:
+    """Compare a batch of each loader with brute force, in time order and shuffled.
+
+    Raises:
+        ValueError: a loader gives other windows, or another target than the window's.
+    """
+    for loader, shuffle in itertools.product(loaders, (False, True)):
+        inputs, targets = map(np.asarray, next(iter(loader(case, shuffle=shuffle))))
+        starts = targets.astype(int) - case.spec.target  # a target is the number of its row
+        in_order = np.array_equal(starts, np.arange(BATCH))
+        if in_order == shuffle or not np.array_equal(inputs, case.brute_force(starts)):
+            raise ValueError(f"{loader} with shuffle={shuffle} gives other windows than the rule")
+
+
+def rate(batches: Iterable[Any], seconds: float) -> float:
+    """Batches a second, pass after pass, after a warm-up."""
+    endless = itertools.chain.from_iterable(itertools.repeat(batches))
+    count, taken = 0, 0.0
+    for span in (seconds / 4, seconds):
+        start = time.perf_counter()
+        for count, _ in enumerate(endless, 1):  # noqa: B007  used after the loop
+            if (taken := time.perf_counter() - start) >= span:
+                break
+    return count / taken
+
+
+def take_turns(measures: dict[str, Measure], turns: int) -> dict[str, list[float]]:
+    """Every measure once a round."""
+    taken: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(turns):
+        for name, measure in measures.items():
+            taken[name].append(measure())
+            gc.collect()
+            time.sleep(PAUSE)
+    for name, values in taken.items():
+        say(f"  {name}: {rounded(statistics.median(values))}")
+    return taken
+
+
+def rates(loaders: dict[str, Loader], case: Case, turns: int, seconds: float) -> dict[str, Any]:
+    """Batches a second of loaders that take turns."""
+    measures: dict[str, Measure] = {
+        name: lambda loader=loader: rate(loader(case), seconds)  # type: ignore[misc]
+        for name, loader in loaders.items()
+    }
+    return take_turns(measures, turns)
+
+
+def compared(ours: list[float], peer: list[float], unit: str = "batches/s") -> dict[str, Any]:
+    """A figure made from turns."""
+    ratios = [one / other for one, other in zip(ours, peer, strict=True)]
+    return {
+        "ours": statistics.median(ours),
+        "peer": statistics.median(peer),
+        "ratio": statistics.median(ratios),
+        "range": [min(ratios), max(ratios)],
+        "unit": unit,
+    }
+
+
+def missing(unit: str, why: str) -> dict[str, Any]:
+    """A figure that could not be measured."""
+    return {"ours": None, "peer": None, "ratio": None, "unit": unit, "why": why}
+
+
+def loader_figures(case: Case, effort: Effort) -> Figures:
+    """Our two tf.data feeds beside Keras' loader, and the first beside the other peers."""
+    torch = TORCH if installed("torch") else {}
+    loaders = {**OURS, "Keras' loader": keras_loader, **PEERS, **torch}
+    check(case, loaders.values())
+    taken = rates(loaders, case, effort.turns, effort.seconds)
+    figures = {
+        f"{ours} / Keras' loader": compared(taken[ours], taken["Keras' loader"]) for ours in OURS
+    }
+    ours = next(iter(OURS))
+    for peer in (*PEERS, *TORCH):
+        found = (
+            compared(taken[ours], taken[peer]) if peer in taken else missing("batches/s", NO_TORCH)
+        )
+        figures[f"{ours} / {peer}"] = found
+    return figures
+
+
+def numpy_figures(case: Case, effort: Effort) -> Figures:
+    """Our NumPy batches beside copying their bytes."""
+    check(case, [our_numpy])
+    loaders = {"NumPy batches": our_numpy, "copying the same bytes": copies}
+    ours, peer = rates(loaders, case, effort.turns, effort.seconds).values()
+    return {"NumPy batches / copying the same bytes": compared(ours, peer)}
+
+
+def training_figures(case: Case, effort: Effort) -> Figures:
+    """Seconds of training with our feed and with Keras' loader."""
+    import keras
+
+    keras.utils.set_random_seed(SEED)
+    dense = [keras.layers.Flatten(), keras.layers.Dense(16, activation="relu")]
+    figures = {}
+    for name, layers, steps in (
+        ("dense", dense, effort.steps[0]),
+        ("LSTM(16)", [keras.layers.LSTM(16)], effort.steps[1]),
+    ):
+        window = keras.Input((case.spec.sequence_length, FEATURES))
+        model = keras.Sequential([window, *layers, keras.layers.Dense(1)])
+        model.compile("rmsprop", "mse")
+        measures = {
+            f"training {name}, {peer}": partial(training_seconds, model, case, loader, steps)
+            for peer, loader in (("our feed", our_tf), ("Keras' loader", keras_loader))
+        }
+        for measure in measures.values():
+            measure()  # traces the model
+        ours, other = take_turns(measures, effort.turns).values()
+        title = f"an epoch of {steps} steps, {name}: our feed / Keras' loader"
+        figures[title] = compared(ours, other, "s")
+    return figures
+
+
+def training_seconds(model: Any, case: Case, loader: Loader, steps: int) -> float:
+    """Seconds of `steps` steps, without the first ones, which wait for a loader to start."""
+    import keras
+
+    ends: list[float] = []
+    clock = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())  # noqa: ARG005
+    )
+    wanted = WARM_STEPS + steps
+    model.fit(loader(case), steps_per_epoch=wanted, verbose=0, callbacks=[clock])
+    return ends[-1] - ends[WARM_STEPS - 1]
+
+
+def variant_figures(folder: Path, rows: int, effort: Effort) -> Figures:
+    """Other windows and float64: tf.data and NumPy beside Keras' loader."""
+    figures: Figures = {}
+    loaders = {"tf.data": our_tf, "NumPy": our_numpy, "Keras' loader": keras_loader}
+    shapes = [(rate, length, "float32") for rate in (1, 6) for length in (24, 120, 720)]
+    for number, (rate_, length, dtype) in enumerate([*shapes, (6, 120, "float64")]):
+        spec = WindowSpec(sequence_length=length, sampling_rate=rate_, horizon=24)
+        case = Case.write(folder / f"variant-{number}", rows, spec, dtype)
+        title = f"sampling_rate {rate_}, sequence_length {length}, {dtype}"
+        say(title)
+        check(case, loaders.values())
+        *ours, peer = rates(loaders, case, effort.variant_turns, effort.seconds).items()
+        for name, values in ours:
+            figures[f"{title}: {name} / Keras' loader"] = compared(values, peer[1])
+    return figures
+
+
+def large_figures(folder: Path, small: Case, effort: Effort) -> Figures:
+    """The memory, the start and the pace of streaming a file that should not become resident."""
+    say(f"writing {LARGE_ROWS:,} rows")
+    large = Case.write_large(folder / "large", LARGE_ROWS, small.spec)
+    gained = {}
+    for name, loader in (("our feed", our_tf), ("Keras' loader", keras_loader)):
+        # Keras' memory is taken at the start; it need not stream as long.
+        batches = effort.streamed if loader is our_tf else effort.streamed // 10
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=spawn) as process:
+            gained[name] = process.submit(footprint, large, loader, batches).result()
+        say(f"  {name}: {gained[name]}")
+    figures = {}
+    for what, unit in (
+        ("resident memory added", "MB"),
+        ("peak memory added", "MB"),
+        ("first batch after", "s"),
+    ):
+        ours, peer = (gain[what] for gain in gained.values())
+        title = f"{LARGE_ROWS:,} rows, {what}: our feed / Keras' loader"
+        known = ours is not None and peer is not None
+        figures[title] = compared([ours], [peer], unit) if known else missing(unit, "Linux only")
+    loaders = {f"{case.rows:,} rows": partial(our_tf, case) for case in (large, small)}
+    taken = take_turns(
+        {
+            name: partial(lambda feed: rate(feed(), effort.seconds), feed)
+            for name, feed in loaders.items()
+        },
+        effort.turns,
+    )
+    figures[" / ".join(loaders) + ", our feed"] = compared(*taken.values())
+    return figures
+
+
+def footprint(case: Case, loader: Loader, batches: int) -> dict[str, float | None]:
+    """MB that streaming adds to an idle TensorFlow process, and seconds to the first batch."""
+    import keras  # noqa: F401
+    import tensorflow as tf
+
+    for _ in tf.data.Dataset.range(100).shuffle(10).batch(2).prefetch(2):
+        pass  # what TensorFlow itself takes at its first use
+    idle = memory(reset=True)
+    start = time.perf_counter()
+    stream = iter(loader(case))
+    next(stream)
+    first = time.perf_counter() - start
+    for _ in itertools.islice(stream, batches - 1):
+        pass
+    now = memory()
+    return {
+        "resident memory added": now["VmRSS"] - idle["VmRSS"] if now else None,
+        "peak memory added": now["VmHWM"] - idle["VmRSS"] if now else None,
+        "first batch after": first,
+    }
+
+
+def memory(*, reset: bool = False) -> dict[str, float]:
+    """MB of this process: VmRSS now, VmHWM at its peak (since a reset); Linux only, else empty."""
+    if not Path("/proc/self/status").exists():
+        return {}
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
+    return {line[0][:-1]: int(line[1]) * 1024 / 1e6 for line in lines if line[0].startswith("Vm")}
+
+
+def installed(package: str) -> str | None:
+    """Its version."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on."""
+    packages = ("numpy", "tensorflow", "keras", "torch")
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        **{package: installed(package) for package in packages},
+    }
+
+
+def measure(rows: int, effort: Effort) -> dict[str, Any]:
+    """All figures, from files in a temporary folder."""
+    began = time.perf_counter()
+    figures: Figures = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        case = Case.write(folder / "jena", rows, JENA)
+        for part in (loader_figures, numpy_figures, training_figures):
+            say(part.__name__.replace("_", " "))
+            figures |= part(case, effort)
+        figures |= variant_figures(folder, rows, effort)
+        if effort.streamed:
+            figures |= large_figures(folder, case, effort)
+    return {
+        "benchmark": "windows",
+        "batch": [BATCH, JENA.sequence_length, FEATURES],
+        "rows": rows,
+        "effort": effort.__dict__,
+        "seconds": time.perf_counter() - began,
+        "machine": machine(),
+        "figures": figures,
+    }
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The README's table."""
+    lines = ["| what | ours | peer | ratio |", "|---|--:|--:|--:|"]
+    for name, figure in result["figures"].items():
+        if figure["ratio"] is None:
+            lines.append(f"| {name} | | | {figure['why']} |")
+            continue
+        ours, peer, ratio = (rounded(figure[key]) for key in ("ours", "peer", "ratio"))
+        lines.append(f"| {name} | {ours} {figure['unit']} | {peer} {figure['unit']} | {ratio} |")
+    versions = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
+    return "\n".join([*lines, "", f"{result['rows']:,} rows; {versions}"])
+
+
+def rounded(value: float) -> str:
+    """Three digits."""
+    return f"{float(f'{value:.3g}'):,.10g}"
+
+
+def say(text: str) -> None:
+    """Progress, to stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="shorter turns, no large file")
+    parser.add_argument("--rows", type=int, default=ROWS, help="of the made-up series")
+    parser.add_argument("--markdown", action="store_true", help="print the README's table too")
+    parser.add_argument("--table", type=Path, help="print the table of an earlier run, no new one")
+    arguments = parser.parse_args()
+    if arguments.table:
+        print(markdown(json.loads(arguments.table.read_text().splitlines()[0])))
+        return
+    multiprocessing.set_forkserver_preload(["torch"])  # its workers then start in no time
+    result = measure(arguments.rows, QUICK if arguments.quick else Effort())
+    print(json.dumps(result))
+    if arguments.markdown:
+        print(markdown(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -2,8 +2,9 @@
 
 import sys
 
+from jena_etl.checkpoint import run_key
 from jena_etl.device import use_device
-from jena_etl.files import write_text
+from jena_etl.files import sha256_of, write_text
 from jena_etl.model_file import write_model
 from jena_etl.models import configure
 from jena_etl.params import Params
@@ -19,16 +20,29 @@ def main(project: Project, params: Params) -> None:
     architecture = configure(name, params.models[name])
     device = use_device(params.train.device)
     batch_size, order = params.train.batch_size, architecture.order
+    key = run_key(
+        name=name,
+        model=architecture.model_dump(),
+        seed=params.seed,
+        batch_size=batch_size,
+        inputs=[sha256_of(file) for file in project.training_inputs],
+    )
+    scratch = project.checkpoint(name, key)
     with logged(project.run_log, stage="train", architecture=name, device=device):
         model = seeded_model(architecture, project.windows("train"), seed=params.seed)
         history = train(
             model,
-            project.dataset("train", batch_size, shuffle=True, seed=params.seed, order=order),
+            lambda epoch: project.dataset(
+                "train", batch_size, shuffle=True, seed=params.seed, epoch=epoch, order=order
+            ),
             project.dataset("validation", batch_size, order=order),
             epochs=architecture.epochs,
+            patience=architecture.early_stopping,
+            scratch=scratch,
         )
         write_model(model, project.model_file(name), architecture=name, order=order)
         write_text(project.history_csv(name), history)
+        scratch.unlink()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import io
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,6 @@ import pytest
 
 from jena_etl.errors import DeviceError, TrainingError
 from jena_etl.models import configure
-from jena_etl.params import read_params
 from jena_etl.training import seeded_model, train
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
@@ -37,25 +38,83 @@ def fitted(
     model = seeded_model(architecture, part, seed=1)
     history = train(
         model,
-        part.dataset(16, shuffle=True, seed=1),
+        lambda epoch: part.dataset(16, shuffle=True, seed=1, epoch=epoch),
         held_out.dataset(16),
         epochs=architecture.epochs,
+        patience=architecture.early_stopping,
     )
     return model, history
 
 
-def test_parameters_of_the_references_models(checkout: Path) -> None:
-    """Counted by hand: kernels, recurrent kernels and biases on (120, 14) inputs."""
-    by_hand = {
-        "dense": (120 * 14 * 16 + 16) + (16 + 1),
-        "lstm": 4 * (14 * 16 + 16 * 16 + 16) + (16 + 1),
-    }
-    params = read_params(checkout / "params.yaml")
-    for name, parameters in by_hand.items():
-        model = configure(name, params.models[name]).build(120, 14)
-        assert model.count_params() == parameters
-        assert model.loss == "mse"
-        assert model.output_shape == (None, 1)
+def test_the_checkpoint_goes_on_where_a_kill_cut_off(tmp_path: Path) -> None:
+    """The same bytes, with dropout's seeds, the optimizer and the shuffle all under way."""
+    ends = [run_training(tmp_path / name, kills) for name, kills in (("whole", 0), ("cut", 2))]
+    assert ends == [[0], [9, 0]]
+    whole, cut = (
+        [(tmp_path / name / file).read_bytes() for file in ("model.keras", "history.csv")]
+        for name in ("whole", "cut")
+    )
+    assert whole == cut
+
+
+TRAINING = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from jena_etl import checkpoint
+from jena_etl.model_file import write_model
+from jena_etl.models import configure
+from jena_etl.training import seeded_model, train
+from jena_etl.windows.index import WindowIndex
+from jena_etl.windows.spec import WindowSpec
+from jena_etl.windows.windows import Windows
+
+folder, kill_after = Path(sys.argv[1]), int(sys.argv[2])
+rows = np.random.default_rng(0).standard_normal((1, 300, 2)).astype(np.float32)
+spec = WindowSpec(sequence_length=5)
+part, held_out = (
+    Windows(rows, rows[0, :, 0], spec, WindowIndex([run])) for run in (range(200), range(210, 290))
+)
+block = dict(epochs=4, optimizer="adam", learning_rate=0.01, order="forward", units=3)
+architecture = configure("lstm_dropout", block | dict(recurrent_dropout=0.3, dropout=0.5))
+save = checkpoint.save
+
+def save_then_die(path, progress):
+    save(path, progress)
+    if progress.epochs == kill_after:
+        os._exit(9)
+
+checkpoint.save = save_then_die
+model = seeded_model(architecture, part, seed=1)
+history = train(
+    model,
+    lambda epoch: part.dataset(32, shuffle=True, seed=1, epoch=epoch),
+    held_out.dataset(32),
+    epochs=4,
+    scratch=folder / "scratch.npz",
+)
+write_model(model, folder / "model.keras", architecture="lstm_dropout", order="forward")
+(folder / "history.csv").write_text(history)
+"""
+
+
+def run_training(folder: Path, kill_after: int) -> list[int]:
+    """Train until it is done; the first try may die. Returns the exit codes."""
+    folder.mkdir()
+    codes = []
+    for kill in (kill_after, 0):
+        command = [sys.executable, "-c", TRAINING, str(folder), str(kill)]
+        codes.append(subprocess.run(command, check=False).returncode)
+        if codes[-1] == 0:
+            break
+    return codes
+
+
+def test_early_stopping_waits_as_long_as_it_is_told() -> None:
+    _, history = fitted(epochs=30, learning_rate=0.3, early_stopping=2)
+    losses = [float(row["val_loss"]) for row in csv.DictReader(io.StringIO(history))]
+    best = losses.index(min(losses))
+    assert len(losses) == best + 1 + 2 < 30
 
 
 def test_the_model_is_left_at_its_best_epoch() -> None:

@@ -19,6 +19,7 @@ from jena_etl.errors import ParamsError
 
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
 Text = Annotated[str, Field(min_length=1)]
 Order = Literal["forward", "reversed"]
 Policy = Literal["book", "strict", "lookback"]

@@ -85,6 +85,15 @@ class Project:
         """Seconds, device and versions of each run: git-ignored, no stage's output."""
         return self.root / "logs/runs.jsonl"
 
+    def checkpoint(self, architecture: str, key: str) -> Path:
+        """Of a training run that `key` defines: git-ignored, gone when the run is complete."""
+        return self.root / f"checkpoints/{architecture}-{key}.npz"
+
+    @property
+    def training_inputs(self) -> list[Path]:
+        """The files that a training run depends on."""
+        return [self.features_npy, self.targets_npy, self.splits_json]
+
     def model_file(self, architecture: str) -> Path:
         return self.root / f"models/{architecture}.keras"
 

@@ -6,13 +6,14 @@ import csv
 import io
 import math
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from jena_etl import checkpoint
 from jena_etl.errors import TrainingError
 from jena_etl.models import Architecture
 from jena_etl.windows.windows import Windows
-
-COLUMNS = ("epoch", "loss", "mae", "val_loss", "val_mae")
 
 
 def seeded_model(architecture: Architecture, windows: Windows, *, seed: int) -> Any:
@@ -27,27 +28,48 @@ def seeded_model(architecture: Architecture, windows: Windows, *, seed: int) -> 
     return architecture.build(windows.spec.sequence_length, windows.features.shape[-1])
 
 
-def train(model: Any, train_batches: Any, validation_batches: Any, *, epochs: int) -> str:
+def train(
+    model: Any,
+    train_batches: Callable[[int], Any],
+    validation_batches: Any,
+    *,
+    epochs: int,
+    patience: int | None = None,
+    scratch: Path | None = None,
+) -> str:
     """Fit `model`, leave it at its best epoch by validation loss, and return the history as CSV.
 
     Args:
         model: a compiled Keras model with metric mae; changed in place, optimizer included.
-        train_batches: what `model.fit` takes; each pass is an epoch.
+        train_batches: given the number of the first epoch, what `model.fit` takes; each pass is
+            the next epoch.
         validation_batches: the same, in any order.
         epochs: passes over the train batches.
+        patience: stop after so many epochs without a better validation loss; None never does.
+        scratch: the checkpoint's file; a run that was cut off goes on from it. Left to the
+            caller to remove when what it makes of the model is written.
 
     Raises:
         TrainingError: a loss is NaN or infinite; names the epoch.
     """
     import keras
 
-    class BestEpoch(keras.callbacks.Callback):  # keras is imported when training starts, not before
-        """Remembers the variables of the best epoch, and stops at a loss that is no number."""
+    # Its slots are part of the state, too; fit would add them later. The model's variables include
+    # the seed generators of its dropout.
+    model.optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
+    progress = checkpoint.Progress()
+    if scratch:
+        progress = checkpoint.load(scratch, [tuple(variable.shape) for variable in variables])
+        if progress.epochs:
+            _assign(variables, progress.state)
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.loss = math.inf
-            self.values: list[Any] = []
+    def is_over() -> bool:
+        waited = progress.epochs - 1 - progress.best_epoch if progress.epochs else 0
+        return progress.epochs >= epochs or (patience is not None and waited >= patience)
+
+    class EveryEpoch(keras.callbacks.Callback):  # keras is imported when training starts
+        """Takes stock, and stops at a loss that is no number."""
 
         def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
             for name in ("loss", "val_loss"):
@@ -56,32 +78,34 @@ def train(model: Any, train_batches: Any, validation_batches: Any, *, epochs: in
                         f"{name} is {logs[name]} after epoch {epoch + 1}; no model was written. "
                         "Lower the model's learning_rate, or look for NaN with jena-etl inspect"
                     )
-            if logs["val_loss"] < self.loss:
-                self.loss = logs["val_loss"]
-                self.values = [variable.numpy() for variable in _variables(model)]
+            values = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
+            progress.add([logs[name] for name in checkpoint.COLUMNS], values)
+            if scratch:
+                checkpoint.save(scratch, progress)
+            model.stop_training = is_over()
 
-    best = BestEpoch()
-    history = model.fit(
-        train_batches,
-        validation_data=validation_batches,
-        epochs=epochs,
-        shuffle=False,  # the feed shuffles
-        verbose=1 if sys.stdout.isatty() else 2,  # a bar, or a line per epoch
-        callbacks=[best],
-    ).history
-    for variable, value in zip(_variables(model), best.values, strict=True):
+    if not is_over():
+        model.fit(
+            train_batches(progress.epochs),
+            validation_data=validation_batches,
+            initial_epoch=progress.epochs,
+            epochs=epochs,
+            shuffle=False,  # the feed shuffles
+            verbose=1 if sys.stdout.isatty() else 2,  # a bar, or a line per epoch
+            callbacks=[EveryEpoch()],
+        )
+    _assign(variables, progress.best)
+    return _history_csv(progress)
+
+
+def _assign(variables: list[Any], values: list[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-    return _history_csv(history)
 
 
-def _variables(model: Any) -> list[Any]:
-    return [*model.variables, *model.optimizer.variables]
-
-
-def _history_csv(history: dict[str, list[float]]) -> str:
+def _history_csv(progress: checkpoint.Progress) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(COLUMNS)
-    epochs = range(1, len(history["loss"]) + 1)
-    rows.writerows(zip(epochs, *(history[name] for name in COLUMNS[1:]), strict=True))
+    rows.writerow(["epoch", *checkpoint.COLUMNS])
+    rows.writerows([epoch, *row] for epoch, row in enumerate(progress.history, start=1))
     return text.getvalue()

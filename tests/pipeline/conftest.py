@@ -94,8 +94,8 @@ class Repo:
 def _small(params: Any, sha256: str) -> None:
     params["download"].update(url="station.zip", bytes=None, sha256=sha256)
     params["window"].update(sequence_length=12)
-    for block in params["models"].values():
-        block.update(epochs=2, units=2)
+    for name in params["architectures"]:
+        params["models"][name].update(epochs=2, units=2)
 
 
 @pytest.fixture(scope="session")

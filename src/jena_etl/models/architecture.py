@@ -19,10 +19,18 @@ class Architecture(Block):
     optimizer: Optimizer
     learning_rate: Annotated[float, Field(gt=0)]
     order: Order
+    # Layers of Dense(n, relu) below the forecast; and after how many epochs without a better
+    # validation loss to stop. Neither is in the reference's models.
+    dense: Annotated[tuple[Positive, ...], Field(strict=False)] = ()
+    early_stopping: Positive | None = None
 
     @abstractmethod
     def layers(self) -> list[Any]:
         """The Keras layers between the input and the forecast."""
+
+    def input_length(self, sequence_length: int) -> int | None:
+        """Steps of the model's input; None takes any number."""
+        return sequence_length
 
     def build(self, sequence_length: int, features: int) -> Any:
         """A compiled Keras model: (batch, sequence_length, features) -> (batch, 1).
@@ -32,7 +40,12 @@ class Architecture(Block):
         import keras
 
         model = keras.Sequential(
-            [keras.Input((sequence_length, features)), *self.layers(), keras.layers.Dense(1)]
+            [
+                keras.Input((self.input_length(sequence_length), features)),
+                *self.layers(),
+                *(keras.layers.Dense(units, activation="relu") for units in self.dense),
+                keras.layers.Dense(1),
+            ]
         )
         optimizer = keras.optimizers.get(
             {"class_name": self.optimizer, "config": {"learning_rate": self.learning_rate}}

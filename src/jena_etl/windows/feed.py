@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from jena_etl.windows.plan import BatchPlan
 from jena_etl.windows.rows import RowReader
 
 PLANNED_WINDOWS = 1 << 14  # worked out at a time: a call per batch would cost more than the batch
-READ_WINDOWS = 1 << 10
+CHUNK_BYTES = 8 << 20  # that they may take, unless one batch takes more
 KERAS_LOOKS_AT = 2  # batches, to see their shapes
 AHEAD = 2  # batches prepared while one is used; more only cools the processor's caches
 
@@ -150,8 +151,9 @@ class Feed:
     @property
     def _chunk(self) -> int:
         """Batches planned at a time; of a large file they are read at a time too."""
-        windows = READ_WINDOWS if self.inputs.is_large else PLANNED_WINDOWS
-        return max(1, windows // self.plan.batch_size)
+        planned = [self.targets, self.inputs] if self.inputs.is_large else [self.targets]
+        size = 8 + sum(math.prod(part.shape) * part.dtype.itemsize for part in planned if part)
+        return max(1, min(PLANNED_WINDOWS, CHUNK_BYTES // size) // self.plan.batch_size)
 
     def _planned(self, epoch: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         """Where the windows of some batches begin in `inputs`, and their targets.

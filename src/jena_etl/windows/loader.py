@@ -81,12 +81,9 @@ def timeseries_dataset_from_array(  # noqa: PLR0917  Keras' signature
     """
     values = _as_array("data", data)
     rows = len(values)
-    for name, value in (
-        ("sequence_length", sequence_length),
-        ("sequence_stride", sequence_stride),
-        ("sampling_rate", sampling_rate),
-    ):
-        whole_number(name, value, 1)
+    sequence_length = whole_number("sequence_length", sequence_length, 1)
+    sequence_stride = whole_number("sequence_stride", sequence_stride, 1)
+    sampling_rate = whole_number("sampling_rate", sampling_rate, 1)
     for name, value in (("sampling_rate", sampling_rate), ("sequence_stride", sequence_stride)):
         if value >= rows:
             raise WindowError(f"{name} must be lower than the {rows} rows of data, found {value}")
@@ -133,14 +130,30 @@ def timeseries_dataset_from_array(  # noqa: PLR0917  Keras' signature
 
 
 def _as_array(name: str, values: Any) -> np.ndarray:
-    array = values if isinstance(values, np.ndarray) else np.asarray(values)
-    if isinstance(values, list | tuple) and array.dtype in {np.dtype("f8"), np.dtype("i8")}:
-        array = array.astype(array.dtype.kind + "4")  # as TensorFlow reads a list
+    array = _narrowed(values) if isinstance(values, list | tuple | range) else np.asanyarray(values)
     if array.dtype.kind not in "biufc":
         raise WindowError(f"{name} must hold numbers, found dtype {array.dtype}")
     if array.ndim == 0:
         raise WindowError(f"{name} must have an axis of rows, found a single value")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def _narrowed(values: Sequence[Any]) -> np.ndarray:
+    """An array of a list as TensorFlow reads it: its first number decides.
+
+    Python's numbers become float32 and int32, or int64 where they need it; NumPy's floats and
+    arrays keep their dtype.
+    """
+    array = np.asarray(values)
+    number: Any = values
+    while isinstance(number, list | tuple | range) and number:
+        number = number[0]
+    if array.dtype == np.float64 and type(number) in {float, int}:
+        return array.astype(np.float32)
+    if array.dtype == np.int64 and isinstance(number, int | np.integer):
+        narrow = array.astype(np.int32)
+        return narrow if (narrow == array).all() else array
+    return array
 
 
 def _bounds(start_index: int | None, end_index: int | None, rows: int) -> tuple[int, int]:
@@ -165,7 +178,7 @@ def _target_steps(
         return np.array(0)
     if targets is None:
         raise WindowError("horizon needs targets: give the column that is forecast")
-    several = isinstance(horizon, Sequence | np.ndarray)
+    several = np.ndim(horizon) > 0
     ahead = list(horizon) if several else [horizon]  # type: ignore[arg-type]
     if not ahead:
         raise WindowError("horizon names no step; give one or more, say 24 or (1, 6, 24)")
@@ -191,7 +204,12 @@ def _runs(
     runs = []
     after = 0
     for segment in segments:
-        begin, stop = (whole_number("a bound of segments", bound, 0) for bound in segment)
+        try:
+            begin, stop = segment
+        except (TypeError, ValueError):
+            raise WindowError(f"segments must be (first, end) pairs, found {segment!r}") from None
+        begin = whole_number("a bound of segments", begin, 0)
+        stop = whole_number("a bound of segments", stop, 0)
         if begin >= stop or stop > end:
             raise WindowError(
                 f"segments must be (first, end) with first < end <= {end}, found {segment}"

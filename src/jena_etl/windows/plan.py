@@ -10,6 +10,8 @@ from jena_etl.errors import WindowError
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.shuffle import shuffled
 
+SEEDS = 1 << 32  # as many as NumPy and Keras have
+
 
 @dataclass(frozen=True, kw_only=True)
 class BatchPlan:
@@ -38,7 +40,10 @@ class BatchPlan:
 
     def __post_init__(self) -> None:
         for name, least in (("batch_size", 1), ("seed", 0), ("epoch", 0), ("start_batch", 0)):
-            whole_number(name, getattr(self, name), least)
+            # As Python's own int: NumPy's small ones would overflow in the sums below.
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
+        if self.seed >= SEEDS:
+            raise WindowError(f"seed must be lower than 2**32, found {self.seed}")
         try:
             number, count = self.shard
         except (TypeError, ValueError):

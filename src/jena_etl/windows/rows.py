@@ -188,7 +188,8 @@ def _as_tensor(rows: np.ndarray) -> Any:
     # TensorFlow ends the process when it meets memory at another address.
     shareable = rows.flags.c_contiguous and rows.ctypes.data % ALIGNMENT == 0
     if _map_behind(rows) is None or not shareable:
-        return tf.constant(rows)
+        with tf.device("CPU:0"):  # where tf.data works; a GPU has no room to lose
+            return tf.constant(rows)
     return tf.experimental.dlpack.from_dlpack(np.asarray(_Writable(rows)).__dlpack__())
 
 

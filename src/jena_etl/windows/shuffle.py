@@ -26,8 +26,8 @@ def shuffled(positions: np.ndarray, n: int, *, seed: int, epoch: int) -> np.ndar
     Args:
         positions: int64 of any shape, each in range(n).
         n: how many there are.
-        seed: at least 0.
-        epoch: at least 0.
+        seed: 0 to 2**32 - 1; a longer one would share orders with the epochs of a short one.
+        epoch: 0 to 2**32 - 1.
 
     Returns:
         int64 of the same shape, each in range(n).

@@ -1,0 +1,29 @@
+"""conv1d: the reference's convolutional model, which takes a morning for an evening."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from jena_etl.models.architecture import Architecture
+from jena_etl.params import Positive
+
+
+class Model(Architecture):
+    """Conv1D(filters, size, relu) and MaxPooling1D(pool_size) in turn, GlobalAveragePooling1D."""
+
+    filters: Positive
+    kernel_sizes: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
+    pool_size: Positive
+
+    def layers(self) -> list[Any]:
+        """A convolution per kernel size, halved by pooling in between, averaged at the end."""
+        import keras
+
+        layers: list[Any] = []
+        for size in self.kernel_sizes:
+            if layers:
+                layers.append(keras.layers.MaxPooling1D(self.pool_size))
+            layers.append(keras.layers.Conv1D(self.filters, size, activation="relu"))
+        return [*layers, keras.layers.GlobalAveragePooling1D()]

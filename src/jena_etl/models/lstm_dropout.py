@@ -1,0 +1,25 @@
+"""lstm_dropout: an LSTM with recurrent dropout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jena_etl.models.architecture import Architecture
+from jena_etl.params import Positive, Rate
+
+
+class Model(Architecture):
+    """LSTM(units, recurrent_dropout), Dropout(dropout)."""
+
+    units: Positive
+    recurrent_dropout: Rate
+    dropout: Rate
+
+    def layers(self) -> list[Any]:
+        """Recurrent dropout uses the same mask at every step (Y. Gal, 2016)."""
+        import keras
+
+        return [
+            keras.layers.LSTM(self.units, recurrent_dropout=self.recurrent_dropout),
+            keras.layers.Dropout(self.dropout),
+        ]

@@ -1,0 +1,25 @@
+"""lstm_unrolled: the LSTM with recurrent dropout, its loop unrolled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jena_etl.models.architecture import Architecture
+from jena_etl.params import Positive, Rate
+
+
+class Model(Architecture):
+    """LSTM(units, recurrent_dropout, unroll), Dropout(dropout)."""
+
+    units: Positive
+    recurrent_dropout: Rate
+    dropout: Rate
+
+    def layers(self) -> list[Any]:
+        """Unrolled, the loop costs memory and saves its steps' overhead."""
+        import keras
+
+        return [
+            keras.layers.LSTM(self.units, recurrent_dropout=self.recurrent_dropout, unroll=True),
+            keras.layers.Dropout(self.dropout),
+        ]

@@ -1,0 +1,25 @@
+"""stacked_gru: two GRU layers on the fast path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jena_etl.models.architecture import Architecture
+from jena_etl.params import Positive, Rate
+
+
+class Model(Architecture):
+    """GRU(units) returning sequences, GRU(units), Dropout(dropout)."""
+
+    units: Positive
+    dropout: Rate
+
+    def layers(self) -> list[Any]:
+        """The first hands on its whole sequence."""
+        import keras
+
+        return [
+            keras.layers.GRU(self.units, return_sequences=True),
+            keras.layers.GRU(self.units),
+            keras.layers.Dropout(self.dropout),
+        ]

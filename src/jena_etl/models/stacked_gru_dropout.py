@@ -1,0 +1,27 @@
+"""stacked_gru_dropout: two GRU layers with recurrent dropout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jena_etl.models.architecture import Architecture
+from jena_etl.params import Positive, Rate
+
+
+class Model(Architecture):
+    """GRU(units, recurrent_dropout) returning sequences, another, Dropout(dropout)."""
+
+    units: Positive
+    recurrent_dropout: Rate
+    dropout: Rate
+
+    def layers(self) -> list[Any]:
+        """The first hands on its whole sequence."""
+        import keras
+
+        rate = self.recurrent_dropout
+        return [
+            keras.layers.GRU(self.units, recurrent_dropout=rate, return_sequences=True),
+            keras.layers.GRU(self.units, recurrent_dropout=rate),
+            keras.layers.Dropout(self.dropout),
+        ]

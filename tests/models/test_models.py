@@ -1,0 +1,81 @@
+"""Every architecture, as params.yaml sets it up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jena_etl.models import configure, names
+from jena_etl.models.simple_rnn import simple_rnn
+from jena_etl.params import read_params
+
+# By hand, on windows of 120 rows of 14 features. An LSTM has 4 (f u + u u + u) weights, a GRU in
+# Keras 3 (f u + u u + 2 u), a SimpleRNN f u + u u + u.
+PARAMETERS = {
+    "dense": (120 * 14 * 16 + 16) + 17,
+    "conv1d": (24 * 14 * 8 + 8) + (12 * 8 * 8 + 8) + (6 * 8 * 8 + 8) + 9,
+    "simple_rnn": (14 * 16 + 16 * 16 + 16) + 17,
+    "simple_rnn_stacked": (14 * 16 + 16 * 16 + 16) + 2 * (16 * 16 + 16 * 16 + 16) + 17,
+    "lstm": 4 * (14 * 16 + 16 * 16 + 16) + 17,
+    "lstm_dropout": 4 * (14 * 32 + 32 * 32 + 32) + 33,
+    "lstm_unrolled": 4 * (14 * 32 + 32 * 32 + 32) + 33,
+    "stacked_gru": 3 * (14 * 32 + 32 * 32 + 64) + 3 * (32 * 32 + 32 * 32 + 64) + 33,
+    "stacked_gru_dropout": 3 * (14 * 32 + 32 * 32 + 64) + 3 * (32 * 32 + 32 * 32 + 64) + 33,
+    "lstm_reversed": 4 * (14 * 32 + 32 * 32 + 32) + 33,
+    "bidirectional_lstm": 2 * 4 * (14 * 16 + 16 * 16 + 16) + 33,
+}
+
+
+@pytest.fixture(scope="module")
+def blocks(checkout: Path) -> dict[str, dict[str, Any]]:
+    """The blocks of the checkout's params.yaml."""
+    return read_params(checkout / "params.yaml").models
+
+
+def test_they_are_all_here() -> None:
+    assert set(names()) == set(PARAMETERS)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_parameters(name: str, blocks: dict[str, dict[str, Any]]) -> None:
+    architecture = configure(name, blocks[name])
+    model = architecture.build(120, 14)
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == PARAMETERS[name]
+    assert (model.loss, model.output_shape) == ("mse", (None, 1))
+    assert type(model.optimizer).__name__ == "RMSprop"
+    assert architecture.order == ("reversed" if name == "lstm_reversed" else "forward")
+    long = {"lstm_dropout", "lstm_unrolled", "stacked_gru", "stacked_gru_dropout"}
+    assert architecture.epochs == (50 if name in long else 10)
+
+
+def test_dense_layers_on_top(blocks: dict[str, dict[str, Any]]) -> None:
+    model = configure("lstm", {**blocks["lstm"], "dense": [8, 4]}).build(120, 14)
+    extra = (16 * 8 + 8) + (8 * 4 + 4) + (4 + 1) - (16 + 1)
+    assert model.count_params() == PARAMETERS["lstm"] + extra
+
+
+def test_simple_rnn_takes_any_length(blocks: dict[str, dict[str, Any]]) -> None:
+    model = configure("simple_rnn", blocks["simple_rnn"]).build(120, 14)
+    for steps in (1, 7, 200):
+        assert model(np.zeros((2, steps, 14), np.float32)).shape == (2, 1)
+
+
+def test_the_numpy_loop_is_keras_layer() -> None:
+    import keras
+
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((9, 3)).astype(np.float32)
+    layer = keras.layers.SimpleRNN(4, return_sequences=True)
+    whole = keras.ops.convert_to_numpy(layer(inputs[np.newaxis]))[0]
+    layer.set_weights([rng.standard_normal(w.shape).astype(np.float32) for w in layer.weights])
+    whole = keras.ops.convert_to_numpy(layer(inputs[np.newaxis]))[0]
+    mine = simple_rnn(inputs, *layer.get_weights())
+    np.testing.assert_allclose(mine, whole, rtol=1e-5, atol=1e-6)
+    last = keras.layers.SimpleRNN(4)
+    last.build((None, 9, 3))
+    last.set_weights(layer.get_weights())
+    only_last = keras.ops.convert_to_numpy(last(inputs[np.newaxis]))[0]
+    np.testing.assert_allclose(mine[-1], only_last, rtol=1e-5, atol=1e-6)
