@@ -12,7 +12,7 @@ demo: $(INSTALLED)  ## the whole pipeline on a synthetic year, in demo/
 	@$(BIN)/jena-etl demo
 
 test: $(INSTALLED)  ## the tests
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 lint: $(INSTALLED)  ## ruff and mypy
 	@$(BIN)/ruff check
