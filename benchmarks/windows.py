@@ -5,10 +5,11 @@ the page cache. They take turns (A B C A B C ...); each turn has a fresh iterato
 to itself, as a loader that is still open would go on prefetching. A figure is the median of its
 turns, a ratio the median of the ratios within a round, `range` the lowest and highest of these.
 
-    python benchmarks/windows.py > figures.json           # some 6 minutes; --quick: 90 seconds
+    python benchmarks/windows.py > figures.json           # 6 minutes; --quick: one and a half
     python benchmarks/windows.py --table figures.json     # the README's table
 
-The PyTorch peer needs `pip install torch==2.13.0`; large files need 8 GB of memory and 3 of disk.
+The PyTorch peer needs `pip install torch==2.13.0`. The large file takes 3 GB of disk, Keras' loader
+9 GB of memory for it.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -47,9 +49,10 @@ ROWS, LARGE_ROWS, FEATURES, BATCH, SEED = 420_451, 42_000_000, 14, 256, 1
 JENA = WindowSpec(sequence_length=120, sampling_rate=6, horizon=24)
 WARM_STEPS = 10  # of training, not timed
 PAUSE = 0.2  # seconds for the threads of a closed loader to end
-NO_TORCH = "torch is not installed: pip install torch==2.13.0"
+FEED, DROP_IN, NUMPY = "our tf.data feed", "our drop-in", "our NumPy batches"
+KERAS, COPIES = "Keras' loader", "copying the same bytes"
 
-Measure = Callable[[], float]
+Loader = Callable[..., Any]
 Figures = dict[str, dict[str, Any]]
 
 
@@ -57,14 +60,14 @@ Figures = dict[str, dict[str, Any]]
 class Effort:
     """How long to measure."""
 
-    turns: int = 7
+    turns: int = 5
     seconds: float = 1.0  # per turn and loader
     variant_turns: int = 3
-    steps: tuple[int, int] = (150, 60)  # of training per turn: dense, LSTM
-    streamed: int = 1000  # batches of the large file; none: it is left out
+    steps: tuple[int, int] = (150, 60)  # of training, per turn: dense, LSTM
+    streamed: int = 1000  # batches of the large file; 0 leaves it out
 
 
-QUICK = Effort(turns=3, seconds=0.25, variant_turns=1, steps=(40, 15), streamed=0)
+QUICK = Effort(turns=2, seconds=0.25, variant_turns=1, steps=(40, 15), streamed=0)
 
 
 @dataclass(frozen=True)
@@ -93,13 +96,10 @@ class Case:
         """Make up a case piece by piece, without rows.npy."""
         folder.mkdir()
         random = np.random.default_rng(SEED)
-        shape = (spec.sampling_rate, rows // spec.sampling_rate, FEATURES)
-        with (folder / "phases.npy").open("wb") as file:
-            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            for done in range(0, rows, 10**6):
-                piece = (min(10**6, rows - done), FEATURES)
-                random.standard_normal(piece, dtype="f4").tofile(file)
+        shape = spec.sampling_rate, rows // spec.sampling_rate, FEATURES
+        phases = np.lib.format.open_memmap(folder / "phases.npy", "w+", "f4", shape)
+        for piece in np.array_split(phases.reshape(rows, FEATURES), 100):
+            random.standard_normal(dtype="f4", out=piece)
         np.save(folder / "targets.npy", np.arange(rows, dtype="f4"))
         return cls(folder, rows, spec)
 
@@ -169,7 +169,7 @@ def window_flat_map(case: Case, *, shuffle: bool = True) -> Any:
     import tensorflow as tf
 
     given, length = case.keras_arguments(shuffle=shuffle), case.spec.sequence_length
-    rows, targets = map(tf.data.Dataset.from_tensor_slices, (given["data"], given["targets"]))
+    rows, targets = (tf.data.Dataset.from_tensor_slices(given[key]) for key in ("data", "targets"))
     windows = rows.window(length, shift=1, stride=case.spec.sampling_rate, drop_remainder=True)
     pairs = tf.data.Dataset.zip(windows.flat_map(lambda window: window.batch(length)), targets)
     return (pairs.shuffle(8 * BATCH) if shuffle else pairs).batch(BATCH).prefetch(2)
@@ -188,7 +188,7 @@ def from_generator(case: Case, *, shuffle: bool = True) -> Any:
         for first in range(0, case.count, BATCH):
             yield windows.__getitems__(starts[first : first + BATCH])
 
-    inputs, targets = windows.__getitems__(np.arange(1))
+    inputs, targets = windows.__getitems__([0])
     signature = [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in (inputs, targets)]
     dataset = tf.data.Dataset.from_generator(batches, output_signature=tuple(signature))
     return dataset.prefetch(2)
@@ -204,7 +204,6 @@ def torch_loader(case: Case, *, shuffle: bool = True, batched: bool, workers: in
         shuffle=shuffle,
         num_workers=workers,
         collate_fn=as_tensors if batched else None,
-        multiprocessing_context="forkserver" if workers else None,  # TensorFlow's threads run
     )
 
 
@@ -252,7 +251,7 @@ def as_tensors(batch: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
 
 
 def copies(case: Case) -> Iterator[np.ndarray]:
-    """The limit: the same bytes, memory to memory, without an end."""
+    """The limit of NumPy batches: the same bytes, memory to memory, without an end."""
     sources = [inputs for inputs, _ in itertools.islice(our_numpy(case), 24)]
     buffer = np.empty_like(sources[0])
     for source in itertools.cycle(sources):
@@ -260,11 +259,6 @@ def copies(case: Case) -> Iterator[np.ndarray]:
         yield buffer
 
 
-Loader = Callable[..., Any]
-OURS: dict[str, Loader] = {
-    "tf.data from a memory map": our_tf,
-    "the drop-in on an array in memory": our_drop_in,
-}
 PEERS: dict[str, Loader] = {
     "tf.data window().flat_map": window_flat_map,
     "tf.data from_generator over the memory map": from_generator,
@@ -273,18 +267,17 @@ TORCH: dict[str, Loader] = {
     f"PyTorch DataLoader, a {unit} per call, {workers} workers": partial(
         torch_loader, batched=unit == "batch", workers=workers
     )
-    for unit in ("window", "batch")
-    for workers in (0, 2)
+    for unit, workers in (("window", 0), ("window", 2), ("batch", 0))
 }
 
 
-def check(case: Case, loaders: Iterable[Loader]) -> None:
+def check(case: Case, loaders: Iterable[Loader], orders: tuple[bool, ...] = (False, True)) -> None:
     """Compare a batch of each loader with brute force, in time order and shuffled.
 
     Raises:
-        ValueError: a loader gives other windows, or another target than the window's.
+        ValueError: a loader gives other windows, or other targets than theirs.
     """
-    for loader, shuffle in itertools.product(loaders, (False, True)):
+    for loader, shuffle in itertools.product(loaders, orders):
         inputs, targets = map(np.asarray, next(iter(loader(case, shuffle=shuffle))))
         starts = targets.astype(int) - case.spec.target  # a target is the number of its row
         in_order = np.array_equal(starts, np.arange(BATCH))
@@ -292,38 +285,30 @@ def check(case: Case, loaders: Iterable[Loader]) -> None:
             raise ValueError(f"{loader} with shuffle={shuffle} gives other windows than the rule")
 
 
-def rate(batches: Iterable[Any], seconds: float) -> float:
-    """Batches a second, pass after pass, after a warm-up."""
-    endless = itertools.chain.from_iterable(itertools.repeat(batches))
+def rate(loader: Loader, case: Case, seconds: float) -> float:
+    """Batches a second, pass after pass, after a warm-up; the loader is closed afterwards."""
+    endless = itertools.chain.from_iterable(itertools.repeat(loader(case)))
     count, taken = 0, 0.0
     for span in (seconds / 4, seconds):
         start = time.perf_counter()
-        for count, _ in enumerate(endless, 1):  # noqa: B007  used after the loop
+        for count, _ in enumerate(endless, 1):  # noqa: B007  read after the loop
             if (taken := time.perf_counter() - start) >= span:
                 break
+    del endless, _
+    gc.collect()
+    time.sleep(PAUSE)
     return count / taken
 
 
-def take_turns(measures: dict[str, Measure], turns: int) -> dict[str, list[float]]:
+def take_turns(measures: Mapping[str, Callable[[], float]], turns: int) -> dict[str, list[float]]:
     """Every measure once a round."""
     taken: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(turns):
         for name, measure in measures.items():
             taken[name].append(measure())
-            gc.collect()
-            time.sleep(PAUSE)
     for name, values in taken.items():
         say(f"  {name}: {rounded(statistics.median(values))}")
     return taken
-
-
-def rates(loaders: dict[str, Loader], case: Case, turns: int, seconds: float) -> dict[str, Any]:
-    """Batches a second of loaders that take turns."""
-    measures: dict[str, Measure] = {
-        name: lambda loader=loader: rate(loader(case), seconds)  # type: ignore[misc]
-        for name, loader in loaders.items()
-    }
-    return take_turns(measures, turns)
 
 
 def compared(ours: list[float], peer: list[float], unit: str = "batches/s") -> dict[str, Any]:
@@ -338,35 +323,50 @@ def compared(ours: list[float], peer: list[float], unit: str = "batches/s") -> d
     }
 
 
-def missing(unit: str, why: str) -> dict[str, Any]:
+def missing(why: str) -> dict[str, Any]:
     """A figure that could not be measured."""
-    return {"ours": None, "peer": None, "ratio": None, "unit": unit, "why": why}
+    return {"ours": None, "peer": None, "ratio": None, "why": why}
+
+
+def own_process() -> ProcessPoolExecutor:
+    """A fresh process to measure in."""
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+
+
+def rates(
+    case: Case, turns: int, seconds: float, here: dict[str, Loader], *apart: dict[str, Loader]
+) -> dict[str, list[float]]:
+    """Batches a second of loaders that take turns, here or in a process per group.
+
+    NumPy and PyTorch need their own: after a training, or once PyTorch's loader has run, the C
+    library's heap may hand NumPy fresh pages for every batch, which takes four times as long.
+    """
+    check(case, here.values())
+    measures: dict[str, Callable[[], float]] = {
+        name: partial(rate, loader, case, seconds) for name, loader in here.items()
+    }
+    with ExitStack() as processes:
+        for group in apart:
+            process = processes.enter_context(own_process())
+            process.submit(check, case, [one for one in group.values() if one != copies]).result()
+            for name, loader in group.items():
+                task = partial(process.submit, rate, loader, case, seconds)
+                measures[name] = lambda task=task: task().result()  # type: ignore[misc]
+        return take_turns(measures, turns)
 
 
 def loader_figures(case: Case, effort: Effort) -> Figures:
-    """Our two tf.data feeds beside Keras' loader, and the first beside the other peers."""
-    torch = TORCH if installed("torch") else {}
-    loaders = {**OURS, "Keras' loader": keras_loader, **PEERS, **torch}
-    check(case, loaders.values())
-    taken = rates(loaders, case, effort.turns, effort.seconds)
-    figures = {
-        f"{ours} / Keras' loader": compared(taken[ours], taken["Keras' loader"]) for ours in OURS
+    """Our tf.data feeds and NumPy batches beside their peers."""
+    here = {FEED: our_tf, DROP_IN: our_drop_in, KERAS: keras_loader, **PEERS}
+    apart = [{NUMPY: our_numpy, COPIES: copies}, *([TORCH] if installed("torch") else [])]
+    taken = rates(case, effort.turns, effort.seconds, here, *apart)
+    pairs = [(FEED, KERAS), (DROP_IN, KERAS), (NUMPY, COPIES), *((FEED, peer) for peer in PEERS)]
+    return {
+        f"{ours} / {peer}": compared(taken[ours], taken[peer])
+        if peer in taken
+        else missing("torch is not installed: pip install torch==2.13.0")
+        for ours, peer in [*pairs, *itertools.product((FEED, NUMPY), TORCH)]
     }
-    ours = next(iter(OURS))
-    for peer in (*PEERS, *TORCH):
-        found = (
-            compared(taken[ours], taken[peer]) if peer in taken else missing("batches/s", NO_TORCH)
-        )
-        figures[f"{ours} / {peer}"] = found
-    return figures
-
-
-def numpy_figures(case: Case, effort: Effort) -> Figures:
-    """Our NumPy batches beside copying their bytes."""
-    check(case, [our_numpy])
-    loaders = {"NumPy batches": our_numpy, "copying the same bytes": copies}
-    ours, peer = rates(loaders, case, effort.turns, effort.seconds).values()
-    return {"NumPy batches / copying the same bytes": compared(ours, peer)}
 
 
 def training_figures(case: Case, effort: Effort) -> Figures:
@@ -384,18 +384,17 @@ def training_figures(case: Case, effort: Effort) -> Figures:
         model = keras.Sequential([window, *layers, keras.layers.Dense(1)])
         model.compile("rmsprop", "mse")
         measures = {
-            f"training {name}, {peer}": partial(training_seconds, model, case, loader, steps)
-            for peer, loader in (("our feed", our_tf), ("Keras' loader", keras_loader))
+            f"{steps} steps of {name}, {peer}, s": partial(training, model, case, loader, steps)
+            for peer, loader in ((FEED, our_tf), (KERAS, keras_loader))
         }
         for measure in measures.values():
             measure()  # traces the model
         ours, other = take_turns(measures, effort.turns).values()
-        title = f"an epoch of {steps} steps, {name}: our feed / Keras' loader"
-        figures[title] = compared(ours, other, "s")
+        figures[f"{steps} steps of {name}: {FEED} / {KERAS}"] = compared(ours, other, "s")
     return figures
 
 
-def training_seconds(model: Any, case: Case, loader: Loader, steps: int) -> float:
+def training(model: Any, case: Case, loader: Loader, steps: int) -> float:
     """Seconds of `steps` steps, without the first ones, which wait for a loader to start."""
     import keras
 
@@ -404,90 +403,86 @@ def training_seconds(model: Any, case: Case, loader: Loader, steps: int) -> floa
         on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())  # noqa: ARG005
     )
     wanted = WARM_STEPS + steps
-    model.fit(loader(case), steps_per_epoch=wanted, verbose=0, callbacks=[clock])
+    model.fit(loader(case), steps_per_epoch=wanted, shuffle=False, verbose=0, callbacks=[clock])
+    gc.collect()
+    time.sleep(PAUSE)
     return ends[-1] - ends[WARM_STEPS - 1]
 
 
-def variant_figures(folder: Path, rows: int, effort: Effort) -> Figures:
+def variant_figures(case: Case, effort: Effort) -> Figures:
     """Other windows and float64: tf.data and NumPy beside Keras' loader."""
     figures: Figures = {}
-    loaders = {"tf.data": our_tf, "NumPy": our_numpy, "Keras' loader": keras_loader}
-    shapes = [(rate, length, "float32") for rate in (1, 6) for length in (24, 120, 720)]
-    for number, (rate_, length, dtype) in enumerate([*shapes, (6, 120, "float64")]):
-        spec = WindowSpec(sequence_length=length, sampling_rate=rate_, horizon=24)
-        case = Case.write(folder / f"variant-{number}", rows, spec, dtype)
-        title = f"sampling_rate {rate_}, sequence_length {length}, {dtype}"
-        say(title)
-        check(case, loaders.values())
-        *ours, peer = rates(loaders, case, effort.variant_turns, effort.seconds).items()
-        for name, values in ours:
-            figures[f"{title}: {name} / Keras' loader"] = compared(values, peer[1])
+    groups = {FEED: our_tf, KERAS: keras_loader}, {NUMPY: our_numpy}
+    kinds = [*itertools.product((1, 6), (24, 120, 720), ["float32"]), (6, 120, "float64")]
+    for sampling, length, dtype in kinds:
+        title = f"sampling_rate {sampling}, sequence_length {length}, {dtype}"
+        say(f" {title}")
+        spec = WindowSpec(sequence_length=length, sampling_rate=sampling, horizon=24)
+        variant = Case.write(case.folder / title, case.rows, spec, dtype)
+        taken = rates(variant, effort.variant_turns, effort.seconds, *groups)
+        peer = taken.pop(KERAS)
+        for name, values in taken.items():
+            figures[f"{title}: {name} / {KERAS}"] = compared(values, peer)
     return figures
 
 
-def large_figures(folder: Path, small: Case, effort: Effort) -> Figures:
+def large_figures(small: Case, effort: Effort) -> Figures:
     """The memory, the start and the pace of streaming a file that should not become resident."""
-    say(f"writing {LARGE_ROWS:,} rows")
-    large = Case.write_large(folder / "large", LARGE_ROWS, small.spec)
-    gained = {}
-    for name, loader in (("our feed", our_tf), ("Keras' loader", keras_loader)):
-        # Keras' memory is taken at the start; it need not stream as long.
-        batches = effort.streamed if loader is our_tf else effort.streamed // 10
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=spawn) as process:
-            gained[name] = process.submit(footprint, large, loader, batches).result()
-        say(f"  {name}: {gained[name]}")
+    title = f"{LARGE_ROWS:,} rows"
+    if not effort.streamed:
+        return {title: missing("left out by --quick")}
+    large = Case.write_large(small.folder / "large", LARGE_ROWS, small.spec)
+    check(large, [our_tf], orders=(False,))  # float32 cannot number so many rows
+    gained = []
+    # Keras' loader takes its memory at the start and need not stream as long.
+    for loader, batches in ((our_tf, effort.streamed), (keras_loader, effort.streamed // 10)):
+        with own_process() as process:
+            gained.append(process.submit(footprint, large, loader, batches).result())
     figures = {}
-    for what, unit in (
-        ("resident memory added", "MB"),
-        ("peak memory added", "MB"),
-        ("first batch after", "s"),
-    ):
-        ours, peer = (gain[what] for gain in gained.values())
-        title = f"{LARGE_ROWS:,} rows, {what}: our feed / Keras' loader"
-        known = ours is not None and peer is not None
-        figures[title] = compared([ours], [peer], unit) if known else missing(unit, "Linux only")
-    loaders = {f"{case.rows:,} rows": partial(our_tf, case) for case in (large, small)}
-    taken = take_turns(
-        {
-            name: partial(lambda feed: rate(feed(), effort.seconds), feed)
-            for name, feed in loaders.items()
-        },
-        effort.turns,
-    )
-    figures[" / ".join(loaders) + ", our feed"] = compared(*taken.values())
-    return figures
+    for what, unit in FOOTPRINT.items():
+        ours, peer = ([gain[what]] if what in gain else [] for gain in gained)
+        figure = compared(ours, peer, unit) if ours else missing("known on Linux only")
+        figures[f"{title}, {what}: {FEED} / {KERAS}"] = figure
+    measures = {
+        f"{case.rows:,} rows": partial(rate, our_tf, case, effort.seconds)
+        for case in (large, small)
+    }
+    one, other = take_turns(measures, effort.turns).values()
+    return figures | {f"{FEED}: {' / '.join(measures)}": compared(one, other)}
 
 
-def footprint(case: Case, loader: Loader, batches: int) -> dict[str, float | None]:
-    """MB that streaming adds to an idle TensorFlow process, and seconds to the first batch."""
-    import keras  # noqa: F401
+FOOTPRINT = {"resident memory added": "MB", "peak memory added": "MB", "first batch after": "s"}
+
+
+def footprint(case: Case, loader: Loader, batches: int) -> dict[str, float]:
+    """What streaming adds to an idle TensorFlow process, and how soon it begins."""
+    import keras  # noqa: F401  part of what is idle
     import tensorflow as tf
 
     for _ in tf.data.Dataset.range(100).shuffle(10).batch(2).prefetch(2):
-        pass  # what TensorFlow itself takes at its first use
+        pass  # so is what tf.data takes at its first use
     idle = memory(reset=True)
     start = time.perf_counter()
     stream = iter(loader(case))
     next(stream)
-    first = time.perf_counter() - start
+    figures = [time.perf_counter() - start]
     for _ in itertools.islice(stream, batches - 1):
         pass
-    now = memory()
-    return {
-        "resident memory added": now["VmRSS"] - idle["VmRSS"] if now else None,
-        "peak memory added": now["VmHWM"] - idle["VmRSS"] if now else None,
-        "first batch after": first,
-    }
+    if now := memory():
+        figures = [now["VmRSS"] - idle["VmRSS"], now["VmHWM"] - idle["VmRSS"], *figures]
+    found = dict(zip(reversed(FOOTPRINT), reversed(figures), strict=False))
+    say(f"  {loader.__name__}: {found}")
+    return found
 
 
 def memory(*, reset: bool = False) -> dict[str, float]:
-    """MB of this process: VmRSS now, VmHWM at its peak (since a reset); Linux only, else empty."""
-    if not Path("/proc/self/status").exists():
+    """MB of this process: VmRSS, and VmHWM, its peak since a reset; Linux only, else empty."""
+    status = Path("/proc/self/status")
+    if not status.exists():
         return {}
     if reset:
         Path("/proc/self/clear_refs").write_text("5")
-    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
+    lines = (line.split() for line in status.read_text().splitlines())
     return {line[0][:-1]: int(line[1]) * 1024 / 1e6 for line in lines if line[0].startswith("Vm")}
 
 
@@ -501,37 +496,35 @@ def installed(package: str) -> str | None:
 
 def machine() -> dict[str, Any]:
     """What the figures depend on."""
-    packages = ("numpy", "tensorflow", "keras", "torch")
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        **{package: installed(package) for package in packages},
+        **{name: installed(name) for name in ("numpy", "tensorflow", "keras", "torch")},
     }
 
 
-def measure(rows: int, effort: Effort) -> dict[str, Any]:
+def measured(rows: int, effort: Effort) -> dict[str, Any]:
     """All figures, from files in a temporary folder."""
     began = time.perf_counter()
     figures: Figures = {}
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        case = Case.write(folder / "jena", rows, JENA)
-        for part in (loader_figures, numpy_figures, training_figures):
+    with tempfile.TemporaryDirectory() as folder:
+        case = Case.write(Path(folder) / "jena", rows, JENA)
+        for part in PARTS:
             say(part.__name__.replace("_", " "))
             figures |= part(case, effort)
-        figures |= variant_figures(folder, rows, effort)
-        if effort.streamed:
-            figures |= large_figures(folder, case, effort)
     return {
         "benchmark": "windows",
         "batch": [BATCH, JENA.sequence_length, FEATURES],
         "rows": rows,
-        "effort": effort.__dict__,
+        "effort": asdict(effort),
         "seconds": time.perf_counter() - began,
         "machine": machine(),
         "figures": figures,
     }
+
+
+PARTS = (loader_figures, training_figures, variant_figures, large_figures)
 
 
 def markdown(result: dict[str, Any]) -> str:
@@ -543,8 +536,10 @@ def markdown(result: dict[str, Any]) -> str:
             continue
         ours, peer, ratio = (rounded(figure[key]) for key in ("ours", "peer", "ratio"))
         lines.append(f"| {name} | {ours} {figure['unit']} | {peer} {figure['unit']} | {ratio} |")
-    versions = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
-    return "\n".join([*lines, "", f"{result['rows']:,} rows; {versions}"])
+    about = ", ".join(f"{name} {value}" for name, value in result["machine"].items() if value)
+    return "\n".join(
+        [*lines, "", f"{result['rows']:,} rows, batches of {result['batch']}; {about}"]
+    )
 
 
 def rounded(value: float) -> str:
@@ -561,15 +556,16 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="shorter turns, no large file")
-    parser.add_argument("--rows", type=int, default=ROWS, help="of the made-up series")
+    parser.add_argument(
+        "--rows", type=int, default=ROWS, help="of the made-up series, 10,000 or more"
+    )
     parser.add_argument("--markdown", action="store_true", help="print the README's table too")
-    parser.add_argument("--table", type=Path, help="print the table of an earlier run, no new one")
+    parser.add_argument("--table", type=Path, help="print the table of an earlier run instead")
     arguments = parser.parse_args()
     if arguments.table:
         print(markdown(json.loads(arguments.table.read_text().splitlines()[0])))
         return
-    multiprocessing.set_forkserver_preload(["torch"])  # its workers then start in no time
-    result = measure(arguments.rows, QUICK if arguments.quick else Effort())
+    result = measured(arguments.rows, QUICK if arguments.quick else Effort())
     print(json.dumps(result))
     if arguments.markdown:
         print(markdown(result))

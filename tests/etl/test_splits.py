@@ -4,19 +4,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jena_etl.errors import DataError, ProjectError, WindowError
 from jena_etl.etl.arrays import read_stamps
 from jena_etl.etl.convert import convert
-from jena_etl.etl.splits import describe_splits, split_rows
+from jena_etl.etl.splits import describe_splits, regular_segments, split_rows
 from jena_etl.schema import DATETIME_COLUMN, DATETIME_FORMAT
-from jena_etl.windows.index import POLICIES, SPLITS, WindowIndex
+from jena_etl.windows.index import POLICIES, SPLITS, WindowIndex, split_windows
 from jena_etl.windows.spec import WindowSpec
 
 JENA = WindowSpec(sequence_length=120, sampling_rate=6, horizon=24)
 ROWS = 420_451
+
+
+def every_ten_minutes(rows: int) -> np.ndarray:
+    return np.datetime64("2009-01-01T00:10:00", "s") + np.arange(rows) * np.timedelta64(600, "s")
 
 
 def described(
@@ -26,15 +30,16 @@ def described(
     policy: str = "book",
     train: float = 0.5,
     statistics_rows: list[int] | None = None,
+    gaps: str = "keep",
+    stamps: np.ndarray | None = None,
 ) -> dict[str, object]:
-    stamps = np.datetime64("2009-01-01T00:10:00", "s") + np.arange(rows) * np.timedelta64(600, "s")
     return describe_splits(
-        stamps,
+        every_ten_minutes(rows) if stamps is None else stamps,
         {"rows": statistics_rows or [0, int(train * rows)]},
         train=train,
         validation=0.25,
         policy=policy,
-        gaps="keep",
+        gaps=gaps,
         target="T (degC)",
         spec=spec,
     )
@@ -50,6 +55,7 @@ def test_the_books_rows() -> None:
     assert [len(split) for split in ranges.values()] == [210_225, 105_112, 105_114]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**7), st.floats(0, 1), st.floats(0, 1))
 def test_ranges_partition_the_rows(rows: int, train: float, share: float) -> None:
     validation = share * (1 - train)
@@ -80,6 +86,7 @@ def test_the_nine_counts_of_the_design(policy: str, train: int, validation: int,
 
 
 @pytest.mark.parametrize("policy", POLICIES)
+@settings(deadline=None)
 @given(
     spec=st.builds(
         WindowSpec,
@@ -118,9 +125,10 @@ def test_windows_are_those_of_the_policys_sentence(
 def test_content() -> None:
     spec = WindowSpec(sequence_length=3, sampling_rate=2, horizon=1, sequence_stride=4)
     found = described(80, spec=spec, policy="strict")
-    assert {key: found[key] for key in ("rows", "policy", "target", "window")} == {
+    assert {key: found[key] for key in found if key not in {"splits", "choices"}} == {
         "rows": 80,
         "policy": "strict",
+        "gaps": "keep",
         "target": "T (degC)",
         "window": {
             "sequence_length": 3,
@@ -131,14 +139,27 @@ def test_content() -> None:
     }
     splits = found["splits"]
     assert isinstance(splits, dict)
-    # Row 40 is stamped 00:10 + 400 minutes; the target lies 6 rows after a start.
+    # Row 40 is stamped 00:10 + 400 minutes; the target lies 6 rows after a start, so the last
+    # start is 52, and 56 would come next.
     assert splits["validation"] == {
         "rows": [40, 60],
         "first": "2009-01-01T06:50:00",
         "last": "2009-01-01T10:00:00",
         "windows": 4,
-        "starts": [[40, 54, 4]],
+        "starts": [[40, 56, 4]],
     }
+    # No stamp is missing, so gaps change nothing. Of 40, 20 and 20 rows, every fourth start:
+    # book's inputs span 5 rows, and 5 + 6 at the end; strict and lookback lose 6 starts.
+    counts = {
+        "book": {"train": 9, "validation": 4, "test": 3},
+        "strict": {"train": 9, "validation": 4, "test": 4},
+        "lookback": {"train": 9, "validation": 5, "test": 5},
+    }
+    assert found["choices"] == [
+        {"policy": policy, "gaps": gaps, "windows": counts[policy]}
+        for policy in ("book", "strict", "lookback")
+        for gaps in ("keep", "drop")
+    ]
 
 
 def test_statistics_of_other_rows_are_refused() -> None:
@@ -159,9 +180,9 @@ def test_split_without_a_window_is_refused_by_name(train: float, name: str, has:
     with pytest.raises(DataError) as caught:
         described(1000, spec=WindowSpec(sequence_length=has), policy="strict", train=train)
     assert str(caught.value) == (
-        f"the {name} split, {has} of 1,000 rows, holds no window under policy strict: a window's "
-        f"inputs span {has} rows, its target lies {has} rows after its start; use a longer file, "
-        "or lower window.sequence_length, sampling_rate or horizon"
+        f"the {name} split, {has} of 1,000 rows, holds no window under policy strict, gaps keep: "
+        f"a window's inputs span {has} rows, its target lies {has} rows after its start; use a "
+        "longer file, or a lower window.sequence_length or horizon"
     )
     spec = WindowSpec(sequence_length=has - 1)
     splits = described(1000, spec=spec, policy="strict", train=train)["splits"]
@@ -183,6 +204,126 @@ def test_last_split_of_the_book_needs_more_rows_than_a_window() -> None:
 def test_file_far_too_short(rows: int, policy: str) -> None:
     with pytest.raises(DataError, match=r"the (train|validation|test) split, \d of \d rows"):
         described(rows, policy=policy, spec=WindowSpec(sequence_length=1))
+
+
+def stamped(steps: list[int]) -> np.ndarray:
+    """Stamps by the seconds between them."""
+    seconds = np.concatenate([[0], np.cumsum(steps)]).astype("m8[s]")
+    stamps: np.ndarray = np.datetime64("2010-06-01T00:00:00", "s") + seconds
+    return stamps
+
+
+@pytest.mark.parametrize(
+    ("steps", "segments"),
+    [
+        ([], [range(1)]),
+        ([600], [range(2)]),
+        ([600, 600, 600], [range(4)]),
+        ([600, 1200, 600, 600], [range(2), range(2, 5)]),  # a hole
+        ([600, 0, 600, 600], [range(2), range(2, 5)]),  # a repeated stamp
+        ([600, 600, -1200, 600, 600], [range(3), range(3, 6)]),  # a stretch told twice
+        ([600, 599, 601, 600], [range(2), range(2, 3), range(3, 5)]),  # one stamp off
+        ([3600, 3600, 600, 3600], [range(3), range(3, 5)]),  # an hourly file
+        ([0, 0], [range(1), range(1, 2), range(2, 3)]),
+        ([-600, -600], [range(1), range(1, 2), range(2, 3)]),
+        ([600, 1200], [range(2), range(2, 3)]),  # too few to tell: the finer grid
+    ],
+)
+def test_segments_by_hand(steps: list[int], segments: list[range]) -> None:
+    assert regular_segments(stamped(steps)) == segments
+
+
+def test_no_stamps_no_segments() -> None:
+    assert sum(map(len, regular_segments(stamped([])[:0]))) == 0
+
+
+odd_steps = st.sampled_from([0, -600, -1200, -86_400, 1, 599, 601, 1200, 1800, 86_400])
+
+
+@st.composite
+def records(draw: st.DrawFn) -> np.ndarray:
+    """Stamps ten minutes apart, but for a few."""
+    rows = draw(st.integers(2, 90))
+    steps = [600] * (rows - 1)
+    places = st.integers(0, rows - 2)
+    for at in draw(st.lists(places, max_size=(rows - 1) // 3)):
+        steps[at] = draw(odd_steps)
+    return stamped(steps)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@settings(deadline=None)
+@given(
+    stamps=records(),
+    spec=st.builds(
+        WindowSpec,
+        sequence_length=st.integers(1, 4),
+        sampling_rate=st.integers(1, 3),
+        horizon=st.integers(1, 3),
+        sequence_stride=st.integers(1, 4),
+    ),
+)
+def test_gaps_drop_is_the_windows_of_one_regular_grid(
+    policy: str, stamps: np.ndarray, spec: WindowSpec
+) -> None:
+    """Row by row: each stamp ten minutes after the one before, first input to target."""
+    rows = len(stamps)
+    ranges = split_rows(rows, train=0.5, validation=0.25)
+    every = split_windows(ranges, rows, spec, policy)
+    dropped = split_windows(ranges, rows, spec, policy, regular_segments(stamps))
+    ten_minutes = np.timedelta64(600, "s")
+    for name in SPLITS:
+        starts = every[name].starts(np.arange(len(every[name]))).tolist()
+        expected = [
+            start
+            for start in starts
+            if all(
+                stamps[start + row] == stamps[start] + row * ten_minutes for row in range(spec.span)
+            )
+        ]
+        found = dropped[name].starts(np.arange(len(dropped[name]))).tolist()
+        assert found == expected
+
+
+def test_gaps_are_dropped_where_they_are_asked_for() -> None:
+    """One hole in each split of 80 rows; a window spans 7 of them."""
+    steps = [600] * 79
+    for after in (9, 49, 69):  # the hole lies between this row and the next
+        steps[after] = 6000
+    spec = WindowSpec(sequence_length=3, sampling_rate=2, horizon=1)
+    stamps = stamped(steps)
+    kept, dropped = (
+        described(80, spec=spec, policy="strict", gaps=gaps, stamps=stamps)
+        for gaps in ("keep", "drop")
+    )
+    assert kept["choices"] == dropped["choices"]
+    assert (kept["gaps"], dropped["gaps"]) == ("keep", "drop")
+    splits = [dropped["splits"], kept["splits"]]
+    assert [[split["starts"] for split in each.values()] for each in splits] == [  # type: ignore[attr-defined]
+        [
+            [[0, 4, 1], [10, 34, 1]],
+            [[40, 44, 1], [50, 54, 1]],
+            [[60, 64, 1], [70, 74, 1]],
+        ],
+        [[[0, 34, 1]], [[40, 54, 1]], [[60, 74, 1]]],
+    ]
+    choices = {(each["policy"], each["gaps"]): each["windows"] for each in kept["choices"]}  # type: ignore[attr-defined]
+    assert choices["strict", "keep"] == {"train": 34, "validation": 14, "test": 14}
+    assert choices["strict", "drop"] == {"train": 28, "validation": 8, "test": 8}
+
+
+def test_a_split_of_gaps_alone_is_refused() -> None:
+    steps = [600] * 60 + [1200, 600] * 10
+    with pytest.raises(
+        DataError, match=r"the test split, 21 of 81 rows, .* under policy strict, gaps drop"
+    ):
+        described(
+            81,
+            spec=WindowSpec(sequence_length=2),
+            policy="strict",
+            gaps="drop",
+            stamps=stamped(steps),
+        )
 
 
 def test_unknown_policy() -> None:

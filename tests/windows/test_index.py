@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jena_etl.errors import WindowError
@@ -35,6 +35,7 @@ def belongs(start: int, split: range, rows: int, spec: WindowSpec, policy: str) 
     return a <= target < b and inputs[0] >= 0
 
 
+@settings(deadline=None)
 @given(specs, series, fractions, st.sampled_from(POLICIES))
 def test_windows_are_those_of_the_rule(
     spec: WindowSpec, rows: int, parts: tuple[float, float], policy: str
@@ -76,6 +77,7 @@ def test_an_unknown_policy_is_refused() -> None:
         split_windows({"train": range(9)}, 9, spec, "x")
 
 
+@settings(deadline=None)
 @given(st.lists(st.builds(range, st.integers(0, 50), st.integers(0, 99), st.integers(1, 7))))
 def test_an_index_of_many_runs(runs: list[range]) -> None:
     index = WindowIndex(runs)
@@ -84,3 +86,97 @@ def test_an_index_of_many_runs(runs: list[range]) -> None:
     assert index.starts(np.arange(len(index))).tolist() == expected
     again = WindowIndex.from_lists(index.as_lists())
     assert again.starts(np.arange(len(again))).tolist() == expected
+    if expected:
+        places = np.array([[0, len(expected) - 1], [len(expected) // 2, 0]])
+        assert index.starts(places).tolist() == np.array(expected)[places].tolist()
+
+
+def held(windows: WindowIndex) -> list[int]:
+    found: list[int] = windows.starts(np.arange(len(windows))).tolist()
+    return found
+
+
+def touched(start: int, spec: WindowSpec) -> list[int]:
+    """The rows of a window: its inputs, then its target."""
+    inputs = [start + step * spec.sampling_rate for step in range(spec.sequence_length)]
+    return [*inputs, inputs[-1] + spec.horizon * spec.sampling_rate]
+
+
+@st.composite
+def segmented(draw: st.DrawFn) -> tuple[int, list[range]]:
+    """A series cut into segments, some of its rows in none."""
+    rows = draw(st.integers(1, 120))
+    bounds = sorted(draw(st.lists(st.integers(0, rows), max_size=8)))
+    segments = [range(*pair) for pair in zip([0, *bounds], [*bounds, rows], strict=True)]
+    return rows, [each for each in segments if draw(st.integers(0, 3))]
+
+
+@settings(deadline=None)
+@given(specs, segmented(), fractions, st.sampled_from(POLICIES))
+def test_segments_leave_out_the_windows_that_cross_them(
+    spec: WindowSpec, series: tuple[int, list[range]], parts: tuple[float, float], policy: str
+) -> None:
+    """And no other: the windows kept stand where they stood, strides included."""
+    rows, segments = series
+    ranges = split_rows(rows, train=parts[0], validation=parts[1])
+    every = split_windows(ranges, rows, spec, policy)
+    kept = split_windows(ranges, rows, spec, policy, segments)
+    for name in SPLITS:
+        assert held(kept[name]) == [
+            start
+            for start in held(every[name])
+            if any(start in each and touched(start, spec)[-1] in each for each in segments)
+        ]
+
+
+@settings(deadline=None)
+@given(specs, series, fractions, st.booleans(), st.data())
+def test_strict_shares_no_row_between_splits(
+    spec: WindowSpec,
+    rows: int,
+    parts: tuple[float, float],
+    cut: bool,  # noqa: FBT001
+    data: st.DataObject,
+) -> None:
+    border = data.draw(st.integers(0, rows))
+    segments = [range(border), range(border, rows)] if cut else None
+    ranges = split_rows(rows, train=parts[0], validation=parts[1])
+    windows = split_windows(ranges, rows, spec, "strict", segments)
+    used = {
+        name: {row for start in held(windows[name]) for row in touched(start, spec)}
+        for name in SPLITS
+    }
+    assert not used["train"] & used["validation"]
+    assert not used["train"] & used["test"]
+    assert not used["validation"] & used["test"]
+    assert all(used[name] <= set(ranges[name]) for name in SPLITS)
+
+
+@settings(deadline=None)
+@given(specs, series, fractions)
+def test_lookback_forecasts_every_label_once(
+    spec: WindowSpec, rows: int, parts: tuple[float, float]
+) -> None:
+    every = WindowSpec(**{**spec.as_dict(), "sequence_stride": 1})
+    ranges = split_rows(rows, train=parts[0], validation=parts[1])
+    windows = split_windows(ranges, rows, every, "lookback")
+    for name in SPLITS:
+        labels = [touched(start, every)[-1] for start in held(windows[name])]
+        # All but those of the series' first rows, which have too few rows before them.
+        assert labels == [row for row in ranges[name] if row >= every.target]
+
+
+@settings(deadline=None)
+@given(specs, series, fractions)
+def test_book_sees_no_label_of_a_later_split_before_its_forecast_is_issued(
+    spec: WindowSpec, rows: int, parts: tuple[float, float]
+) -> None:
+    ranges = split_rows(rows, train=parts[0], validation=parts[1])
+    windows = split_windows(ranges, rows, spec, "book")
+    ends = {name: [touched(start, spec)[-2:] for start in held(windows[name])] for name in SPLITS}
+    for earlier, later in (("train", "validation"), ("validation", "test")):
+        issued = [issue for issue, _ in ends[later]]
+        # A label of the earlier split may lie past the border, as far as the horizon at most.
+        reach = ranges[earlier].stop - 1 + spec.horizon * spec.sampling_rate
+        assert all(label <= reach for _, label in ends[earlier])
+        assert all(issue >= ranges[later].start + spec.last_input for issue in issued)

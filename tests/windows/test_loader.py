@@ -170,7 +170,7 @@ def test_shuffled_windows_are_those_of_keras_in_another_order(
 ) -> None:
     import keras
 
-    call = {
+    call: dict[str, Any] = {
         "data": np.arange(50) * 1.5,
         "targets": targets,
         "sequence_length": 4,
@@ -377,7 +377,7 @@ def test_short_numpy_integers_count_like_any_other() -> None:
     # 120 x 6 is more than an int8, and 2 x 100 than either.
     data = np.arange(1000)
     whole = {"sequence_length": 120, "sampling_rate": 6, "batch_size": 100, "sequence_stride": 1}
-    short = {name: np.int8(value) for name, value in whole.items()}
+    short: dict[str, Any] = {name: np.int8(value) for name, value in whole.items()}
     batches = timeseries_dataset_from_array(data, None, **short, format="numpy")
     assert_batches_are(batches, walked(data, None, 120, 1, 6), 100)
 
@@ -448,7 +448,7 @@ def test_the_references_windows_by_hand() -> None:
     reference = timeseries_dataset_from_array(
         data[:-delay], data[delay:], 3, sampling_rate=2, batch_size=8, format="numpy"
     )
-    first, second = list(reference)[0][0], list(reference)[0][1]
+    first, second = next(iter(reference))
     assert first.tolist()[:2] == [[0, 2, 4], [1, 3, 5]]
     assert second.tolist() == [8, 9, 10, 11, 12, 13, 14, 15]
     # The same, said with a horizon; it also holds the windows whose inputs reach the last rows.

@@ -37,9 +37,9 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(request.param)
 
 
-def saved(folder: Path, array: np.ndarray, mode: str = "r") -> Any:
+def saved(folder: Path, array: np.ndarray, mode: Any = "r") -> Any:
     np.save(folder / "rows.npy", array)
-    return np.load(folder / "rows.npy", mmap_mode=mode)  # type: ignore[call-overload]
+    return np.load(folder / "rows.npy", mmap_mode=mode)
 
 
 def batches(data: Any, targets: Any = None, *, form: str = "numpy", **call: Any) -> list[Any]:
@@ -102,7 +102,13 @@ def test_a_map_gives_what_its_numbers_give(tmp_path: Path, view: str, call: str)
 def test_tensorflow_reads_the_same(tmp_path: Path, view: str) -> None:
     """TensorFlow ends the process when it is lent memory it does not like."""
     data = VIEWS[view](saved(tmp_path, BASE))
-    call = {"sampling_rate": 6, "batch_size": 30, "order": "reversed", "shuffle": True, "seed": 1}
+    call: dict[str, Any] = {
+        "sampling_rate": 6,
+        "batch_size": 30,
+        "order": "reversed",
+        "shuffle": True,
+        "seed": 1,
+    }
     plain = np.array(VIEWS[view](BASE))
     assert_equal(batches(data, data[:, ...], form="tf", **call), batches(plain, plain, **call))
 
@@ -139,7 +145,7 @@ def test_other_layouts_on_disk(tmp_path: Path, form: str) -> None:
 def test_targets_on_disk(tmp_path: Path, horizon: Any, form: str) -> None:
     for stored in (BASE[:200, 1], BASE[:200]):
         targets = saved(tmp_path, stored)
-        call = {"sampling_rate": 2, "sequence_stride": 3, "horizon": horizon}
+        call: dict[str, Any] = {"sampling_rate": 2, "sequence_stride": 3, "horizon": horizon}
         expected = batches(BASE[:200], np.array(stored), **call)
         assert_equal(batches(BASE[:200], targets, form=form, **call), expected)
 
@@ -157,8 +163,14 @@ def test_phase_major_maps(tmp_path: Path, way: str, rate: int, order: str) -> No
         WindowIndex([range(0, 1000 - spec.target, 3)]),
     )
     assert windows.feed(9).inputs.is_large == (way == "large")
-    given = {"order": order, "shuffle": True, "seed": 4}
-    call = {"sampling_rate": rate, "sequence_stride": 3, "horizon": 3, "batch_size": 9, **given}
+    given: dict[str, Any] = {"order": order, "shuffle": True, "seed": 4}
+    call: dict[str, Any] = {
+        "sampling_rate": rate,
+        "sequence_stride": 3,
+        "horizon": 3,
+        "batch_size": 9,
+        **given,
+    }
     expected = batches(BASE, BASE[:, 1], **call)
     assert_equal(list(windows.batches(9, **given)), expected)
     assert_equal([tuple(map(np.asarray, each)) for each in windows.dataset(9, **given)], expected)
@@ -168,9 +180,8 @@ def test_phase_major_maps(tmp_path: Path, way: str, rate: int, order: str) -> No
 
 def test_phase_major_by_hand() -> None:
     rows = np.arange(7.0)
-    assert np.array_equal(
-        phase_major(rows, 3), [[0, 3, 6], [1, 4, np.nan], [2, 5, np.nan]], equal_nan=True
-    )
+    by_hand = np.array([[0, 3, 6], [1, 4, np.nan], [2, 5, np.nan]])
+    assert np.array_equal(phase_major(rows, 3), by_hand, equal_nan=True)
     reader = RowReader(phase_major(rows[:, None], 3), np.array([0, 3]), phases=3)
     assert reader.shape == (2, 1)
     places = reader.place(np.array([0, 1, 2, 3]))
@@ -249,7 +260,7 @@ def test_no_file_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     def opened() -> int:
         gc.collect()
         return sum(
-            Path(os.readlink(link)).name == "rows.npy"
+            link.readlink().name == "rows.npy"
             for link in Path("/proc/self/fd").iterdir()
             if link.is_symlink()
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -75,13 +76,20 @@ class Feed:
         shapes = [self.inputs.shape if large else (), targets.shape]
         whole = plan.windows // plan.batch_size  # batches that are not short
 
+        # TensorFlow keeps a function that it was given for ever, so it is given one that knows the
+        # feed by a weak reference, and the dataset keeps the feed; but not one made in a graph.
+        mine: Any = (lambda: self) if tf.inside_function() else weakref.ref(self)
+
+        def planned(*batches: int) -> Any:
+            return mine()._planned(*batches)  # noqa: SLF001  its own
+
         def begin_pass() -> np.ndarray:
             number = next(passes)
             return np.array([plan.epoch + number, 0 if number else plan.start_batch])
 
         def chunk(epoch: Any, first: Any, last: Any, size: int) -> Any:
             """The batches from first to last, of `size` windows each."""
-            parts = tf.numpy_function(self._planned, [epoch, first, last], kinds, stateful=False)
+            parts = tf.numpy_function(planned, [epoch, first, last], kinds, stateful=False)
             sizes = [(-1, size, *shape) for shape in shapes]
             batches = [tf.reshape(part, size) for part, size in zip(parts, sizes, strict=True)]
             return tf.data.Dataset.from_tensor_slices(tuple(batches))
@@ -107,7 +115,9 @@ class Feed:
             dataset = dataset.apply(tf.data.experimental.assert_cardinality(plan.batches))
         options = tf.data.Options()
         options.autotune.enabled = False  # its choice is half as fast every other pass
-        return dataset.prefetch(AHEAD).with_options(options)
+        dataset = dataset.prefetch(AHEAD).with_options(options)
+        dataset.feed = self
+        return dataset
 
     def keras(self) -> Any:
         """A keras.utils.PyDataset for any backend; each epoch of `fit` is the next one.
@@ -131,6 +141,7 @@ class Feed:
             def __init__(self) -> None:
                 super().__init__()
                 self.epoch = feed.plan.epoch
+                self._begun = False
                 self._read = 0
 
             def __len__(self) -> int:
@@ -140,11 +151,16 @@ class Feed:
                 self._read += 1
                 return feed.batch(number, epoch=self.epoch)
 
-            def on_epoch_end(self) -> None:
-                # Keras also ends an epoch of a batch or two that it only looked at, before fit's.
-                if self._read > KERAS_LOOKS_AT:
-                    self.epoch += 1
+            def on_epoch_begin(self) -> None:
+                self._begun = True
                 self._read = 0
+
+            def on_epoch_end(self) -> None:
+                # Keras also ends what it only looked at, before fit's first epoch: batches of no
+                # epoch, or, to build the model, a batch or two of one.
+                if self._begun and self._read > min(KERAS_LOOKS_AT, len(self) - 1):
+                    self.epoch += 1
+                self._begun = False
 
         return WindowDataset()
 
