@@ -90,9 +90,12 @@ class Feed:
         def chunk(epoch: Any, first: Any, last: Any, size: int) -> Any:
             """The batches from first to last, of `size` windows each."""
             parts = tf.numpy_function(planned, [epoch, first, last], kinds, stateful=False)
-            sizes = [(-1, size, *shape) for shape in shapes]
-            batches = [tf.reshape(part, size) for part, size in zip(parts, sizes, strict=True)]
-            return tf.data.Dataset.from_tensor_slices(tuple(batches))
+            axes = (-1,) if large and self.unbatched else (-1, size)
+            batches = [
+                tf.reshape(part, (*axes, *shape)) for part, shape in zip(parts, shapes, strict=True)
+            ]
+            alone = large and not self.targets
+            return tf.data.Dataset.from_tensor_slices(batches[0] if alone else tuple(batches))
 
         def one_pass(_: Any) -> Any:
             begun = tf.ensure_shape(tf.numpy_function(begin_pass, [], tf.int64), (2,))
@@ -106,9 +109,7 @@ class Feed:
             return batches
 
         dataset = tf.data.Dataset.from_tensors(0).flat_map(one_pass)
-        if large:
-            dataset = dataset.map(self._shaped)
-        else:
+        if not large:
             read = self.inputs.in_graph()
             dataset = dataset.map(lambda at, y: self._shaped(read(at), y), num_parallel_calls=2)
         if not plan.start_batch:  # else the first pass is shorter than the others
