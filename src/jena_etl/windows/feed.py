@@ -116,6 +116,7 @@ class Feed:
             dataset = dataset.apply(tf.data.experimental.assert_cardinality(plan.batches))
         options = tf.data.Options()
         options.autotune.enabled = False  # its choice is half as fast every other pass
+        options.threading.max_intra_op_parallelism = 1  # the model has better use for the cores
         dataset = dataset.prefetch(AHEAD).with_options(options)
         dataset.feed = self
         return dataset
