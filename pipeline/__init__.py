@@ -15,11 +15,23 @@ ROOT = Path(__file__).resolve().parents[1]
 # an editable install would import the workspace's code instead (github.com/iterative/dvc#10419).
 sys.path.insert(0, str(ROOT / "src"))
 
-from jena_etl.errors import JenaEtlError  # noqa: E402  after the path is set
-from jena_etl.params import Params, read_params  # noqa: E402
+from jena_etl.errors import JenaEtlError, ParamsError  # noqa: E402  after the path is set
+from jena_etl.params import Params, nearest, read_params  # noqa: E402
 from jena_etl.project import Project, open_project  # noqa: E402
 
-__all__ = ["run"]
+__all__ = ["architecture_asked_for", "run"]
+
+
+def architecture_asked_for(params: Params) -> str:
+    """The architecture named on the command line.
+
+    Raises:
+        ParamsError: none is named, or params.yaml has no block for it.
+    """
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name not in params.models:
+        raise ParamsError(f"no architecture {name!r} in params.yaml" + nearest(name, params.models))
+    return name
 
 
 def run(stage: Callable[[Project, Params], None]) -> None:

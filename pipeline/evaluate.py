@@ -18,12 +18,12 @@ from jena_etl.model_file import load_model, read_metadata
 from jena_etl.params import Params
 from jena_etl.project import Project
 from jena_etl.run_log import logged
-from pipeline import run
+from pipeline import architecture_asked_for, run
 
 
 def main(project: Project, params: Params) -> None:
     """Score the architecture named on the command line, every window exactly once."""
-    name = sys.argv[1]
+    name = architecture_asked_for(params)
     device = use_device(params.train.device)
     report: dict[str, Any] = {"architecture": name}
     parts = {}

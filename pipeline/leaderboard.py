@@ -18,7 +18,7 @@ def main(project: Project, params: Params) -> None:
     heading = title(project.splits, project.data_card["source"])
     write_text(project.leaderboard_csv, as_csv(entries))
     write_text(project.leaderboard_md, as_markdown(entries, heading))
-    write_json(project.metrics_json, as_metrics(entries))
+    write_json(project.metrics_json, as_metrics(entries, heading))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """train NAME: one architecture, best epoch kept -> models/NAME.keras, reports/history/NAME.csv."""
 
-import sys
-
 from jena_etl.checkpoint import run_key
 from jena_etl.device import use_device
 from jena_etl.files import sha256_of, write_text
@@ -11,12 +9,12 @@ from jena_etl.params import Params
 from jena_etl.project import Project
 from jena_etl.run_log import logged
 from jena_etl.training import seeded_model, train
-from pipeline import run
+from pipeline import architecture_asked_for, run
 
 
 def main(project: Project, params: Params) -> None:
     """Train the architecture named on the command line."""
-    name = sys.argv[1]
+    name = architecture_asked_for(params)
     architecture = configure(name, params.models[name])
     device = use_device(params.train.device)
     batch_size, order = params.train.batch_size, architecture.order
@@ -26,6 +24,7 @@ def main(project: Project, params: Params) -> None:
         seed=params.seed,
         batch_size=batch_size,
         inputs=[sha256_of(file) for file in project.training_inputs],
+        device=device,
     )
     scratch = project.checkpoint(name, key)
     with logged(project.run_log, stage="train", architecture=name, device=device):
@@ -42,7 +41,8 @@ def main(project: Project, params: Params) -> None:
         )
         write_model(model, project.model_file(name), architecture=name, order=order)
         write_text(project.history_csv(name), history)
-        scratch.unlink()
+    for old in scratch.parent.glob(f"{name}-*"):  # this run's, and those of runs given up
+        old.unlink()
 
 
 if __name__ == "__main__":

@@ -26,8 +26,10 @@ def test_best_first_by_validation_then_by_name() -> None:
     assert [row["architecture"] for row in rows] == ["alike", "best", "naive", "worse"]
     assert [row["rank"] for row in rows] == ["1", "2", "3", "4"]
     assert rows[0]["test_mae"] == "2.8"
-    assert list(as_metrics(ENTRIES)) == ["alike", "best", "naive", "worse"]
-    assert as_metrics(ENTRIES)["best"] == {"validation": 2.1, "test": 2.9}
+    metrics = as_metrics(ENTRIES, "what")
+    assert metrics.pop("scored") == "what"
+    assert list(metrics) == ["alike", "best", "naive", "worse"]
+    assert metrics["best"] == {"validation": 2.1, "test": 2.9}
 
 
 def test_a_model_worse_than_naive_is_marked() -> None:
@@ -38,15 +40,18 @@ def test_a_model_worse_than_naive_is_marked() -> None:
 
 def test_a_perfect_naive_forecast_leaves_the_skill_out() -> None:
     line = as_markdown([entry("any", 1.0, 1.0, None)], "what").splitlines()[6]
-    assert line == "| 1 | any | 1,234 | 1.000 | 1.000 |  |  |"
+    assert line == "| 1 | any (beaten by naive) | 1,234 | 1.000 | 1.000 |  |  |"
 
 
 def test_the_title_tells_policy_and_synthetic_data() -> None:
     splits: dict[str, Any] = {
         "target": "T (degC)",
         "policy": "strict",
+        "gaps": "keep",
         "window": {"horizon": 24, "sampling_rate": 6},
     }
     made_up = title(splits, {"name": "a.zip", "synthetic": True})
     assert made_up == "T (degC), 24 steps of 6 rows ahead, policy strict, a.zip (synthetic data)"
+    dropped = title({**splits, "gaps": "drop"}, {"name": "a.zip", "synthetic": False})
+    assert dropped.endswith("policy strict, a.zip, windows across gaps dropped")
     assert "synthetic" not in title(splits, {"name": "a.zip", "synthetic": False})

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from jena_etl import model_file
-from jena_etl.errors import TrainingError
+from jena_etl.errors import ProjectError, TrainingError
 from jena_etl.model_file import ModelMetadata, load_model, read_metadata, write_model
 
 # Trainable parameters, by hand, of 2 units on windows of 5 rows and 3 features, then Dense(1):
@@ -202,7 +202,7 @@ def test_failed_write_leaves_the_old_file_alone(model_path: Path) -> None:
             Path(folder, "config.json").write_text("{")
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(ProjectError, match="No space left"):
         write_model(Full(), model_path, architecture="lstm", order="forward")
     assert model_path.read_bytes() == before
     assert list(model_path.parent.iterdir()) == [model_path]

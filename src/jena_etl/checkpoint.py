@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jena_etl.files import replacing
+from jena_etl.files import replacing, sha256_of
 
 COLUMNS = ("loss", "mae", "val_loss", "val_mae")
 
@@ -56,8 +56,10 @@ class Progress:
 
 
 def run_key(**defines: Any) -> str:
-    """A name for what defines a run: any difference gives another one."""
-    text = json.dumps(defines, sort_keys=True)
+    """A name for what defines a run: any difference gives another one, in code and versions too."""
+    code = [sha256_of(file) for file in sorted(Path(__file__).parent.rglob("*.py"))]
+    versions = [version(name) for name in ("keras", "numpy", "tensorflow")]
+    text = json.dumps({**defines, "code": code, "versions": versions}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -85,7 +87,7 @@ def load(path: Path, shapes: list[tuple[int, ...]]) -> Progress:
             history = arrays["history"].tolist()
         if [[value.shape for value in values] for values in both] != [shapes, shapes]:
             raise ValueError("it holds other variables")  # noqa: TRY301  damage like any other
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # noqa: BLE001  damage shows as any of a dozen kinds of error
         aside = path.with_suffix(".damaged")
         path.replace(aside)
         sys.stderr.write(

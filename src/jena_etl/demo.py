@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from jena_etl.errors import ProjectError
 from jena_etl.etl.synthetic import write_synthetic
 from jena_etl.files import replacing, sha256_of
+from jena_etl.params import read_params
 from jena_etl.project import Project
 
 ROWS, SEED = 52_560, 0  # a year
@@ -29,10 +30,11 @@ def find_checkout(start: Path) -> Path:
         ProjectError: neither is there (the package was installed from a wheel).
     """
     for folder in (start.resolve(), *start.resolve().parents, Path(__file__).resolve().parents[2]):
-        if (folder / "dvc.yaml").is_file() and (folder / "pipeline/__init__.py").is_file():
+        # A demo has no pyproject.toml, so it is not taken for the checkout.
+        if all((folder / name).is_file() for name in ("dvc.yaml", "pyproject.toml")):
             return folder
     raise ProjectError(
-        f"{start} lies in no checkout of jena-etl (no dvc.yaml and pipeline/ there or above); "
+        f"{start} lies in no checkout of jena-etl (no dvc.yaml and pyproject.toml there or above); "
         "clone the repository and run the demo in it"
     )
 
@@ -40,11 +42,15 @@ def find_checkout(start: Path) -> Path:
 def prepare(checkout: Path, scratch: Path) -> Path:
     """Copy the pipeline's code to `scratch`, with a synthetic year and few epochs in params.yaml.
 
+    params.yaml there is written anew each time: to experiment, change it and run `dvc repro`.
+
     Raises:
         ProjectError: the folder holds something else.
     """
     source = scratch / SOURCE
-    if scratch.is_dir() and any(scratch.iterdir()) and not source.is_file():
+    read_params(checkout / "params.yaml")  # a mistake there is said before anything is written
+    inside = {path.name for path in scratch.iterdir()} if scratch.is_dir() else set()
+    if SOURCE not in inside and inside - {f"{SOURCE}.part"}:
         raise ProjectError(
             f"{scratch} holds something else than a demo; name an empty or new folder with --dir"
         )
@@ -65,15 +71,23 @@ def reproduce(scratch: Path) -> str:
         ProjectError: a stage failed.
     """
     project = Project(scratch)
-    if _dvc(scratch, "status", "--quiet") == 0:
-        said = "Nothing to do: the demo is up to date."
-    elif _dvc(scratch, "repro") == 0 and _dvc(scratch, "plots", "show", "--quiet") == 0:
+    pictures = scratch / "dvc_plots/index.html"
+    said = "Nothing to do: the demo is up to date."
+    if _dvc(scratch, "status", "--quiet"):
+        pictures.unlink(missing_ok=True)
+        _or_fail(scratch, "repro")
         said = "Done: zip to leaderboard."
-    else:
-        raise ProjectError(
-            f"a stage of the demo failed; its message stands above. In {scratch}: dvc repro"
-        )
+    if not pictures.is_file():
+        _or_fail(scratch, "plots", "show", "--quiet")
     return f"\n{project.leaderboard_md.read_text(encoding='utf-8')}\n{said}\n{_next_steps(scratch)}"
+
+
+def _or_fail(scratch: Path, *command: str) -> None:
+    if _dvc(scratch, *command):
+        raise ProjectError(
+            f"dvc {command[0]} failed in {scratch}; its message stands above. Mend that, then run "
+            "the demo again: it goes on where it stopped"
+        )
 
 
 def _next_steps(scratch: Path) -> str:
@@ -81,7 +95,7 @@ def _next_steps(scratch: Path) -> str:
     return (
         "Half a year and three epochs teach a model little: the naive forecast is hard to beat.\n\n"
         "  first        source .venv/bin/activate\n"
-        f"  pictures     open {shown}/dvc_plots/index.html in a browser\n"
+        f"  pictures     open {shown}/dvc_plots/index.html in a browser (online: it fetches Vega)\n"
         f"  the data     jena-etl inspect {shown}\n"
         f"  experiment   cd {shown}; change a number in params.yaml; dvc repro\n"
         "  real data    dvc repro, here, downloads the Jena series and trains on it"

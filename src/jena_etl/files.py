@@ -18,6 +18,7 @@ CANNOT_WRITE = {
     errno.EACCES,
     errno.EDQUOT,
     errno.EEXIST,
+    errno.EISDIR,
     errno.ENOSPC,
     errno.ENOTDIR,
     errno.EPERM,

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from jena_etl.errors import ProjectError
+from jena_etl.etl.splits import split_rows
 from jena_etl.params import Params
 from jena_etl.project import Project
 from jena_etl.windows.spec import WindowSpec
@@ -32,11 +33,22 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
     policy = params.split.policy
     if splits:
         built_with = {**splits["window"], **{key: splits[key] for key in ("target", "gaps")}}
-        if (built_with, splits["policy"]) != (window, policy):
+        ranges = split_rows(
+            splits["rows"], train=params.split.train, validation=params.split.validation
+        )
+        rows = {name: [part.start, part.stop] for name, part in ranges.items()}
+        built_rows = {name: part["rows"] for name, part in splits["splits"].items()}
+        if (built_with, splits["policy"], built_rows) != (window, policy, rows):
             missing["splits"] = (
                 "params.yaml has changed since splits.json was built: dvc repro splits"
             )
         window, policy = built_with, splits["policy"]
+    if card and list(card["columns"]) != list(params.convert.columns):
+        missing["columns"] = (
+            "params.yaml names other columns than were converted: dvc repro convert"
+        )
+    if card and params.download.sha256 not in {None, card["source"]["sha256"]}:
+        missing["source"] = "params.yaml pins another file than was downloaded: dvc repro download"
     for name in params.architectures:
         if not project.model_file(name).is_file():
             missing[f"model {name}"] = (
@@ -82,6 +94,7 @@ def _window(window: dict[str, Any], params: Params, card: Any) -> dict[str, Any]
     spec = WindowSpec(**{key: window[key] for key in WindowSpec.__dataclass_fields__})
     step = card["step_seconds"] if card else None
     batch = params.train.batch_size
+    columns = card["columns"] if card else params.convert.columns
     return {
         "target": window["target"],
         "gaps": window["gaps"],
@@ -89,7 +102,7 @@ def _window(window: dict[str, Any], params: Params, card: Any) -> dict[str, Any]
         "last_input_offset": spec.last_input,
         "target_offset": spec.target,
         "sampled_every_seconds": step and step * spec.sampling_rate,
-        "features_shape": [batch, spec.sequence_length, len(params.convert.columns)],
+        "features_shape": [batch, spec.sequence_length, len(columns)],
         "targets_shape": [batch],
     }
 

@@ -30,8 +30,9 @@ class Entry:
     @property
     def is_beaten(self) -> bool:
         """Whether the naive forecast is at least as good on the validation split."""
-        skill = self.scores["validation"]["skill"]
-        return self.architecture != NAIVE and skill is not None and skill <= 0
+        score = self.scores["validation"]
+        perfect = score["skill"] is None  # the naive forecast, on a target that never changes
+        return self.architecture != NAIVE and (perfect or score["skill"] <= 0)
 
 
 def ranked(entries: list[Entry]) -> list[Entry]:
@@ -46,6 +47,8 @@ def title(splits: dict[str, Any], source: dict[str, Any]) -> str:
         f"{splits['target']}, {window['horizon']} steps of {window['sampling_rate']} rows ahead, "
         f"policy {splits['policy']}, {source['name']}"
     )
+    if splits["gaps"] == "drop":
+        said += ", windows across gaps dropped"
     return said + (" (synthetic data)" if source["synthetic"] else "")
 
 
@@ -85,9 +88,9 @@ def as_markdown(entries: list[Entry], heading: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_metrics(entries: list[Entry]) -> dict[str, Any]:
+def as_metrics(entries: list[Entry], heading: str) -> dict[str, Any]:
     """The compact figures for `dvc metrics` and `dvc exp show`."""
-    return {
+    return {"scored": heading} | {
         entry.architecture: {split: entry.scores[split]["mae"] for split in ("validation", "test")}
         for entry in ranked(entries)
     }

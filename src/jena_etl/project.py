@@ -112,7 +112,8 @@ class Project:
         Raises:
             ProjectError: there is none, or more than one.
         """
-        files = sorted(self.raw.iterdir()) if self.raw.is_dir() else []
+        inside = sorted(self.raw.iterdir()) if self.raw.is_dir() else []
+        files = [file for file in inside if file.name != ".DS_Store" and file.suffix != ".part"]
         if not files:
             raise not_built(self.raw, "download")
         if len(files) > 1:
@@ -184,7 +185,7 @@ class Project:
             array: np.ndarray = np.load(path, mmap_mode="r")
         except FileNotFoundError:
             raise not_built(path, "arrays") from None
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, EOFError) as error:
             raise ProjectError(
                 f"{path.name} is damaged ({error}); build it again: dvc repro -f arrays"
             ) from None

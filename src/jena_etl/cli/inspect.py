@@ -16,9 +16,13 @@ def inspect(
 ) -> None:
     """Show the source, the columns, the splits and the window."""
     from jena_etl.inspection import describe, inspection
+    from jena_etl.models import configure
     from jena_etl.params import read_params
     from jena_etl.project import open_project
 
     opened = open_project(project)
-    found = inspection(opened, read_params(opened.params_yaml))
+    params = read_params(opened.params_yaml)
+    for name in params.architectures:
+        configure(name, params.models[name])  # a typo shows here, before anything is trained
+    found = inspection(opened, params)
     typer.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else describe(found))

@@ -17,6 +17,7 @@ import numpy as np
 
 from jena_etl import schema
 from jena_etl.errors import DataError
+from jena_etl.files import replacing
 from jena_etl.schema import FloatArray
 
 MEMBER = "jena_climate_2009_2016.csv"
@@ -51,7 +52,9 @@ MAX_WV_RANGE = (0.0, 40.0)  # m/s
 
 
 def write_synthetic(path: Path, *, rows: int, seed: int) -> None:
-    """Write a zip of `rows` made-up ten-minute rows; the bytes follow from (rows, seed).
+    """Write a zip of `rows` made-up ten-minute rows; its bytes follow from (rows, seed).
+
+    On one machine: NumPy's logarithm and zlib differ a little between processors and builds.
 
     Raises:
         DataError: `rows` is below 1, or `seed` below 0.
@@ -67,16 +70,13 @@ def write_synthetic(path: Path, *, rows: int, seed: int) -> None:
     # What macOS's archiver leaves beside a file: an AppleDouble header, here without content.
     apple_double = bytes.fromhex("0005160700020000").ljust(120, b"\0")
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with zipfile.ZipFile(part, "w") as archive:
+    with replacing(path) as part, zipfile.ZipFile(part, "w") as archive:
         for name, data in ((MEMBER, csv), (f"__MACOSX/._{MEMBER}", apple_double)):
             info = zipfile.ZipInfo(name, date_time=(2017, 1, 1, 0, 0, 0))
             info.create_system = 3  # Unix, on whatever system this runs
             info.external_attr = 0o100644 << 16
             archive.writestr(info, data, zipfile.ZIP_DEFLATED, compresslevel=6)
         archive.comment = f"{schema.SYNTHETIC_COMMENT} rows={rows} seed={seed}".encode("ascii")
-    part.replace(path)
 
 
 def _csv(columns: dict[str, FloatArray]) -> bytes:

@@ -17,7 +17,7 @@ class Architecture(Block):
 
     epochs: Positive
     optimizer: Optimizer
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     order: Order
     # Layers of Dense(n, relu) below the forecast; and after how many epochs without a better
     # validation loss to stop. Neither is in the reference's models.

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jena_etl.errors import ProjectError, WindowError
+from jena_etl.project import Project, open_project
+from jena_etl.windows.rows import phase_major
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project of 20 rows and 2 features, as the stages write one; row s has the target 10 s."""
+    (tmp_path / "params.yaml").write_text("")
+    built = open_project(tmp_path)
+    built.splits_json.parent.mkdir(parents=True)
+    columns = {name: {"mean": 0.0, "std": 1.0} for name in ("a", "b")}
+    built.statistics_json.write_text(json.dumps({"rows": [0, 10], "columns": columns}))
+    window = {"sequence_length": 3, "sampling_rate": 3, "horizon": 1, "sequence_stride": 1}
+    splits = {"train": {"starts": [[0, 4, 1]]}, "test": {"starts": [[5, 11, 1]]}}
+    built.splits_json.write_text(json.dumps({"rows": 20, "window": window, "splits": splits}))
+    rows = np.arange(40, dtype=np.float32).reshape(20, 2)
+    np.save(built.features_npy, phase_major(rows, 3))
+    np.save(built.targets_npy, np.arange(20, dtype=np.float32) * 10)
+    return built
+
+
+def test_batches_come_from_the_files(project: Project) -> None:
+    ((features, targets),) = project.batches("train", 8)
+    assert features[:, :, 0].tolist() == [[2 * (s + step) for step in (0, 3, 6)] for s in range(4)]
+    assert targets.tolist() == [10 * (s + 9) for s in range(4)]
+    assert isinstance(project.windows("train").features, np.memmap)
+
+
+def test_an_unknown_split_is_refused(project: Project) -> None:
+    with pytest.raises(WindowError, match="one of train, validation, test, found 'tests'"):
+        project.windows("tests")
+
+
+def damaged(change: Callable[[Project], object], project: Project) -> str:
+    change(project)
+    with pytest.raises(ProjectError) as caught:
+        project.windows("train")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda p: p.features_npy.unlink(),
+            "features.npy is not built yet; build it: dvc",
+        ),
+        (lambda p: p.features_npy.write_bytes(b""), "features.npy is damaged"),
+        (
+            lambda p: p.targets_npy.write_bytes(p.targets_npy.read_bytes()[:-4]),
+            "targets.npy is",
+        ),
+        (
+            lambda p: np.save(p.targets_npy, np.zeros(19)),
+            "has shape (19,), splits.json asks for (20,)",
+        ),
+        (
+            lambda p: p.splits_json.unlink(),
+            "splits.json is not built yet; build it: dvc",
+        ),
+        (lambda p: p.splits_json.write_text("{"), "splits.json is not JSON"),
+        (lambda p: p.statistics_json.unlink(), "build it: dvc repro statistics"),
+    ],
+)
+def test_a_missing_or_damaged_file_is_named(
+    project: Project, change: Callable[[Project], object], said: str
+) -> None:
+    assert said in damaged(change, project)
+
+
+def test_the_source_is_the_one_file_in_raw(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    with pytest.raises(ProjectError, match="raw is not built yet; build it: dvc repro download"):
+        project.source_file()
+    project.raw.mkdir(parents=True)
+    for name in ("a.zip", ".DS_Store", "b.zip.part"):
+        (project.raw / name).write_text("")
+    assert project.source_file() == project.raw / "a.zip"
+    (project.raw / "b.zip").write_text("")
+    with pytest.raises(ProjectError, match=r"data/raw holds a\.zip, b\.zip; expected one file"):
+        project.source_file()
+
+
+def test_a_folder_without_params_is_no_project(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=r"it has no params\.yaml"):
+        open_project(tmp_path)
