@@ -76,7 +76,7 @@ def train(
                 if not math.isfinite(logs[name]):
                     raise TrainingError(
                         f"{name} is {logs[name]} after epoch {epoch + 1}; no model was written. "
-                        "Lower the model's learning_rate, or look at the extremes in jena-etl inspect"
+                        "Lower the model's learning_rate, or look for extremes: jena-etl inspect"
                     )
             values = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
             progress.add([logs[name] for name in checkpoint.COLUMNS], values)
