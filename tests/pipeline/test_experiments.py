@@ -17,3 +17,13 @@ def test_a_queued_experiment_runs_its_own_code(repo: Any) -> None:
     board = repo.run("git", "show", f"{ref}:reports/leaderboard.md")
     assert board.startswith("# Changed in the experiment")
     assert (repo.root / "reports/leaderboard.md").read_text().startswith("# Leaderboard")
+
+
+def test_an_experiment_with_one_number_changed(repo: Any) -> None:
+    output = repo.dvc("exp", "run", "--name", "shorter", "-S", "window.sequence_length=6")
+    assert repo.stages_run(output)[:2] == ["splits", "baseline"]
+    assert "Stage 'arrays' didn't change" in output
+    assert repo.json("data/processed/splits.json")["window"]["sequence_length"] == 6
+    shown = repo.dvc("exp", "show", "--csv")
+    assert "shorter" in shown
+    assert "naive.validation" in shown
