@@ -41,7 +41,7 @@ def main(project: Project, params: Params) -> None:
         )
         write_model(model, project.model_file(name), architecture=name, order=order)
         write_text(project.history_csv(name), history)
-    for old in scratch.parent.glob(f"{name}-*"):  # this run's, and those of runs given up
+    for old in scratch.parent.glob(f"{name}-*.npz"):  # this run's, and those of runs given up
         old.unlink()
 
 
