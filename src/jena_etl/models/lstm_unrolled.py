@@ -9,17 +9,14 @@ from jena_etl.params import Positive, Rate
 
 
 class Model(Architecture):
-    """LSTM(units, recurrent_dropout, unroll), Dropout(dropout)."""
+    """LSTM(units, recurrent_dropout, unroll)."""
 
     units: Positive
     recurrent_dropout: Rate
-    dropout: Rate
 
     def layers(self) -> list[Any]:
         """Unrolled, the loop costs memory and saves its steps' overhead."""
         import keras
 
-        return [
-            keras.layers.LSTM(self.units, recurrent_dropout=self.recurrent_dropout, unroll=True),
-            keras.layers.Dropout(self.dropout),
-        ]
+        rate = self.recurrent_dropout
+        return [keras.layers.LSTM(self.units, recurrent_dropout=rate, unroll=True)]
