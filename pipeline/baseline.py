@@ -1,25 +1,19 @@
-"""baseline: the naive forecast on the same windows -> reports/metrics/naive.json."""
+"""baseline: the naive forecast for every scored window -> data/predictions/naive.parquet."""
 
-import sys
-from typing import Any
-
-from jena_etl.evaluation import SCORED, in_words, naive_forecast, scores, truth
-from jena_etl.files import write_json
 from jena_etl.leaderboard import NAIVE
 from jena_etl.params import Params
+from jena_etl.predictions import SCORED, beside_truth, naive_forecast, write_predictions
 from jena_etl.project import Project
 from pipeline import run
 
 
 def main(project: Project, _: Params) -> None:
-    """Score the naive forecast."""
-    report: dict[str, Any] = {"architecture": NAIVE}
+    """Forecast that nothing changes."""
+    parts = {}
     for split in SCORED:
         windows = project.windows(split)
-        naive = naive_forecast(windows)
-        report[split] = scores(truth(windows), naive, naive)
-    write_json(project.scores_json(NAIVE), report)
-    sys.stdout.write(in_words(report))
+        parts[split] = beside_truth(windows, project.stamps, naive_forecast(windows))
+    write_predictions(project.predictions_parquet(NAIVE), parts)
 
 
 if __name__ == "__main__":

@@ -1,43 +1,32 @@
-"""evaluate NAME: its file scored -> reports/metrics/NAME.json, data/predictions/NAME.parquet."""
+"""evaluate: every forecast scored, best first -> reports/metrics/, reports/leaderboard.*."""
 
 import sys
-from typing import Any
 
-from jena_etl.device import use_device
-from jena_etl.evaluation import (
-    SCORED,
-    forecast,
-    in_words,
-    naive_forecast,
-    scores,
-    truth,
-    write_predictions,
-)
-from jena_etl.files import write_json
-from jena_etl.model_file import load_model, read_metadata
+from jena_etl.evaluation import evaluate
+from jena_etl.files import write_json, write_text
+from jena_etl.leaderboard import NAIVE, Entry, as_csv, as_markdown, as_metrics, title
+from jena_etl.model_file import read_metadata
 from jena_etl.params import Params
+from jena_etl.predictions import read_predictions
 from jena_etl.project import Project
-from jena_etl.run_log import logged
-from pipeline import architecture_asked_for, run
+from pipeline import run
 
 
 def main(project: Project, params: Params) -> None:
-    """Score the architecture named on the command line, every window exactly once."""
-    name = architecture_asked_for(params)
-    device = use_device(params.train.device)
-    report: dict[str, Any] = {"architecture": name}
-    parts = {}
-    with logged(project.run_log, stage="evaluate", architecture=name, device=device):
-        model = load_model(project.model_file(name), architecture=name)
-        order = read_metadata(project.model_file(name)).order
-        for split in SCORED:
-            windows = project.windows(split)
-            predicted = forecast(model, windows, batch_size=params.train.batch_size, order=order)
-            report[split] = scores(truth(windows), predicted, naive_forecast(windows))
-            parts[split] = (windows, predicted)
-        write_predictions(project.predictions_parquet(name), project.stamps, parts)
-        write_json(project.scores_json(name), report)
-    sys.stdout.write(in_words(report))
+    """Score and rank the architectures of params.yaml and the naive forecast."""
+    naive = read_predictions(project.predictions_parquet(NAIVE), built_by="baseline")
+    entries = [Entry(NAIVE, 0, evaluate(NAIVE, naive, naive))]
+    for name in params.architectures:
+        parameters = read_metadata(project.model_file(name)).trainable_parameters
+        predicted = read_predictions(project.predictions_parquet(name), built_by=f"train@{name}")
+        entries.append(Entry(name, parameters, evaluate(name, predicted, naive)))
+    for entry in entries:
+        write_json(project.scores_json(entry.architecture), entry.scores)
+    heading = title(project.splits, project.data_card["source"])
+    write_text(project.leaderboard_csv, as_csv(entries))
+    write_text(project.leaderboard_md, as_markdown(entries, heading))
+    write_json(project.metrics_json, as_metrics(entries, heading))
+    sys.stdout.write(as_markdown(entries, heading))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,16 @@
-"""train NAME: one architecture, best epoch kept -> models/NAME.keras, reports/history/NAME.csv."""
+"""train NAME: one architecture -> models/NAME.keras, its history and its forecasts.
+
+The forecasts are made here, from the file loaded anew, because TensorFlow takes longer to start
+than most models take to forecast; they are scored apart, so that no change of a score retrains.
+"""
 
 from jena_etl.checkpoint import run_key
 from jena_etl.device import use_device
 from jena_etl.files import sha256_of, write_text
-from jena_etl.model_file import write_model
+from jena_etl.model_file import load_model, write_model
 from jena_etl.models import configure
 from jena_etl.params import Params
+from jena_etl.predictions import SCORED, beside_truth, forecast, write_predictions
 from jena_etl.project import Project
 from jena_etl.run_log import logged
 from jena_etl.training import seeded_model, train
@@ -41,6 +46,13 @@ def main(project: Project, params: Params) -> None:
         )
         write_model(model, project.model_file(name), architecture=name, order=order)
         write_text(project.history_csv(name), history)
+        model = load_model(project.model_file(name), architecture=name)
+        parts = {}
+        for split in SCORED:
+            windows = project.windows(split)
+            predicted = forecast(model, windows, batch_size=batch_size, order=order)
+            parts[split] = beside_truth(windows, project.stamps, predicted)
+        write_predictions(project.predictions_parquet(name), parts)
     for old in scratch.parent.glob(f"{name}-*.npz"):  # this run's, and those of runs given up
         old.unlink()
 

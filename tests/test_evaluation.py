@@ -1,26 +1,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jena_etl.errors import TrainingError
-from jena_etl.evaluation import forecast, naive_forecast, scores, truth
-from jena_etl.windows.index import WindowIndex
-from jena_etl.windows.rows import phase_major
-from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.windows import Windows
+from jena_etl.errors import ProjectError
+from jena_etl.evaluation import evaluate, scores
+from jena_etl.predictions import Predictions
 
 figures = st.floats(-50, 50, width=32)
-
-
-def windows() -> Windows:
-    rows = np.arange(30, dtype=np.float32)
-    spec = WindowSpec(sequence_length=3, sampling_rate=2, horizon=4)
-    return Windows(phase_major(rows[:, None], 2), rows * 10, spec, WindowIndex([range(5, 15)]))
 
 
 @given(st.lists(st.tuples(figures, figures, figures), min_size=1, max_size=40))
@@ -41,30 +33,27 @@ def test_scores_are_their_definitions(cases: list[tuple[float, float, float]]) -
         assert math.isclose(found["skill"], 1 - mae / base, rel_tol=1e-6, abs_tol=1e-9)
 
 
-def test_naive_is_the_target_column_at_the_last_input() -> None:
-    # Starts 5..14: the last input lies 2 * 2 rows on, the target 4 * 2 rows after it.
-    assert naive_forecast(windows()).tolist() == [10 * (s + 4) for s in range(5, 15)]
-    assert truth(windows()).tolist() == [10 * (s + 12) for s in range(5, 15)]
+def predictions(values: list[float]) -> Predictions:
+    hours = np.datetime64("2016-01-01T00:00:00") + np.arange(len(values)) * np.timedelta64(3600)
+    truth = np.array([1.0, 3.0], dtype=np.float32)
+    return Predictions(
+        hours, hours + np.timedelta64(86_400), truth, np.array(values, dtype=np.float32)
+    )
 
 
-class Echo:
-    """A model that forecasts what it is told, whatever the windows."""
-
-    def __init__(self, out: np.ndarray) -> None:
-        self.out = out
-
-    def predict(self, _: object, verbose: int) -> np.ndarray:
-        assert verbose == 0
-        return self.out
-
-
-def test_a_forecast_that_is_no_number_is_refused() -> None:
-    broken = np.full((10, 1), np.nan, dtype=np.float32)
-    with pytest.raises(TrainingError, match="forecasts NaN or infinity"):
-        forecast(Echo(broken), windows(), batch_size=4, order="forward")
+def test_each_split_is_scored_against_the_naive_forecast_of_it() -> None:
+    naive = {"validation": predictions([2, 5]), "test": predictions([1, 4])}
+    report = evaluate(
+        "any", {"validation": predictions([1, 6]), "test": predictions([2, 3])}, naive
+    )
+    assert report["architecture"] == "any"
+    assert [report[split]["mae"] for split in ("validation", "test")] == [1.5, 0.5]
+    assert [report[split]["skill"] for split in ("validation", "test")] == [0.0, 0.0]
+    assert evaluate("naive", naive, naive)["test"]["mae"] == 0.5
 
 
-def test_a_window_left_out_is_noticed() -> None:
-    short = np.zeros((9, 1), dtype=np.float32)
-    with pytest.raises(TrainingError, match=r"gave \(9, 1\) forecasts for 10 windows"):
-        forecast(Echo(short), windows(), batch_size=4, order="forward")
+def test_forecasts_of_other_windows_are_refused() -> None:
+    naive = {"test": predictions([1, 4])}
+    later = replace(naive["test"], issued=naive["test"].issued + np.timedelta64(600))
+    with pytest.raises(ProjectError, match=r"test forecasts of any .* they differ in issued\)"):
+        evaluate("any", {"test": later}, naive)

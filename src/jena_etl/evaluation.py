@@ -1,45 +1,35 @@
-"""Scores of a forecast, and the naive forecast it is measured against."""
+"""Scores of forecasts against what came, and against the naive forecast."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jena_etl.errors import TrainingError
-from jena_etl.files import replacing
-from jena_etl.windows.windows import Windows
-
-SCORED = ("validation", "test")
+from jena_etl.errors import ProjectError
+from jena_etl.predictions import Predictions
 
 
-def naive_forecast(windows: Windows) -> np.ndarray:
-    """The target column at each window's last input, (windows,): nothing changes until then."""
-    last: np.ndarray = windows.targets[windows.issued_rows()]
-    return last
-
-
-def truth(windows: Windows) -> np.ndarray:
-    """What came, (windows,), in time order."""
-    came: np.ndarray = windows.targets[windows.target_rows()]
-    return came
-
-
-def forecast(model: Any, windows: Windows, *, batch_size: int, order: str) -> np.ndarray:
-    """The model's forecast for every window exactly once, float32 (windows,), in time order.
+def evaluate(
+    name: str, predicted: dict[str, Predictions], naive: dict[str, Predictions]
+) -> dict[str, Any]:
+    """Score the forecasts called `name`: `scores` per split, over the naive forecast's windows.
 
     Raises:
-        TrainingError: the model forecasts NaN or infinity.
+        ProjectError: the two are not about the same windows.
     """
-    out: np.ndarray = model.predict(windows.dataset(batch_size, order=order), verbose=0)
-    if out.shape != (len(windows), 1):
-        raise TrainingError(
-            f"the model gave {out.shape} forecasts for {len(windows)} windows; expected one each"
-        )
-    if not np.isfinite(out).all():
-        raise TrainingError("the model forecasts NaN or infinity; train it again")
-    return out[:, 0].astype(np.float32)
+    report: dict[str, Any] = {"architecture": name}
+    for split, theirs in naive.items():
+        mine = predicted[split]
+        for what in ("issued", "stamp", "truth"):
+            if not np.array_equal(getattr(mine, what), getattr(theirs, what)):
+                raise ProjectError(
+                    f"the {split} forecasts of {name} are of other windows than the naive "
+                    f"forecast's ({len(mine.truth):,} and {len(theirs.truth):,}; they differ in "
+                    f"{what}); make both again: dvc repro train@{name} baseline"
+                )
+        report[split] = scores(mine.truth, mine.prediction, theirs.prediction)
+    return report
 
 
 def scores(actual: np.ndarray, predicted: np.ndarray, naive: np.ndarray) -> dict[str, Any]:
@@ -61,38 +51,3 @@ def scores(actual: np.ndarray, predicted: np.ndarray, naive: np.ndarray) -> dict
         "skill": 1 - mae / naive_mae if naive_mae else None,
         "windows": len(error),
     }
-
-
-def in_words(report: dict[str, Any]) -> str:
-    """One line about a report of `scores` per split, for the terminal."""
-    maes = ", ".join(f"{split} {report[split]['mae']:.2f}" for split in SCORED)
-    return f"MAE of {report['architecture']}: {maes}\n"
-
-
-def write_predictions(
-    path: Path, stamps: np.ndarray, parts: dict[str, tuple[Windows, np.ndarray]]
-) -> None:
-    """Write every forecast with its stamps as Parquet.
-
-    Args:
-        path: the file.
-        stamps: datetime64[s] of shape (rows,).
-        parts: per split its windows and the forecasts, (windows,).
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    tables = [
-        pa.table(
-            {
-                "split": pa.array([split] * len(windows)),
-                "issued": pa.array(stamps[windows.issued_rows()]),
-                "stamp": pa.array(stamps[windows.target_rows()]),
-                "truth": pa.array(truth(windows)),
-                "prediction": pa.array(predicted),
-            }
-        )
-        for split, (windows, predicted) in parts.items()
-    ]
-    with replacing(path) as part:
-        pq.write_table(pa.concat_tables(tables), part, version="2.6", compression="zstd")
