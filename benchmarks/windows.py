@@ -1,12 +1,11 @@
 """How fast windows come, beside Keras' loader and other peers: one JSON line on stdout.
 
 All loaders give batches of (inputs, targets) from the same made-up rows, shuffled, their files in
-the page cache. They take turns (A B C A B C ...); each turn has a fresh iterator and the machine
-to itself, as a loader that is still open would go on prefetching. A figure is the median of its
-turns, a ratio the median of the ratios within a round, `range` the lowest and highest of these.
+the page cache. Each turn has a fresh iterator and the machine to itself, as a loader that is still
+open would go on prefetching.
 
-    python benchmarks/windows.py > figures.json           # 6 minutes; --quick: one and a half
-    python benchmarks/windows.py --table figures.json     # the README's table
+    python -m benchmarks.windows > figures.json           # 6 minutes; --quick: one and a half
+    python -m benchmarks.windows --table figures.json     # the README's table
 
 The PyTorch peer needs `pip install torch==2.13.0`. The large file takes 3 GB of disk, Keras' loader
 9 GB of memory for it.
@@ -14,29 +13,32 @@ The PyTorch peer needs `pip install torch==2.13.0`. The large file takes 3 GB of
 
 from __future__ import annotations
 
-import argparse
 import gc
 import itertools
-import json
-import multiprocessing
 import os
-import platform
-import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import jena_etl
+from benchmarks.measure import (
+    Figures,
+    command_line,
+    compared,
+    installed,
+    memory,
+    missing,
+    own_process,
+    say,
+    take_turns,
+)
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.rows import phase_major
 from jena_etl.windows.spec import WindowSpec
@@ -47,13 +49,11 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 
 ROWS, LARGE_ROWS, FEATURES, BATCH, SEED = 420_451, 42_000_000, 14, 256, 1
 JENA = WindowSpec(sequence_length=120, sampling_rate=6, horizon=24)
-WARM_STEPS = 10  # of training, not timed
 PAUSE = 0.2  # seconds for the threads of a closed loader to end
 FEED, DROP_IN, NUMPY = "our tf.data feed", "our drop-in", "our NumPy batches"
 KERAS, COPIES = "Keras' loader", "copying the same bytes"
 
 Loader = Callable[..., Any]
-Figures = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,10 @@ class Effort:
     turns: int = 5
     seconds: float = 1.0  # per turn and loader
     variant_turns: int = 3
-    steps: tuple[int, int] = (150, 60)  # of training, per turn: dense, LSTM
     streamed: int = 1000  # batches of the large file; 0 leaves it out
 
 
-QUICK = Effort(turns=2, seconds=0.25, variant_turns=1, steps=(40, 15), streamed=0)
+QUICK = Effort(turns=2, seconds=0.25, variant_turns=1, streamed=0)
 
 
 @dataclass(frozen=True)
@@ -300,39 +299,6 @@ def rate(loader: Loader, case: Case, seconds: float) -> float:
     return count / taken
 
 
-def take_turns(measures: Mapping[str, Callable[[], float]], turns: int) -> dict[str, list[float]]:
-    """Every measure once a round."""
-    taken: dict[str, list[float]] = {name: [] for name in measures}
-    for _ in range(turns):
-        for name, measure in measures.items():
-            taken[name].append(measure())
-    for name, values in taken.items():
-        say(f"  {name}: {rounded(statistics.median(values))}")
-    return taken
-
-
-def compared(ours: list[float], peer: list[float], unit: str = "batches/s") -> dict[str, Any]:
-    """A figure made from turns."""
-    ratios = [one / other for one, other in zip(ours, peer, strict=True)]
-    return {
-        "ours": statistics.median(ours),
-        "peer": statistics.median(peer),
-        "ratio": statistics.median(ratios),
-        "range": [min(ratios), max(ratios)],
-        "unit": unit,
-    }
-
-
-def missing(why: str) -> dict[str, Any]:
-    """A figure that could not be measured."""
-    return {"ours": None, "peer": None, "ratio": None, "why": why}
-
-
-def own_process() -> ProcessPoolExecutor:
-    """A fresh process to measure in."""
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-
-
 def rates(
     case: Case, turns: int, seconds: float, here: dict[str, Loader], *apart: dict[str, Loader]
 ) -> dict[str, list[float]]:
@@ -367,46 +333,6 @@ def loader_figures(case: Case, effort: Effort) -> Figures:
         else missing("torch is not installed: pip install torch==2.13.0")
         for ours, peer in [*pairs, *itertools.product((FEED, NUMPY), TORCH)]
     }
-
-
-def training_figures(case: Case, effort: Effort) -> Figures:
-    """Seconds of training with our feed and with Keras' loader."""
-    import keras
-
-    keras.utils.set_random_seed(SEED)
-    dense = [keras.layers.Flatten(), keras.layers.Dense(16, activation="relu")]
-    figures = {}
-    for name, layers, steps in (
-        ("dense", dense, effort.steps[0]),
-        ("LSTM(16)", [keras.layers.LSTM(16)], effort.steps[1]),
-    ):
-        window = keras.Input((case.spec.sequence_length, FEATURES))
-        model = keras.Sequential([window, *layers, keras.layers.Dense(1)])
-        model.compile("rmsprop", "mse")
-        measures = {
-            f"{steps} steps of {name}, {peer}, s": partial(training, model, case, loader, steps)
-            for peer, loader in ((FEED, our_tf), (KERAS, keras_loader))
-        }
-        for measure in measures.values():
-            measure()  # traces the model
-        ours, other = take_turns(measures, effort.turns).values()
-        figures[f"{steps} steps of {name}: {FEED} / {KERAS}"] = compared(ours, other, "s")
-    return figures
-
-
-def training(model: Any, case: Case, loader: Loader, steps: int) -> float:
-    """Seconds of `steps` steps, without the first ones, which wait for a loader to start."""
-    import keras
-
-    ends: list[float] = []
-    clock = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())  # noqa: ARG005
-    )
-    wanted = WARM_STEPS + steps
-    model.fit(loader(case), steps_per_epoch=wanted, shuffle=False, verbose=0, callbacks=[clock])
-    gc.collect()
-    time.sleep(PAUSE)
-    return ends[-1] - ends[WARM_STEPS - 1]
 
 
 def variant_figures(case: Case, effort: Effort) -> Figures:
@@ -475,101 +401,17 @@ def footprint(case: Case, loader: Loader, batches: int) -> dict[str, float]:
     return found
 
 
-def memory(*, reset: bool = False) -> dict[str, float]:
-    """MB of this process: VmRSS, and VmHWM, its peak since a reset; Linux only, else empty."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return {}
-    if reset:
-        Path("/proc/self/clear_refs").write_text("5")
-    lines = (line.split() for line in status.read_text().splitlines())
-    return {line[0][:-1]: int(line[1]) * 1024 / 1e6 for line in lines if line[0].startswith("Vm")}
-
-
-def installed(package: str) -> str | None:
-    """Its version."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on."""
-    return {
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        **{name: installed(name) for name in ("numpy", "tensorflow", "keras", "torch")},
-    }
-
-
-def measured(rows: int, effort: Effort) -> dict[str, Any]:
+def measured(quick: bool) -> tuple[str, Figures]:  # noqa: FBT001  as the command line calls it
     """All figures, from files in a temporary folder."""
-    began = time.perf_counter()
+    effort = QUICK if quick else Effort()
     figures: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
-        case = Case.write(Path(folder) / "jena", rows, JENA)
-        for part in PARTS:
+        case = Case.write(Path(folder) / "jena", ROWS, JENA)
+        for part in (loader_figures, variant_figures, large_figures):
             say(part.__name__.replace("_", " "))
             figures |= part(case, effort)
-    return {
-        "benchmark": "windows",
-        "batch": [BATCH, JENA.sequence_length, FEATURES],
-        "rows": rows,
-        "effort": asdict(effort),
-        "seconds": time.perf_counter() - began,
-        "machine": machine(),
-        "figures": figures,
-    }
-
-
-PARTS = (loader_figures, training_figures, variant_figures, large_figures)
-
-
-def markdown(result: dict[str, Any]) -> str:
-    """The README's table."""
-    lines = ["| what | ours | peer | ratio |", "|---|--:|--:|--:|"]
-    for name, figure in result["figures"].items():
-        if figure["ratio"] is None:
-            lines.append(f"| {name} | | | {figure['why']} |")
-            continue
-        ours, peer, ratio = (rounded(figure[key]) for key in ("ours", "peer", "ratio"))
-        lines.append(f"| {name} | {ours} {figure['unit']} | {peer} {figure['unit']} | {ratio} |")
-    about = ", ".join(f"{name} {value}" for name, value in result["machine"].items() if value)
-    return "\n".join(
-        [*lines, "", f"{result['rows']:,} rows, batches of {result['batch']}; {about}"]
-    )
-
-
-def rounded(value: float) -> str:
-    """Three digits."""
-    return f"{float(f'{value:.3g}'):,.10g}"
-
-
-def say(text: str) -> None:
-    """Progress, to stderr."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="shorter turns, no large file")
-    parser.add_argument(
-        "--rows", type=int, default=ROWS, help="of the made-up series, 10,000 or more"
-    )
-    parser.add_argument("--markdown", action="store_true", help="print the README's table too")
-    parser.add_argument("--table", type=Path, help="print the table of an earlier run instead")
-    arguments = parser.parse_args()
-    if arguments.table:
-        print(markdown(json.loads(arguments.table.read_text().splitlines()[0])))
-        return
-    result = measured(arguments.rows, QUICK if arguments.quick else Effort())
-    print(json.dumps(result))
-    if arguments.markdown:
-        print(markdown(result))
+    return f"{ROWS:,} rows, batches of ({BATCH}, {JENA.sequence_length}, {FEATURES})", figures
 
 
 if __name__ == "__main__":
-    main()
+    command_line(__doc__, measured)
