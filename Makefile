@@ -1,7 +1,12 @@
 # A fresh machine needs Python 3.11 to 3.13 (with venv), git and make; all else goes to .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+# What runs the pipeline, and what tests it too. TensorFlow imports jax where it finds it, a second
+# per start, so the first environment has none.
 INSTALLED := .venv/.installed
+WITH_DEV := .venv/.installed-with-dev
+
+SYNC := UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --python $(BIN)/python
 
 .PHONY: help demo test lint clean
 
@@ -11,10 +16,10 @@ help:  ## this list
 demo: $(INSTALLED)  ## the whole pipeline on a synthetic year, in demo/
 	@$(BIN)/jena-etl demo
 
-test: $(INSTALLED)  ## the tests
+test: $(WITH_DEV)  ## the tests
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
-lint: $(INSTALLED)  ## ruff and mypy
+lint: $(WITH_DEV)  ## ruff and mypy
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
@@ -30,5 +35,9 @@ $(INSTALLED): pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@echo "installing TensorFlow, DVC, Polars and the rest into .venv" >&2
-	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --python $(BIN)/python
+	@$(SYNC) --no-dev --inexact
+	@touch $@
+
+$(WITH_DEV): $(INSTALLED)
+	@$(SYNC)
 	@touch $@
