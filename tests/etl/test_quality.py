@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jena_etl.etl.convert import convert
-from jena_etl.etl.quality import SHOWN, data_card, source_card, stamp_card
+from jena_etl.etl.quality import SHOWN, data_card, stamp_card
+from jena_etl.etl.sources import source_card
 from jena_etl.etl.synthetic import MEMBER, write_synthetic
 from jena_etl.files import sha256_of, write_json
 from jena_etl.schema import DATETIME_COLUMN, DATETIME_FORMAT, JENA_COLUMNS
