@@ -211,16 +211,6 @@ def test_synthetic_card(tmp_path: Path) -> None:
     assert all(math.isfinite(cell["mean"]) for cell in columns.values())
 
 
-@pytest.mark.parametrize(
-    "comment", [b"", b"synthetic", b"\xff\xfe", b"recorded; no synthetic data"]
-)
-def test_other_zips_are_not_synthetic(comment: bytes, tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "other.zip", "w") as opened:
-        opened.writestr("a.csv", "any")
-        opened.comment = comment
-    assert source_card(tmp_path / "other.zip")["synthetic"] is False
-
-
 # --- the station's files, where they are ---
 
 

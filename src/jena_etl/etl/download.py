@@ -48,9 +48,12 @@ def download(
     """
     for source in sources:  # a mistake in the last one shows before the first is fetched
         _check_address(source)
+    files = [folder / source.name for source in sources]
+    parts: list[Path] = []
     with ExitStack() as stack:
-        for source in sources:
-            part = stack.enter_context(replacing(folder / source.name))
+        for source, file in zip(sources, files, strict=True):
+            part = stack.enter_context(replacing(file))
+            parts.append(part)
             if urlsplit(source.url).scheme in ("http", "https"):
                 _fetch(source.url, part, pause_s, timeout_s)
             else:
@@ -58,8 +61,8 @@ def download(
             check_whole(part, source.name)
             # Only a whole file comes this far, so the figures offered are worth pinning.
             _check_pins(part, source)
-    files = [folder / source.name for source in sources]
-    _remove_all_but(files, folder)
+        # Before the renaming: on a Mac, an older Export.csv would be the new export.csv.
+        _remove_all_but({*files, *parts}, folder)
     return files
 
 
@@ -77,9 +80,9 @@ def _check_address(source: SourceFile) -> None:
         raise SourceError("download.url in params.yaml names no file; end it with the file's name")
 
 
-def _remove_all_but(files: Sequence[Path], folder: Path) -> None:
+def _remove_all_but(files: set[Path], folder: Path) -> None:
     """What an earlier download left, whole or not: the stage's output is the files asked for."""
-    for path in set(folder.iterdir()) - set(files):
+    for path in set(folder.iterdir()) - files:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
