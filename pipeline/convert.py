@@ -12,7 +12,7 @@ from pipeline import run
 
 def main(project: Project, params: Params) -> None:
     """Convert and describe the source file."""
-    archive = project.source_file()
+    (archive,) = project.source_files()
     left_out = convert(archive, project.climate_parquet, **dict(params.convert))
     card = data_card(archive, project.climate_parquet, left_out=left_out)
     write_json(project.data_card_json, card)

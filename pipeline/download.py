@@ -1,4 +1,4 @@
-"""download: the zip named in params.yaml -> data/raw/."""
+"""download: the files named in params.yaml -> data/raw/."""
 
 import sys
 
@@ -10,14 +10,14 @@ from pipeline import run
 
 
 def main(project: Project, params: Params) -> None:
-    """Fetch and check the source file."""
-    source = params.download
-    file = download(
-        source.url, project.raw, base=project.root, size=source.bytes, sha256=source.sha256
-    )
-    sys.stdout.write(f"{file.name}: {file.stat().st_size:,} bytes, sha256 {sha256_of(file)}\n")
-    if source.sha256 is None:
-        sys.stdout.write("pin it: copy the sha256 to download.sha256 in params.yaml\n")
+    """Fetch and check the source files."""
+    sources = params.download.files
+    for file in download(sources, project.raw, base=project.root):
+        size = file.stat().st_size
+        sys.stdout.write(f"{file.name}: {size:,} bytes, sha256 {sha256_of(file)}\n")
+    if not all(source.sha256 for source in sources):
+        as_list = "" if len(sources) == 1 else ", as a list in this order"
+        sys.stdout.write(f"to pin: copy the sha256 to download.sha256 in params.yaml{as_list}\n")
 
 
 if __name__ == "__main__":

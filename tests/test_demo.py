@@ -8,7 +8,7 @@ import pytest
 from jena_etl.demo import EPOCHS, STRIDE, find_checkout, prepare
 from jena_etl.errors import ProjectError
 from jena_etl.files import sha256_of
-from jena_etl.params import read_params
+from jena_etl.params import SourceFile, read_params
 
 
 def test_the_demo_is_the_checkouts_pipeline_on_synthetic_data(
@@ -19,8 +19,8 @@ def test_the_demo_is_the_checkouts_pipeline_on_synthetic_data(
         compared = filecmp.dircmp(checkout / folder, scratch / folder, ignore=["__pycache__"])
         assert not compared.left_only + compared.right_only + compared.diff_files
     original, params = (read_params(root / "params.yaml") for root in (checkout, scratch))
-    assert params.download.url == "synthetic.zip"
-    assert params.download.sha256 == sha256_of(scratch / "synthetic.zip")
+    pinned = SourceFile("synthetic.zip", None, sha256_of(scratch / "synthetic.zip"))
+    assert params.download.files == [pinned]
     assert params.window == original.window.model_copy(update={"sequence_stride": STRIDE})
     assert params.architectures == original.architectures
     assert {params.models[name]["epochs"] for name in params.architectures} == {EPOCHS}

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from jena_etl.errors import ParamsError
 from jena_etl.models import configure, names
-from jena_etl.params import read_params
+from jena_etl.params import SourceFile, read_params
 
 yaml = YAML()
 
@@ -43,7 +43,8 @@ def test_the_checkouts_values_are_the_references(checkout: Path) -> None:
     assert (params.split.train, params.split.validation, params.split.policy) == (0.5, 0.25, "book")
     assert params.train.batch_size == 256
     assert len(params.convert.columns) == 14
-    assert params.download.bytes == 13_565_642
+    url = "https://s3.amazonaws.com/keras-datasets/jena_climate_2009_2016.csv.zip"
+    assert params.download.files == [SourceFile(url, 13_565_642, None)]
     for name in params.architectures:
         model = configure(name, params.models[name])
         assert (model.optimizer, model.learning_rate) == ("rmsprop", 0.001)
@@ -107,8 +108,27 @@ def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
             "architectures names 'lstn', but there is no block models.lstn; did you mean 'lstm'?",
         ),
         ("architectures", ["lstm", "lstm"], "architectures names a model twice"),
-        ("download.sha256", "abc", "download.sha256: "),
-        ("download.bytes", 0, "download.bytes: "),
+        (
+            "download.sha256",
+            "abc",
+            "download.sha256: string should match pattern '^[0-9a-f]{64}$', found 'abc'",
+        ),
+        ("download.sha256", ["A" * 64], "download.sha256: string should match"),
+        (
+            "download.bytes",
+            0,
+            "download.bytes: input should be greater than or equal to 1, found 0",
+        ),
+        ("download.bytes", [0], "download.bytes: input should be greater"),
+        ("download.bytes", "9", "download.bytes: input should be a valid integer, found '9'"),
+        ("download.bytes", [], "download: bytes has 0 entries, expected 1"),
+        ("download.bytes", [1, None], "download: bytes has 2 entries, expected 1, one per url; "),
+        ("download.url", None, "download.url: input should be a valid list, found None"),
+        ("download.url", 3, "download.url: input should be a valid string, found 3"),
+        ("download.url", [], "download: url is an empty list; write one url, or a list of"),
+        ("download.url", ["a.csv", ""], "download.url: string should have at least 1 character"),
+        ("download.url", ["a.csv", "b.csv"], "download: bytes has 1 entries, expected 2, one per"),
+        ("convert.columns", 3, "convert.columns: input should be a valid list, found 3"),
         (
             "train.device",
             "tpu",
@@ -127,6 +147,40 @@ def test_a_mistake_is_named(edited: Callable[..., Path], key: str, value: Any, s
 def test_a_missing_key_is_named(edited: Callable[..., Path]) -> None:
     with pytest.raises(ParamsError, match=r"^params.yaml: window.horizon is missing; add it$"):
         read_params(edited("window.horizon"))
+
+
+def test_urls_and_pins_go_in_pairs(edited: Callable[..., Path]) -> None:
+    def pairs(**download: Any) -> list[SourceFile]:
+        path = edited("seed", 1)
+        params = yaml.load(path)
+        params["download"] = download
+        yaml.dump(params, path)
+        return read_params(path).download.files
+
+    sha = "0f" * 32
+    urls = ["https://host/a%20b.csv?token=t0ken", "data/a%20b.csv"]
+    assert pairs(url="a.zip", bytes=None, sha256=sha) == [SourceFile("a.zip", None, sha)]
+    assert pairs(url=["a.zip"], bytes=7, sha256=None) == [SourceFile("a.zip", 7, None)]
+    listed = pairs(url=urls, bytes=[7, None], sha256=[None, sha])
+    assert listed == [SourceFile(urls[0], 7, None), SourceFile(urls[1], None, sha)]
+    assert [file.name for file in listed] == ["a b.csv", "a%20b.csv"]
+    assert pairs(url=urls, bytes=None, sha256=None) == [SourceFile(url) for url in urls]
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [
+        ["2019/export.csv", "2020/export.csv"],
+        ["2019/Export.csv", "http://host/export.csv"],  # one file on a Mac
+        ["http://host/2019/a%2Fb.csv?t=1", "c.csv", "file:///b.csv"],
+    ],
+)
+def test_two_urls_of_one_name(edited: Callable[..., Path], urls: list[str]) -> None:
+    params = yaml.load(path := edited("download.url", urls))
+    params["download"]["bytes"] = None
+    yaml.dump(params, path)
+    with pytest.raises(ParamsError, match=r"params.yaml: download: two urls end in '\w+\.csv'"):
+        read_params(path)
 
 
 def test_every_fault_has_its_line(edited: Callable[..., Path]) -> None:
@@ -162,6 +216,33 @@ def test_broken_yaml(tmp_path: Path, text: str) -> None:
     (tmp_path / "params.yaml").write_text(text)
     with pytest.raises(ParamsError, match=r"params.yaml is not YAML"):
         read_params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('url: "https://alice:s3cret@host/a.zip', "line 1, column "),
+        ("a: 1\nurl: https://alice:s3cret@host: x", "line 2, column 31: mapping values are not"),
+        (
+            "url: https://alice:s3cret@host/a\nurl: https://alice:s3cret@host/b",
+            'line 2, column 1: found duplicate key "url"',
+        ),
+    ],
+)
+def test_broken_yaml_shows_no_password(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ParamsError) as caught:
+        read_params(tmp_path / "params.yaml")
+    assert f"params.yaml is not YAML: {said}" in str(caught.value)
+    assert "alice" not in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_password_in_a_url_is_refused_unseen(edited: Callable[..., Path]) -> None:
+    with pytest.raises(ParamsError) as caught:
+        read_params(edited("download.url", "https://alice:s3cret@host/a.zip"))
+    said = "params.yaml: download: a url holds a user or password; write those in ~/.netrc instead"
+    assert str(caught.value) == said
 
 
 @pytest.mark.parametrize("text", ["", "- a", "3"])

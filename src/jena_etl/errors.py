@@ -2,7 +2,7 @@
 
 JenaEtlError
 ├── ParamsError     params.yaml: an unknown key, a wrong type, a value out of range
-├── SourceError     the source file: not there, not the pinned bytes, not a zip
+├── SourceError     the source files: not there, not the pinned bytes, damaged
 ├── DataError       what the file holds: header, numbers, stamps, too few rows
 ├── ProjectError    a stage's output: not built yet, or contradicting another one
 ├── WindowError     an argument of a window function (also a ValueError)
@@ -23,7 +23,7 @@ class ParamsError(JenaEtlError):
 
 
 class SourceError(JenaEtlError):
-    """The source file could not be fetched, or is not what params.yaml pins."""
+    """A source file could not be fetched or read, or is not what params.yaml pins."""
 
 
 class DataError(JenaEtlError):

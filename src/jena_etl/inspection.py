@@ -47,7 +47,8 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
         missing["columns"] = (
             "params.yaml names other columns than were converted: dvc repro convert"
         )
-    if card and params.download.sha256 not in {None, card["source"]["sha256"]}:
+    pinned = {file.sha256 for file in params.download.files}
+    if card and not pinned <= {None, card["source"]["sha256"]}:
         missing["source"] = "params.yaml pins another file than was downloaded: dvc repro download"
     for name in params.architectures:
         if not project.model_file(name).is_file():

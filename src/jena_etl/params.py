@@ -7,13 +7,15 @@ block is declared beside the model, in `jena_etl.models`.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from jena_etl.errors import ParamsError
 
@@ -31,12 +33,70 @@ class Block(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Download(Block):
-    """Where the source file comes from, and how it is known to be the right one."""
+class SourceFile(NamedTuple):
+    """One file to fetch, and how it is known to be the right one; None accepts any."""
 
-    url: Text
-    bytes: Positive | None
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None
+    url: str
+    bytes: int | None = None
+    sha256: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The path in the URL, decoded; a url without a scheme is a path, taken literally."""
+        try:
+            parts = urlsplit(self.url)
+        except ValueError:  # no address; the download says so
+            return ""
+        return unquote(parts.path) if parts.scheme else self.url
+
+    @property
+    def name(self) -> str:
+        """The path's last part: what the file is called here."""
+        return self.path.rpartition("/")[2]  # of what is decoded: %2F must not lead out of a folder
+
+
+def _as_tuple(value: object) -> object:
+    if isinstance(value, list):
+        return tuple(value)
+    return value if value is None else (value,)
+
+
+OneOrMore = BeforeValidator(_as_tuple)
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Download(Block):
+    """Where the source files come from; one value stands for a list of one."""
+
+    url: Annotated[tuple[Text, ...], OneOrMore]
+    bytes: Annotated[tuple[Positive | None, ...] | None, OneOrMore]
+    sha256: Annotated[tuple[Sha256 | None, ...] | None, OneOrMore]
+
+    @property
+    def files(self) -> list[SourceFile]:
+        """Each url with the bytes and the sha256 that are pinned for it."""
+        any_will_do = (None,) * len(self.url)
+        pins = (self.bytes or any_will_do, self.sha256 or any_will_do)
+        return [SourceFile(*file) for file in zip(self.url, *pins, strict=True)]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Download:
+        urls = len(self.url)
+        if not urls:
+            raise ValueError("url is an empty list; write one url, or a list of one per file")
+        for key in ("bytes", "sha256"):
+            pins = getattr(self, key)
+            if pins is not None and len(pins) != urls:
+                msg = f"{key} has {len(pins)} entries, expected {urls}, one per url"
+                raise ValueError(msg + "; write null where any will do, or null alone")
+        # DVC copies what stands in params.yaml into dvc.lock and its cache.
+        if any(re.match(r"\w+://[^/?#]*@", url) for url in self.url):
+            raise ValueError("a url holds a user or password; write those in ~/.netrc instead")
+        names = [file.name.casefold() for file in self.files]
+        if twice := next((name for name in names if name and names.count(name) > 1), None):
+            msg = f"two urls end in {twice!r}, and one file would replace the other"
+            raise ValueError(msg + "; write, for one, the path of a copy with another name")
+        return self
 
 
 class Convert(Block):
@@ -129,8 +189,16 @@ def read_params(path: Path) -> Params:
             f"{path.name} is missing in {path.parent}; run this in a jena-etl project folder"
         ) from None
     except (YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from None
+        raise ParamsError(f"{path.name} is not YAML: {_without_its_text(error)}") from None
     return check(Params, raw, "")
+
+
+def _without_its_text(error: Exception) -> str:
+    """Place and fault, but not the lines and values that ruamel quotes: a url may hold a secret."""
+    if not isinstance(error, MarkedYAMLError):
+        return " ".join(str(error).split())
+    fault = str(error.problem).partition(" with value ")[0]  # of a key that is there twice
+    return f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {fault}"
 
 
 def check(block: type[AnyBlock], raw: object, where: str) -> AnyBlock:
@@ -157,13 +225,15 @@ def nearest(name: str, known: object) -> str:
 
 
 def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
-    keys = [str(key) for key in fault["loc"]]
+    # Without the place in a list: what was found shows which item it is, and may be the only one.
+    keys = [key for key in fault["loc"] if isinstance(key, str)]
     full = ".".join([*([where] if where else []), *keys])
     if fault["type"] == "extra_forbidden":
         return f"{full} is not a key" + nearest(keys[-1], _fields(block, keys[:-1]))
     if fault["type"] == "missing":
         return f"{full} is missing; add it"
     message = fault["msg"].removeprefix("Value error, ")
+    message = message.replace("valid tuple", "valid list")  # YAML's word for it
     if fault["type"] == "value_error":
         return f"{full}: {message}" if full else message
     return f"{full}: {message[0].lower()}{message[1:]}, found {fault['input']!r}"

@@ -37,7 +37,7 @@ class Project:
 
     @property
     def raw(self) -> Path:
-        """The folder of the source file."""
+        """The folder of the source files."""
         return self.root / "data/raw"
 
     @property
@@ -106,20 +106,17 @@ class Project:
     def predictions_parquet(self, architecture: str) -> Path:
         return self.root / f"data/predictions/{architecture}.parquet"
 
-    def source_file(self) -> Path:
-        """The one file in data/raw.
+    def source_files(self) -> list[Path]:
+        """The files in data/raw, by name.
 
         Raises:
-            ProjectError: there is none, or more than one.
+            ProjectError: there is none.
         """
         inside = sorted(self.raw.iterdir()) if self.raw.is_dir() else []
         files = [file for file in inside if file.name != ".DS_Store" and file.suffix != ".part"]
         if not files:
             raise not_built(self.raw, "download")
-        if len(files) > 1:
-            names = ", ".join(file.name for file in files)
-            raise ProjectError(f"data/raw holds {names}; expected one file: dvc repro -f download")
-        return files[0]
+        return files
 
     @cached_property
     def statistics(self) -> dict[str, Any]:

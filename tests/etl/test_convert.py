@@ -458,14 +458,14 @@ def test_member_that_is_not_there(tmp_path: Path) -> None:
     archive = zipped(tmp_path, csv_text(SOUND), name="jena_climate.csv")
     refused(
         archive,
-        "convert.member names 'jena_climat.csv', which station.zip does not hold",
+        "convert.members names 'jena_climat.csv', which is not in station.zip",
         "did you mean 'jena_climate.csv'?",
         member="jena_climat.csv",
         error=SourceError,
     )
     refused(archive, "there are: jena_climate.csv", member="x", error=SourceError)
     archive = zipped(tmp_path, b"AppleDouble", name="__MACOSX/._a.csv")
-    refused(archive, "there are: no files", member="__MACOSX/._a.csv", error=SourceError)
+    refused(archive, "station.zip holds no file", member="__MACOSX/._a.csv", error=SourceError)
 
 
 def test_damaged_member(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The download against a server on this machine: what arrives, what is refused, what is said."""
 
+import gzip
 import hashlib
 import http.server
 import io
@@ -11,7 +12,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,11 +25,14 @@ from hypothesis import strategies as st
 
 from jena_etl.errors import JenaEtlError, ProjectError, SourceError
 from jena_etl.etl.download import download
+from jena_etl.params import Download, SourceFile, check, read_params
+from jena_etl.project import Project
+from pipeline.download import main
 
 Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
 
 CHUNK = 1 << 18  # what the module reads at a time
-LONGEST_MESSAGE = 320  # two lines of a wide terminal
+LONGEST_MESSAGE = 400  # two lines of a wide terminal
 CREDENTIALS = ("alice", "s3cret", "t0ken")
 
 
@@ -45,6 +49,8 @@ def zipped(
 
 ZIP = zipped(np.random.default_rng(0).bytes(3 * CHUNK), zipfile.ZIP_STORED)
 SHA256 = hashlib.sha256(ZIP).hexdigest()
+CSV = b"Date Time,T (degC)\r\n" + "01.01.2009 00:10:00,-8.02 \u00b0C\r\n".encode("latin-1") * 30_000
+GZIP = gzip.compress(CSV, mtime=0)
 
 
 # Answers a server can give.
@@ -147,22 +153,34 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return noted
 
 
-def fetch(url: str, raw: Path, **options: Any) -> Path:
-    """Download as the stage does, with short pauses."""
-    return download(url, raw, **{"base": raw.parents[1], "pause_s": 0.001, **options})
+def fetch(
+    url: str, raw: Path, *, size: int | None = None, sha256: str | None = None, **options: Any
+) -> Path:
+    """Download one file as the stage does, with short pauses."""
+    (file,) = fetch_all([SourceFile(url, size, sha256)], raw, **options)
+    return file
 
 
-def refused(url: str, raw: Path, error: type[JenaEtlError] = SourceError, **options: Any) -> str:
+def fetch_all(sources: Sequence[SourceFile], raw: Path, **options: Any) -> list[Path]:
+    return download(sources, raw, **{"base": raw.parents[1], "pause_s": 0.001, **options})
+
+
+def refused(
+    url: str | list[SourceFile],
+    raw: Path,
+    error: type[JenaEtlError] = SourceError,
+    **options: Any,
+) -> str:
     """Why it failed: a short text without secrets and foreign paths, and no file left behind."""
     before = contents(raw)
     with pytest.raises(error) as caught:
-        fetch(url, raw, **options)
+        fetch(url, raw, **options) if isinstance(url, str) else fetch_all(url, raw, **options)
     message = str(caught.value)
     assert contents(raw) == before
     assert message.count("\n") <= 1
     assert len(message) < LONGEST_MESSAGE
     assert not [secret for secret in CREDENTIALS if secret in message]
-    assert str(raw.parents[1]) in url or str(raw.parents[1]) not in message
+    assert str(raw.parents[1]) in str(url) or str(raw.parents[1]) not in message
     return message
 
 
@@ -266,6 +284,109 @@ def test_a_file_on_this_machine(
     assert (root / source).read_bytes() == ZIP
 
 
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("export.csv", CSV),
+        ("export.csv.gz", GZIP),
+        ("EXPORT.CSV.GZ", GZIP),
+        ("download", ZIP),  # no ending: the first bytes say what it is
+        ("download", GZIP),
+        ("download", CSV),
+        ("one.csv", b"a"),
+    ],
+    ids=["csv", "gzip", "GZIP", "a zip", "a gzip", "a csv", "one byte"],
+)
+def test_a_zip_a_gzip_or_the_csv_itself(serve: Serve, raw: Path, name: str, body: bytes) -> None:
+    fetch(serve(sends(body)).url(f"/{name}?id=1"), raw, size=len(body))
+    assert contents(raw) == {name: body}
+
+
+def test_a_gzip_file_that_the_server_calls_a_compressed_transfer(serve: Serve, raw: Path) -> None:
+    """It stays a .gz file; a CSV that is compressed on the way only is a CSV again."""
+    server = serve(sends(GZIP, Content_Encoding="gzip"))
+    fetch(server.url("/export.csv.gz"), raw)
+    assert contents(raw) == {"export.csv.gz": GZIP}
+    fetch(server.url("/export.csv"), raw)
+    assert contents(raw) == {"export.csv": CSV}
+
+
+# Several files.
+
+
+def test_several_files_and_nothing_else(serve: Serve, raw: Path) -> None:
+    server = serve(sends(CSV), sends(GZIP))
+    (raw.parents[1] / "b.zip").write_bytes(ZIP)
+    (raw / "old folder").mkdir(parents=True)
+    for name in ("old.zip", "z.csv.part", "old folder/x.csv"):
+        (raw / name).write_bytes(b"of an earlier download")
+    (raw / "link").symlink_to(raw.parents[1])
+    sources = [
+        SourceFile(server.url("/z.csv"), len(CSV), None),
+        SourceFile("b.zip", None, SHA256),
+        SourceFile(server.url("/a.csv.gz")),
+    ]
+    assert fetch_all(sources, raw) == [raw / "z.csv", raw / "b.zip", raw / "a.csv.gz"]
+    assert contents(raw) == {"z.csv": CSV, "b.zip": ZIP, "a.csv.gz": GZIP}
+    assert len(list(raw.iterdir())) == 3
+    assert (raw.parents[1] / "b.zip").read_bytes() == ZIP  # what a link leads to is not removed
+    assert server.paths == ["/z.csv", "/a.csv.gz"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (fails(404), "b.csv: the server answered 404 Not Found"),
+        (sends(CSV[:-9], length=len(CSV)), "the connection broke off after"),
+        (sends(CSV[:-9]), f"b.csv: bytes: got {len(CSV) - 9}, expected {len(CSV)}"),
+        (sends(b""), "b.csv is empty"),
+    ],
+)
+def test_one_bad_file_of_several_changes_nothing(
+    serve: Serve, raw: Path, last: Answer, said: str, *, there: bool
+) -> None:
+    if there:
+        raw.mkdir(parents=True)
+        (raw / "a.csv").write_bytes(b"older")
+        (raw / "c.csv").write_bytes(b"older")
+    server = serve(sends(CSV), last)
+    sources = [SourceFile(server.url("/a.csv")), SourceFile(server.url("/b.csv"), len(CSV))]
+    assert said in refused(sources, raw)
+    assert not list(raw.glob("*.part"))
+
+
+def test_every_address_is_looked_at_before_the_first_file_is_fetched(
+    serve: Serve, raw: Path
+) -> None:
+    server = serve(sends(CSV))
+    refused([SourceFile(server.url("/a.csv")), SourceFile("ftp://host/b.csv")], raw)
+    assert server.paths == []
+
+
+def test_the_stage_says_what_came(
+    serve: Serve, tmp_path: Path, checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = serve(sends(CSV), GOOD)
+    digests = {name: hashlib.sha256(body).hexdigest() for name, body in (("b", CSV), ("a", ZIP))}
+
+    def said(**block: object) -> list[str]:
+        params = read_params(checkout / "params.yaml")
+        download = check(Download, {"bytes": None, **block}, "download")
+        main(Project(tmp_path), params.model_copy(update={"download": download}))
+        return capsys.readouterr().out.splitlines()
+
+    urls = [server.url("/b.csv?t=t0ken"), server.url("/a.zip")]
+    lines = said(url=urls, sha256=[digests["b"], None])
+    assert lines[:2] == [
+        f"b.csv: {len(CSV):,} bytes, sha256 {digests['b']}",
+        f"a.zip: {len(ZIP):,} bytes, sha256 {digests['a']}",
+    ]
+    assert "copy the sha256 to download.sha256 in params.yaml, as a list" in lines[2]
+    assert said(url=urls[1], sha256=digests["a"]) == lines[1:2]
+    assert contents(tmp_path) == {"data/raw/a.zip": ZIP}
+
+
 # What is tried again, and what is not.
 
 
@@ -357,6 +478,43 @@ def test_nobody_listens(raw: Path) -> None:
     assert "set download.url to its path" in message
 
 
+@pytest.mark.parametrize("found", [True, False])
+def test_another_host_is_sent_no_password(serve: Serve, raw: Path, *, found: bool) -> None:
+    other = serve(GOOD if found else fails(403))
+    elsewhere = f"http://localhost:{other.server_port}/raw/42"
+    server = serve(sends(b"", status=302, Location=f"{elsewhere}?sig=t0ken"))
+    url = server.url("/climate.zip?key=t0ken", userinfo="alice:s3cret@")
+    if found:
+        fetch(url, raw)
+        assert contents(raw) == {"climate.zip": ZIP}
+    else:
+        message = refused(url, raw)
+        assert f"{server.url('/climate.zip')}: the server answered 403 Forbidden" in message
+    assert "Authorization" in server.headers[0]
+    assert "Authorization" not in other.headers[0]
+    assert other.paths == ["/raw/42?sig=t0ken"]
+
+
+def test_a_password_in_netrc(
+    serve: Serve, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login alice password s3cret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    server = serve(GOOD)
+    fetch(server.url(), raw)
+    assert server.headers[0]["Authorization"] == "Basic YWxpY2U6czNjcmV0"  # alice:s3cret
+
+
+def test_the_servers_own_words_are_not_repeated(serve: Serve, raw: Path) -> None:
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(404, "no /climate.zip?token=t0ken for alice\x1b[2J")
+        request.end_headers()
+
+    assert "the server answered 404 Not Found; check" in refused(serve(answer).url(), raw)
+
+
 def test_a_circle_of_redirects(serve: Serve, raw: Path) -> None:
     server = serve(sends(b"", status=302, Location="/climate.zip?token=t0ken"))
     assert "TooManyRedirects" in refused(server.url(), raw)
@@ -383,6 +541,25 @@ def test_wrong_sha256(serve: Serve, raw: Path) -> None:
     assert f"set download.sha256: {SHA256} in params.yaml" in message
 
 
+def test_everything_changed_upstream(serve: Serve, raw: Path) -> None:
+    """One message has all that is to be written to accept the file."""
+    message = refused(serve(GOOD).url(), raw, size=13_565_642, sha256="0" * 64)
+    assert f"climate.zip: bytes: got {len(ZIP)}, expected 13565642" in message
+    assert f"set download.bytes: {len(ZIP)} and download.sha256: {SHA256} in params" in message
+    assert message.endswith("then: dvc repro")
+
+
+@pytest.mark.parametrize("name", ["climate.zip", "export.csv.gz", "export.csv"])
+def test_a_length_below_what_is_sent(serve: Serve, raw: Path, name: str) -> None:
+    """HTTP ends the body there: an archive is cut short, and a CSV is known by its pin alone."""
+    body = {"climate.zip": ZIP, "export.csv.gz": GZIP, "export.csv": CSV}[name]
+    pinned = len(body) if name == "export.csv" else None
+    message = refused(serve(sends(body, length=1_000)).url(f"/{name}"), raw, size=pinned)
+    assert f"{name}: " in message
+    assert "got 1000" in message
+    assert "expected" in message
+
+
 @pytest.mark.parametrize(
     "page",
     [
@@ -393,9 +570,11 @@ def test_wrong_sha256(serve: Serve, raw: Path) -> None:
         b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
     ],
 )
-def test_a_page_instead_of_a_zip(serve: Serve, raw: Path, page: bytes) -> None:
-    message = refused(serve(sends(page)).url(), raw, size=len(ZIP), sha256=SHA256)
-    assert "climate.zip is a web page" in message
+@pytest.mark.parametrize("name", ["climate.zip", "export.csv", "export.csv.gz"])
+def test_a_page_instead_of_data(serve: Serve, raw: Path, page: bytes, name: str) -> None:
+    body = gzip.compress(page, mtime=0) if name.endswith(".gz") else page
+    message = refused(serve(sends(body)).url(f"/{name}"), raw, size=len(body))
+    assert f"{name} is a web page" in message
     assert "copy the file's own address" in message
 
 
@@ -412,22 +591,59 @@ def encrypted(member: str = "climate.csv") -> bytes:
 @pytest.mark.parametrize(
     ("body", "found"),
     [
-        (b"", "not a zip"),
         (b"Date Time,T (degC)\n", "not a zip"),
         (ZIP[:-1000], "not a zip"),  # the directory at the end is gone
         (ZIP[1000:], ""),
         (flipped(ZIP, len(ZIP) // 2), "member 'climate.csv' does not match its checksum"),
         (flipped(zipped(b"abc" * 999), 42), "Error -3 while decompressing"),
-        (encrypted(), "'climate.csv' is encrypted"),
-        (encrypted("climate\n" * 999), r"'climate\nclimate\n"),
     ],
-    ids=["empty", "csv", "no end", "no start", "stored", "deflated", "encrypted", "long name"],
+    ids=["csv", "no end", "no start", "stored", "deflated"],
 )
 def test_not_a_whole_zip(serve: Serve, raw: Path, body: bytes, found: str) -> None:
     message = refused(serve(sends(body)).url(), raw)
     assert f"got {len(body)} bytes that cannot be unpacked" in message
     assert found in message
     assert "expected a whole zip" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "found"),
+    [
+        ("climate.zip", b"", "climate.zip is empty: got 0 bytes, expected"),
+        ("export.csv", b"", "export.csv is empty: got 0 bytes, expected"),
+        ("export.csv.gz", gzip.compress(b"", mtime=0), "export.csv.gz is empty"),
+        ("climate.zip", b"PK\5\6" + bytes(18), "climate.zip holds no file"),
+        ("climate.zip", zipped(member="__MACOSX/._a.csv"), "climate.zip holds no file"),
+        ("climate.zip", encrypted(), "'climate.csv' in climate.zip is encrypted"),
+        ("climate.zip", encrypted("climate\n" * 999), r"'climate\nclimate\n"),
+        ("climate.zip", zipped(member="../a.csv"), "'../a.csv', a path that leaves the folder"),
+        ("export.csv.gz", CSV, "Not a gzip"),
+        ("export.csv", CSV[:-1] + b"\0", "export.csv is no text file (it holds a NUL byte)"),
+        ("export.csv", CSV.decode("latin-1").encode("utf-16"), "export.csv is no text file"),
+        ("raw.tar.gz", gzip.compress(b"a.csv" + bytes(507), mtime=0), "raw.tar.gz is no text file"),
+        ("export.csv", ZIP[1000:], "export.csv is no text file"),
+    ],
+)
+def test_no_data(serve: Serve, raw: Path, name: str, body: bytes, found: str) -> None:
+    message = refused(serve(sends(body)).url(f"/{name}"), raw)
+    assert found in message
+    assert "expected" in message or "zip the CSV file alone" in message
+    assert "download.url" in message or "as CSV" in message
+
+
+@pytest.mark.parametrize("name", ["export.csv.gz", "download"])
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "checksum", "followed"])
+def test_not_a_whole_gzip(serve: Serve, raw: Path, name: str, damage: str) -> None:
+    body = {
+        "truncated": GZIP[:-100],
+        "flipped": flipped(GZIP, len(GZIP) // 2),
+        "checksum": flipped(GZIP, len(GZIP) - 6),
+        "followed": GZIP + b"by something else",
+    }[damage]
+    message = refused(serve(sends(body)).url(f"/{name}"), raw)
+    assert f"{name}: got {len(body)} bytes that cannot be unpacked" in message
+    assert "expected a whole zip, gzip or CSV file" in message
+    assert "fetch it again: dvc repro -f download" in message
 
 
 @pytest.mark.parametrize("method", [0, 8, 12, 14], ids=["stored", "deflate", "bzip2", "lzma"])
@@ -503,7 +719,7 @@ def test_the_target_itself_is_no_source(raw: Path, url: str, *, there: bool) -> 
     (raw.parents[1] / "link.zip").symlink_to(raw / "climate.zip")
     if there:
         (raw / "climate.zip").write_bytes(ZIP)
-    assert "put the zip beside params.yaml" in refused(url, raw)
+    assert "put the file beside params.yaml" in refused(url, raw)
 
 
 # What is on the disk already, and disks that take nothing.
@@ -533,7 +749,8 @@ def test_a_killed_download_leaves_a_part_that_the_next_one_replaces(
 
     server = serve(answer, GOOD)
     code = "import sys; from pathlib import Path; from jena_etl.etl.download import download; "
-    code += "download(sys.argv[1], Path(sys.argv[2]), base=Path())"
+    code += "from jena_etl.params import SourceFile; "
+    code += "download([SourceFile(sys.argv[1])], Path(sys.argv[2]), base=Path())"
     with subprocess.Popen([sys.executable, "-c", code, server.url(), str(raw)]) as process:
         part, deadline = raw / "climate.zip.part", time.monotonic() + 20
         while not (part.is_file() and part.stat().st_size) and time.monotonic() < deadline:
@@ -556,6 +773,18 @@ def test_a_full_disk(serve: Serve, raw: Path, *, local: bool) -> None:
     assert "cannot write raw/climate.zip: No space left on device" in message
     assert list(raw.iterdir()) == []
     assert len(server.paths) == (0 if local else 1)  # a full disk is not tried again
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_disk_that_is_full_at_the_second_file(serve: Serve, raw: Path) -> None:
+    raw.mkdir(parents=True)
+    (raw / "b.csv.part").symlink_to("/dev/full")
+    server = serve(sends(CSV))
+    sources = [SourceFile(server.url(f"/{name}.csv")) for name in "abc"]
+    message = refused(sources, raw, error=ProjectError)
+    assert "cannot write raw/b.csv: No space left on device" in message
+    assert list(raw.iterdir()) == []
+    assert server.paths == ["/a.csv", "/b.csv"]
 
 
 def test_a_file_where_the_folder_should_be(serve: Serve, raw: Path) -> None:

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jena_etl.etl.convert import convert
-from jena_etl.etl.quality import SHOWN, data_card, source_card, stamp_card
+from jena_etl.etl.quality import SHOWN, data_card, stamp_card
+from jena_etl.etl.sources import source_card
 from jena_etl.etl.synthetic import MEMBER, write_synthetic
 from jena_etl.files import sha256_of, write_json
 from jena_etl.schema import DATETIME_COLUMN, DATETIME_FORMAT, JENA_COLUMNS
@@ -208,16 +209,6 @@ def test_synthetic_card(tmp_path: Path) -> None:
     assert list(columns) == list(JENA_COLUMNS)
     assert columns["T (degC)"]["unit"] == "degC"
     assert all(math.isfinite(cell["mean"]) for cell in columns.values())
-
-
-@pytest.mark.parametrize(
-    "comment", [b"", b"synthetic", b"\xff\xfe", b"recorded; no synthetic data"]
-)
-def test_other_zips_are_not_synthetic(comment: bytes, tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "other.zip", "w") as opened:
-        opened.writestr("a.csv", "any")
-        opened.comment = comment
-    assert source_card(tmp_path / "other.zip")["synthetic"] is False
 
 
 # --- the station's files, where they are ---

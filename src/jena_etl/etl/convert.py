@@ -10,15 +10,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-import zipfile
-import zlib
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jena_etl.errors import DataError, SourceError
+from jena_etl.errors import DataError
+from jena_etl.etl.sources import read_members
 from jena_etl.files import replacing
 from jena_etl.params import nearest
 
@@ -50,7 +49,7 @@ def convert(
     """
     import pyarrow.parquet as pq
 
-    text = _unpack(archive, member)
+    [(_, text)] = read_members([archive], [member])
     header = _header(text, member, datetime_column, columns)
     frame = _rows(text, member, header, columns)
     stamps = _stamps(frame[datetime_column], datetime_format, member)
@@ -67,23 +66,6 @@ def convert(
         )
     kept = {datetime_column, *columns}
     return [name for name in header if name not in kept]
-
-
-def _unpack(archive: Path, member: str) -> bytes:
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            names = [n for n in opened.namelist() if not n.startswith("__MACOSX/")]
-            if member not in names:
-                raise SourceError(
-                    f"convert.member names {member!r}, which {archive.name} does not hold"
-                    + nearest(member, names or ["no files"])
-                )
-            return opened.read(member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise SourceError(
-            f"{member} of {archive.name} cannot be unpacked ({error}); "
-            "fetch the zip again: dvc repro -f download"
-        ) from None
 
 
 def _header(text: bytes, member: str, datetime_column: str, columns: tuple[str, ...]) -> list[str]:

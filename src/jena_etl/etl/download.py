@@ -1,17 +1,21 @@
-"""Fetch the source file: to a `.part` file, checked, then renamed."""
+"""Fetch the source files: each to a `.part` file, checked, then all of them renamed."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import time
-import zipfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from http.client import responses
 from os.path import realpath
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from jena_etl.errors import SourceError
+from jena_etl.etl.sources import check_whole
 from jena_etl.files import replacing, sha256_of
+from jena_etl.params import SourceFile
 
 ATTEMPTS = 4
 RETRIED = {408, 429, 500, 502, 503, 504}
@@ -19,70 +23,84 @@ LONGEST_PAUSE_S = 30
 
 
 def download(
-    url: str,
+    sources: Sequence[SourceFile],
     folder: Path,
     *,
     base: Path,
-    size: int | None = None,
-    sha256: str | None = None,
     pause_s: float = 1.0,
     timeout_s: float = 30.0,
-) -> Path:
-    """Fetch `url` into `folder` and return the file's path.
+) -> list[Path]:
+    """Fetch `sources` into `folder`, which then holds nothing else, and return their paths.
+
+    Each file goes under its URL's last name. None of them shows before all are known to be good.
 
     Args:
-        url: http(s)://, file://, or a path relative to `base`.
-        folder: where the file goes, under the URL's last name, once it is known to be good.
+        sources: http(s)://, file://, or paths relative to `base`, each with the bytes and the
+            hexadecimal sha256 that it must have; None accepts any.
+        folder: where the files go.
         base: the project folder.
-        size: bytes the file must have; None accepts any.
-        sha256: hexadecimal digest the file must have; None accepts any.
         pause_s: wait before the second attempt; doubled before each further one.
         timeout_s: longest silence of a server.
 
     Raises:
-        SourceError: not reachable, not a whole zip, or not the pinned bytes.
+        SourceError: not reachable, not whole, neither archive nor text, or not the pinned bytes.
         ProjectError: `folder` cannot be written.
     """
-    scheme, path, name = _split(url)
-    with replacing(folder / name) as part:
-        if scheme in ("http", "https"):
-            _fetch(url, part, pause_s, timeout_s)
-        else:
-            _copy(base / path, url, part)
-        _verify(part, name, size, sha256)
-    return folder / name
+    for source in sources:  # a mistake in the last one shows before the first is fetched
+        _check_address(source)
+    files = [folder / source.name for source in sources]
+    parts: list[Path] = []
+    with ExitStack() as stack:
+        for source, file in zip(sources, files, strict=True):
+            part = stack.enter_context(replacing(file))
+            parts.append(part)
+            if urlsplit(source.url).scheme in ("http", "https"):
+                _fetch(source.url, part, pause_s, timeout_s)
+            else:
+                _copy(base / source.path, source.url, part)
+            check_whole(part, source.name)
+            # Only a whole file comes this far, so the figures offered are worth pinning.
+            _check_pins(part, source)
+        # Before the renaming: on a Mac, an older Export.csv would be the new export.csv.
+        _remove_all_but({*files, *parts}, folder)
+    return files
 
 
-def _split(url: str) -> tuple[str, str, str]:
-    """Scheme, path and file name."""
+def _check_address(source: SourceFile) -> None:
     try:
-        parts = urlsplit(url)
+        scheme = urlsplit(source.url).scheme
     except ValueError:  # a bracket in the host
         raise SourceError("download.url in params.yaml is no address; copy it once more") from None
-    if parts.scheme not in ("http", "https", "file", ""):
+    if scheme not in ("http", "https", "file", ""):
         raise SourceError(
-            f"download.url starts with {parts.scheme}:, expected http://, https://, file:// or a "
-            "path; fetch the zip by other means and set download.url to its path"
+            f"download.url starts with {scheme}:, expected http://, https://, file:// or a "
+            "path; fetch the file by other means and set download.url to its path"
         )
-    path = unquote(parts.path) if parts.scheme else url
-    name = path.rpartition("/")[2]  # after unquoting: %2F must not lead out of the folder
-    if name in ("", ".", "..") or not path.isprintable():
-        raise SourceError("download.url in params.yaml names no file; end it with the zip's name")
-    return parts.scheme, path, name
+    if source.name in ("", ".", "..") or not source.path.isprintable():
+        raise SourceError("download.url in params.yaml names no file; end it with the file's name")
+
+
+def _remove_all_but(files: set[Path], folder: Path) -> None:
+    """What an earlier download left, whole or not: the stage's output is the files asked for."""
+    for path in set(folder.iterdir()) - files:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _copy(source: Path, url: str, part: Path) -> None:
     if part.parent.resolve() in Path(realpath(source)).parents:  # Path.resolve fails on a link loop
         raise SourceError(
             f"download.url {_shown(url)} lies in the folder that this stage empties and fills; "
-            "put the zip beside params.yaml and set download.url to its name"
+            "put the file beside params.yaml and set download.url to its name"
         )
     try:
         file = source.open("rb")
     except OSError as error:
         raise SourceError(
-            f"download.url {_shown(url)}: {error.strerror}; expected the zip's path from the "
-            "project folder, or file:/// and its full path"
+            f"download.url {_shown(url)}: {error.strerror}; expected the file's path from "
+            "the project folder, or file:/// and its full path"
         ) from None
     with file, part.open("wb") as copy:
         shutil.copyfileobj(file, copy)
@@ -98,7 +116,9 @@ def _fetch(url: str, part: Path, pause_s: float, timeout_s: float) -> None:
             return _fetch_once(url, part, timeout_s)
         except requests.HTTPError as error:
             answer = error.response
-            reason = f"the server answered {answer.status_code} {answer.reason}"
+            # Not the server's own words: they may hold anything, the address included.
+            meaning = responses.get(answer.status_code, "")
+            reason = f"the server answered {answer.status_code} {meaning}".rstrip()
             if answer.status_code not in RETRIED:
                 raise SourceError(f"{_shown(url)}: {reason}; check download.url") from None
             asked_s = answer.headers.get("Retry-After", "")
@@ -126,10 +146,13 @@ def _fetch_once(url: str, part: Path, timeout_s: float) -> None:
     import requests
     from tqdm import tqdm
 
-    # Identity: a zip gains nothing from compression, and the length then counts its bytes.
+    # Identity: an archive gains nothing from compression, and the length then counts its bytes.
     headers = {"Accept-Encoding": "identity"}
     with requests.get(url, stream=True, timeout=timeout_s, headers=headers) as response:
         response.raise_for_status()
+        if part.stem.lower().endswith(".gz"):
+            # Some servers call a .gz file a compressed transfer: it is to arrive as it is.
+            response.raw.headers.pop("Content-Encoding", None)
         length = response.raw.length_remaining  # None where the server does not say
         bar = tqdm(total=length, unit="B", unit_scale=True, desc=part.stem, disable=None)
         try:
@@ -144,37 +167,17 @@ def _fetch_once(url: str, part: Path, timeout_s: float) -> None:
             ) from None
 
 
-def _verify(part: Path, name: str, size: int | None, sha256: str | None) -> None:
-    with part.open("rb") as file:
-        head = file.read(512)
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        raise SourceError(
-            f"{name} is a web page (HTML or XML), not a zip: a login, an error? "
-            "Open download.url in a browser and copy the file's own address"
-        )
+def _check_pins(part: Path, source: SourceFile) -> None:
     found = {"bytes": part.stat().st_size, "sha256": sha256_of(part)}
-    if damage := _damage(part):
+    pinned = {"bytes": source.bytes, "sha256": source.sha256}
+    changed = [key for key in found if pinned[key] not in (None, found[key])]
+    if changed:
+        key = changed[0]
+        accepted = " and ".join(f"download.{key}: {found[key]}" for key in changed)
         raise SourceError(
-            f"{name}: got {found['bytes']} bytes that cannot be unpacked ({damage:.120}), expected "
-            "a whole zip without a password; fetch it again, or check download.url"
+            f"{source.name}: {key}: got {found[key]}, expected {pinned[key]}: the file has "
+            f"changed; if it is the one you want, set {accepted} in params.yaml, then: dvc repro"
         )
-    # Only a whole zip comes this far, so the figures offered below are worth pinning.
-    for key, expected in (("bytes", size), ("sha256", sha256)):
-        if expected not in (None, found[key]):
-            raise SourceError(
-                f"{name}: {key}: got {found[key]}, expected {expected}: the file has changed; "
-                f"if it is the one you want, set download.{key}: {found[key]} in params.yaml"
-            )
-
-
-def _damage(file: Path) -> str | None:
-    """What keeps a zip from being unpacked; None if nothing does."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            member = archive.testzip()
-    except Exception as error:  # noqa: BLE001  damage shows as any of a dozen kinds of error
-        return str(error) or type(error).__name__
-    return f"member {member!r} does not match its checksum" if member else None
 
 
 def _shown(url: str) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from jena_etl.files import sha256_of
-from jena_etl.schema import SYNTHETIC_COMMENT, unit_of
+from jena_etl.etl.sources import source_card
+from jena_etl.schema import unit_of
 
 SHOWN = 10  # of each kind of finding, the card lists the largest and counts the rest
 
@@ -40,18 +39,6 @@ def data_card(archive: Path, climate: Path, *, left_out: list[str]) -> dict[str,
             for values in [table.column(name).to_numpy()]
         },
         "left_out": left_out,
-    }
-
-
-def source_card(archive: Path) -> dict[str, Any]:
-    """Name, size and digest of the source, and whether `jena-etl synth` wrote it."""
-    with zipfile.ZipFile(archive) as opened:
-        comment = opened.comment.decode("utf-8", errors="replace")
-    return {
-        "name": archive.name,
-        "bytes": archive.stat().st_size,
-        "sha256": sha256_of(archive),
-        "synthetic": comment.startswith(SYNTHETIC_COMMENT),
     }
 
 
