@@ -79,14 +79,23 @@ def open_repo(root: Path, *, rehash: bool) -> Iterator[Any]:
 
 
 def read_pipeline(repo: Any, root: Path) -> Pipeline:
-    """Compare the workspace with dvc.lock, under DVC's lock, as `dvc status` does."""
+    """Compare the workspace with dvc.lock, under DVC's locks, as `dvc status` does.
+
+    A `dvc repro` gives the repository's lock away while a stage runs and holds that of the
+    stage's files; both are asked for here.
+    """
     from dvc.repo import lock_repo
+    from dvc.stage.decorators import rwlocked
+
+    @rwlocked(read=["deps", "outs"])  # type: ignore[untyped-decorator]
+    def outputs_of(stage: Any) -> list[Output]:
+        return [_output(out, stage.name, root) for out in stage.outs]
 
     with lock_repo(repo):
         own = (root / "dvc.yaml").resolve()
         stages = [stage for stage in repo.index.stages if Path(stage.path).resolve() == own]
         built = [stage for stage in stages if any(out.hash_info for out in stage.outs)]
-        outputs = [_output(out, stage.name, root) for stage in built for out in stage.outs]
+        outputs = [output for stage in built for output in outputs_of(stage)]
         spoiled = [Path(output.path) for output in outputs if output.state]
         changes = {stage.name: _changes(stage, root, spoiled) for stage in built}
         return Pipeline(

@@ -99,6 +99,8 @@ def test_damage_to_the_cache_alone(repo: Any) -> None:
     assert faults(checks) == ["cache"]
     for path in rotten:
         assert f"{path} is damaged" in checks["cache"].found
+    shown = repo.run(*COMMAND, "--verify", fails=True)  # exit code 1
+    assert f"{rotten[1]} is damaged ({FEATURES})" in shown
     assert checks["cache"].next.endswith(" && dvc commit -f arrays download train@dense")
     follow(repo, checks)
     assert not faults(examined(repo, verify=True))
