@@ -39,7 +39,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"jena-etl {jena_etl.__version__}\n"
     shown = run("--help").stdout
-    for command in ("inspect", "synth", "demo"):
+    for command in ("doctor", "inspect", "synth", "demo"):
         assert command in shown
 
 
@@ -108,6 +108,7 @@ def test_inspect_starts_neither_tensorflow_nor_polars(project: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("doctor", "nowhere"), "error: nowhere is no jena-etl project"),
         (("inspect", "nowhere"), "error: nowhere is no jena-etl project"),
         (("synth", "x.zip", "--rows", "0", "--seed", "1"), "Invalid value for '--rows'"),
         (("synth", "x.zip", "--rows", "1"), "Missing option '--seed'"),

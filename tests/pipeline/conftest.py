@@ -44,18 +44,19 @@ class Repo:
         self.imports.mkdir(exist_ok=True)
         (self.imports / "sitecustomize.py").write_text(IMPORT_RECORDER, encoding="utf-8")
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """In which a command sees this repository's code, and stages leave what they import."""
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        imports = str(self.imports)
+        return {**os.environ, "PATH": path, "PYTHONPATH": imports, "RECORD_IMPORTS": imports}
+
     def run(self, *command: str, fails: bool = False) -> str:
         """Run a command in the repository; return stdout and stderr."""
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         done = subprocess.run(
             command,
             cwd=self.root,
-            env={
-                **os.environ,
-                "PATH": path,
-                "PYTHONPATH": str(self.imports),
-                "RECORD_IMPORTS": str(self.imports),
-            },
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

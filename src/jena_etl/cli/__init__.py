@@ -9,6 +9,7 @@ import typer
 
 from jena_etl import __version__
 from jena_etl.cli.demo import demo
+from jena_etl.cli.doctor import doctor
 from jena_etl.cli.inspect import inspect
 from jena_etl.cli.synth import synth
 from jena_etl.errors import JenaEtlError
@@ -21,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain text: an error is two lines, and --help starts at once
 )
 app.command()(inspect)
+app.command()(doctor)
 app.command()(synth)
 app.command()(demo)
 

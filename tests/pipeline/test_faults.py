@@ -1,0 +1,144 @@
+"""Somebody pulls the plug, or starts the pipeline twice: nothing is lost, nothing is damaged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from jena_etl.doctor import examine
+from jena_etl.project import open_project
+
+# Found on PYTHONPATH by every Python that starts: strikes when a stage is about to rename a file
+# that it has written aside. What is to happen, and what has, lies in the folder of this file.
+STRIKES = """
+import json, os, signal, sys, time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SCRIPT = Path(sys.argv[0])  # of `python -m`, once it has been found
+replace, renamed = os.replace, 0
+
+def struck(source, target, **options):
+    global renamed
+    script = Path(sys.argv[0])
+    stage = "@".join([script.stem, *sys.argv[1:]])
+    plan = json.loads((HERE / "plan.json").read_text()).get(stage)
+    done = HERE / f"{stage}.struck"
+    if script.parent.name == "pipeline" and plan and not done.exists():
+        renamed += 1
+        if renamed == plan["rename"]:
+            done.touch()
+            if plan["strike"] == "wait":
+                while not (HERE / "go").exists():
+                    time.sleep(0.05)
+            elif plan["strike"] == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            else:  # all that was started together: DVC, its shell and the stage
+                os.killpg(0, signal.SIGKILL)
+    return replace(source, target, **options)
+
+os.replace = struck
+"""
+
+
+class Struck:
+    """A repository in which stages meet what is planned for them, once each."""
+
+    def __init__(self, repo: Any, plan: dict[str, dict[str, Any]]) -> None:
+        self.repo = repo
+        self.folder: Path = repo.root.parent / "strikes"
+        self.folder.mkdir()
+        (self.folder / "sitecustomize.py").write_text(STRIKES, encoding="utf-8")
+        (self.folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start DVC, as a group of processes of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "dvc", *arguments],
+            cwd=self.repo.root,
+            env={**self.repo.environment, "PYTHONPATH": str(self.folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def happened(self, stage: str) -> bool:
+        """The stage was struck."""
+        return (self.folder / f"{stage}.struck").exists()
+
+
+def stages_of(repo: Any) -> dict[str, Any]:
+    lock = YAML(typ="safe", pure=True).load(repo.root / "dvc.lock")
+    return {name: stage for name, stage in lock["stages"].items() if not name.endswith("@lstm")}
+
+
+@pytest.fixture
+def dense_alone(repo: Any) -> Any:
+    """The reproduced pipeline with one model, as if the other had never been."""
+    repo.edit(lambda params: params["architectures"].remove("lstm"))
+    for file in [*repo.root.glob("models/lstm*"), *repo.root.glob("reports/*/lstm*")]:
+        file.unlink()
+    assert repo.stages_run(repo.dvc("repro")) == ["leaderboard"]
+    return repo
+
+
+def test_a_build_killed_in_every_stage(dense_alone: Any, tmp_path: Path) -> None:
+    """Each `dvc repro` goes on where the one before was killed, and ends with the same bytes."""
+    expected = stages_of(dense_alone)
+    again = dense_alone.copy(tmp_path / "again")
+    for folder in ("data", "models", "reports", ".dvc/cache", ".dvc/tmp"):
+        shutil.rmtree(again.root / folder)
+    (again.root / "dvc.lock").unlink()
+    plan = {stage: {"rename": 1, "strike": "kill"} for stage in expected}
+    plan["arrays"] = {"rename": 2, "strike": "kill all"}  # one of three files is written
+    plan["train@dense"] = {"rename": 2, "strike": "kill all"}  # the checkpoint of epoch 2 of 2
+    struck = Struck(again, plan)
+
+    outputs = []
+    for _ in expected:
+        process = struck.start("repro")
+        outputs.append(process.communicate()[0])
+        assert process.returncode != 0
+    assert [stage for stage in expected if not struck.happened(stage)] == []
+    process = struck.start("repro")
+    outputs.append(process.communicate()[0])
+    assert process.returncode == 0, outputs[-1]
+    (resumed,) = (said for said in outputs if "Epoch 2/2" in said and "Epoch 1/2" not in said)
+    assert "Running stage 'train@dense'" in resumed
+    assert stages_of(again) == expected
+    assert not list(again.root.rglob("*.part"))
+    assert not list(again.root.glob("checkpoints/*"))
+
+
+def test_two_at_once(repo: Any) -> None:
+    before = (repo.root / "dvc.lock").read_bytes()
+    struck = Struck(repo, {"statistics": {"rename": 1, "strike": "wait"}})
+    command = ("repro", "--force", "--single-item", "--no-run-cache", "statistics")
+    first = struck.start(*command)
+    try:
+        while not struck.happened("statistics"):
+            assert first.poll() is None, first.communicate()[0]
+            time.sleep(0.05)
+        refused = repo.dvc("repro", fails=True)
+        checks = {check.name: check for check in examine(open_project(repo.root), verify=False)}
+    finally:
+        (struck.folder / "go").touch()
+        said = first.communicate()[0]
+    assert first.returncode == 0, said
+    assert "is busy, it is being blocked by:" in refused
+    assert " ".join(command) in refused
+    # What is being written is no fault.
+    assert checks["pipeline"].mark == "note"
+    assert "another DVC process" in checks["pipeline"].found
+    assert all(check.mark != "fault" for check in checks.values())
+    assert "Data and pipelines are up to date" in repo.dvc("status")
+    assert (repo.root / "dvc.lock").read_bytes() == before
