@@ -78,17 +78,14 @@ def test_a_missing_or_damaged_file_is_named(
     assert said in damaged(change, project)
 
 
-def test_the_source_is_the_one_file_in_raw(tmp_path: Path) -> None:
+def test_the_sources_are_the_files_in_raw(tmp_path: Path) -> None:
     project = Project(tmp_path)
     with pytest.raises(ProjectError, match="raw is not built yet; build it: dvc repro download"):
-        project.source_file()
+        project.source_files()
     project.raw.mkdir(parents=True)
-    for name in ("a.zip", ".DS_Store", "b.zip.part"):
+    for name in ("b.csv.gz", "a.zip", ".DS_Store", "b.zip.part"):
         (project.raw / name).write_text("")
-    assert project.source_file() == project.raw / "a.zip"
-    (project.raw / "b.zip").write_text("")
-    with pytest.raises(ProjectError, match=r"data/raw holds a\.zip, b\.zip; expected one file"):
-        project.source_file()
+    assert project.source_files() == [project.raw / "a.zip", project.raw / "b.csv.gz"]
 
 
 def test_a_folder_without_params_is_no_project(tmp_path: Path) -> None:

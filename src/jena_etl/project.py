@@ -45,6 +45,16 @@ class Project:
         return self.root / "data/interim/climate.parquet"
 
     @property
+    def findings_parquet(self) -> Path:
+        """The cells of climate.parquet that were sentinels or missing."""
+        return self.root / "data/interim/findings.parquet"
+
+    @property
+    def source_json(self) -> Path:
+        """What was read, and from which files."""
+        return self.root / "data/interim/source.json"
+
+    @property
     def data_card_json(self) -> Path:
         return self.root / "reports/data_card.json"
 
@@ -106,20 +116,23 @@ class Project:
     def predictions_parquet(self, architecture: str) -> Path:
         return self.root / f"data/predictions/{architecture}.parquet"
 
-    def source_file(self) -> Path:
-        """The one file in data/raw.
+    def source_files(self) -> list[Path]:
+        """The files in data/raw, by name.
 
         Raises:
-            ProjectError: there is none, or more than one.
+            ProjectError: there is none.
         """
         inside = sorted(self.raw.iterdir()) if self.raw.is_dir() else []
         files = [file for file in inside if file.name != ".DS_Store" and file.suffix != ".part"]
         if not files:
             raise not_built(self.raw, "download")
-        if len(files) > 1:
-            names = ", ".join(file.name for file in files)
-            raise ProjectError(f"data/raw holds {names}; expected one file: dvc repro -f download")
-        return files[0]
+        return files
+
+    @cached_property
+    def source(self) -> dict[str, Any]:
+        """What `convert` read, and from which files."""
+        content: dict[str, Any] = read_json(self.source_json, built_by="convert")
+        return content
 
     @cached_property
     def statistics(self) -> dict[str, Any]:
@@ -135,8 +148,8 @@ class Project:
 
     @cached_property
     def data_card(self) -> dict[str, Any]:
-        """What the source file holds."""
-        content: dict[str, Any] = read_json(self.data_card_json, built_by="convert")
+        """What the station's files hold, and what is wrong with them."""
+        content: dict[str, Any] = read_json(self.data_card_json, built_by="splits")
         return content
 
     @property

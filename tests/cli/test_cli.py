@@ -80,7 +80,7 @@ def test_inspect_of_a_bare_checkout_names_the_next_commands(tmp_path: Path, chec
     shutil.copyfile(checkout / "params.yaml", tmp_path / "params.yaml")
     done = run("inspect", tmp_path)
     assert done.returncode == 0
-    assert "data_card.json is not built yet; build it: dvc repro convert" in done.stdout
+    assert "data_card.json is not built yet; build it: dvc repro splits" in done.stdout
     assert json.loads(run("inspect", tmp_path, "--json").stdout)["splits"] is None
 
 
