@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from jena_etl.errors import DataError, ProjectError, SourceError
 from jena_etl.etl import reading as module
 from jena_etl.etl.convert import convert
-from jena_etl.etl.reading import LARGEST, NUMBER
+from jena_etl.etl.reading import LARGEST, NUMBER, Layout, read_csv
 from jena_etl.etl.synthetic import MEMBER, write_synthetic
 from jena_etl.schema import DATETIME_COLUMN, DATETIME_FORMAT, JENA_COLUMNS
 
@@ -81,6 +81,7 @@ def converted(archive: Path, **options: Any) -> tuple[pl.DataFrame, list[str]]:
 
 def refused(archive: Path, *parts: str, error: type[Exception] = DataError, **how: Any) -> str:
     """The message of a refusal that names `parts`, gives a next step and leaves no file."""
+    before = {path.name for path in archive.parent.rglob("*")}
     with pytest.raises(error) as caught:
         converted(archive, **how)
     message = str(caught.value)
@@ -90,7 +91,7 @@ def refused(archive: Path, *parts: str, error: type[Exception] = DataError, **ho
     assert "\n" not in message
     assert str(archive.parent) not in message
     left = {path.name for path in archive.parent.rglob("*")}
-    assert left <= {archive.name, "out"}
+    assert left <= {*before, "out"}
     return message
 
 
@@ -249,6 +250,44 @@ def test_our_idea_of_a_number_is_polars(cells: list[str]) -> None:
             assert value is None or bits([(value,)]) == bits([(float(cell),)])
 
 
+def layout(**changes: Any) -> Layout:
+    names = Layout.__dataclass_fields__.keys() & OPTIONS.keys()
+    return Layout(**{**{n: OPTIONS[n] for n in names}, "may_miss": False, **changes})
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.text("012.,-+e naNulL", max_size=5), min_size=1, max_size=30),
+    st.sampled_from([".", ","]),
+    st.booleans(),
+)
+def test_any_cell_is_read_or_refused_as_the_line_wise_check_does(
+    cells: list[str],
+    decimal: str,
+    may_miss: bool,  # noqa: FBT001
+) -> None:
+    """The fast reader and the slow one that names the culprit agree on every cell."""
+    for cell in cells:
+        form = layout(
+            columns=("a",), decimal=decimal, separator=";", may_miss=may_miss, datetime_column="t"
+        )
+        text = f"t;a;x\n{STAMP4};{cell};n\n".encode()
+        missing = cell.strip(" +-").lower() in ("", "nan", "na", "null")
+        try:
+            frame, _ = read_csv("a.csv", text, form)
+        except DataError as error:
+            assert "column 'a'" in str(error)  # noqa: PT017  which cells are refused is the test
+            refused_too = not form.is_number(cell)
+            assert refused_too
+        else:
+            value = frame["a"].item()
+            if value is None:
+                assert missing
+                assert may_miss
+            else:
+                assert bits([(value,)]) == bits([(float(cell.replace(decimal, ".")),)])
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(-LARGEST, LARGEST), min_size=1, max_size=200), st.integers(0, 30))
 def test_polars_parses_floats_as_python_does(values: list[float], digits: int) -> None:
@@ -378,6 +417,158 @@ def test_any_change_is_refused_or_read_as_python_reads_it(
     assert bits(frame.select(COLUMNS).iter_rows()) == bits(numbers)
 
 
+# --- cells that are missing ---
+
+
+@pytest.mark.parametrize("cell", ["", '""', "nan", "NaN", "NA", "na", "nA", "null", "NULL", "Null"])
+@pytest.mark.parametrize("at", ["middle", "end"])
+def test_missing_cells_are_filled_where_asked_for(cell: str, at: str, tmp_path: Path) -> None:
+    rows = with_line(4, f"{STAMP4},998.52,{cell},n")
+    header = HEADER
+    if at == "end":  # a missing last cell looks like a row that is too short
+        rows = [",".join(row.split(",")[i] for i in (0, 1, 3, 2)) for row in rows]
+        header = '"Date Time","p (mbar)","note","T (degC)"'
+    archive = zipped(tmp_path, csv_text(rows, header=header))
+    refused(archive, "a.csv, line 4, column 'T (degC)'", "set convert.on_missing: fill_forward")
+    frame, _ = converted(archive, on_missing="fill_forward")
+    assert frame["T (degC)"].to_list() == [-0.02, -1.02, -1.02, -3.02, -4.02, -5.02]
+    assert pl.read_parquet(tmp_path / "out/findings.parquet").rows() == [
+        (2, "T (degC)", "missing", None, True)
+    ]
+
+
+def test_a_short_row_is_no_missing_cell(tmp_path: Path) -> None:
+    """Also where the next row has a field more, or a comma in quotes, so that the sum is right."""
+    for other in (SOUND[3] + ",", SOUND[3].replace("n3", '"n,3"')):
+        rows = [*SOUND[:2], SOUND[2].removesuffix(",n2"), other, *SOUND[4:]]
+        refused(
+            zipped(tmp_path, csv_text(rows)),
+            "a.csv, line 4 has 3 fields, expected the header's 4",
+            on_missing="fill_forward",
+        )
+
+
+def test_findings_of_a_sound_file_are_an_empty_table(tmp_path: Path) -> None:
+    converted(zipped(tmp_path, csv_text(SOUND)))
+    found = pl.read_parquet(tmp_path / "out/findings.parquet")
+    assert found.schema == {
+        "row": pl.Int64(),
+        "column": pl.String(),
+        "kind": pl.String(),
+        "value": pl.Float64(),
+        "filled": pl.Boolean(),
+    }
+    assert found.height == 0
+
+
+# --- another station's way of writing ---
+
+
+def test_decimal_commas(tmp_path: Path) -> None:
+    rows = [line.replace(",", ";").replace(".52", ",52").replace(".02", ",02") for line in SOUND]
+    archive = zipped(tmp_path, csv_text(rows, header=HEADER.replace(",", ";")))
+    frame, _ = converted(archive, separator=";", decimal=",")
+    assert frame.rows() == EXPECTED
+    refused(
+        archive,
+        "a.csv, line 2, column 'p (mbar)': '996,52' is not a finite",
+        'set convert.decimal: ","',
+        separator=";",
+    )
+    # Polars takes a point for a decimal one also then: 1.000 would be a thousand read as one.
+    rows[3] = rows[3].replace("999,52", "999.52")
+    archive = zipped(tmp_path, csv_text(rows, header=HEADER.replace(",", ";")))
+    refused(
+        archive,
+        "line 5, column 'p (mbar)': '999.52'",
+        "expected one like -8,02",
+        'set convert.decimal: "."',
+        separator=";",
+        decimal=",",
+    )
+
+
+def test_other_encodings(tmp_path: Path) -> None:
+    header = HEADER.replace("note", "SWDR (W/m\N{SUPERSCRIPT TWO})")
+    text = csv_text([line.replace(",n", ",\N{MICRO SIGN}") for line in SOUND], header=header)
+    wanted = ("p (mbar)", "T (degC)")
+    for encoding in ("latin-1", "cp1252", "utf-16", "utf-8-sig"):
+        archive = zipped(tmp_path, text.decode().encode(encoding))
+        frame, left_out = converted(archive, encoding=encoding, columns=wanted)
+        assert frame.rows() == EXPECTED
+        assert left_out == ["SWDR (W/m\N{SUPERSCRIPT TWO})"]
+    archive = zipped(tmp_path, text.decode().encode("latin-1"))
+    refused(archive, "a.csv, line 1 is not UTF-8", "set convert.encoding: cp1252")
+    refused(archive, "a.csv, line 1 is not ascii", "set convert.encoding: cp1252", encoding="ascii")
+    archive = zipped(tmp_path, text.decode().encode("utf-16"))
+    refused(archive, "line 1 is not UTF-8", "set convert.encoding: utf-16")
+    archive = zipped(tmp_path, text)
+    refused(
+        archive,
+        "convert.columns names 'SWDR (W/m\N{SUPERSCRIPT TWO})'",
+        "did you mean 'SWDR (W/m\N{LATIN CAPITAL LETTER A WITH CIRCUMFLEX}\N{SUPERSCRIPT TWO})'",
+        encoding="latin-1",
+        columns=("SWDR (W/m\N{SUPERSCRIPT TWO})",),
+    )
+
+
+STATION = (  # the header of mpi_roof_*.csv at bgc-jena.mpg.de/wetter, as of 2020
+    *JENA_COLUMNS,
+    "rain (mm)",
+    "raining (s)",
+    "SWDR (W/m\N{SUPERSCRIPT TWO})",
+    "PAR (\N{MICRO SIGN}mol/m\N{SUPERSCRIPT TWO}/s)",
+    "max. PAR (\N{MICRO SIGN}mol/m\N{SUPERSCRIPT TWO}/s)",
+    "Tlog (degC)",
+    "CO2 (ppm)",
+)
+
+
+def test_the_stations_current_export(tmp_path: Path, station_data: Path) -> None:
+    """The recorded year, written as the station writes it: latin-1, 21 columns, its own stamps."""
+    with zipfile.ZipFile(station_data / "weather_2020.csv.zip") as archive:
+        _, *rows = csv.reader(io.StringIO(archive.read("weather_2020.csv").decode()))
+    stamps = [datetime.fromisoformat(row[0]) for row in rows]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow([DATETIME_COLUMN, *STATION])
+    for stamp, row in zip(stamps, rows, strict=True):
+        writer.writerow([stamp.strftime(DATETIME_FORMAT), *row[1:]])
+    file = tmp_path / "mpi_roof.csv"
+    file.write_bytes(text.getvalue().encode("latin-1"))
+    wanted = ("T (degC)", *STATION[14:17], "wv (m/s)")
+    options = {"members": None, "encoding": "latin-1", "columns": wanted}
+    frame, left_out = converted(file, **options)
+    assert len(left_out) == 21 - len(wanted)
+    assert frame[DATETIME_COLUMN].to_list() == stamps
+    for name in wanted[:-1]:
+        assert frame[name].to_list() == [float(row[1 + STATION.index(name)]) for row in rows]
+    assert pl.read_parquet(tmp_path / "out/findings.parquet")["column"].to_list() == ["wv (m/s)"]
+    assert frame["wv (m/s)"].min() >= 0  # type: ignore[operator]
+
+
+def test_files_that_overlap(tmp_path: Path) -> None:
+    """Rows 0 to 3 and rows 2 to 5, the second file with a column more and in another order."""
+    (tmp_path / "a.csv").write_bytes(csv_text(SOUND[:4]))
+    rows = [",".join([*reversed(line.split(",")), "1"]) for line in SOUND[2:]]
+    (tmp_path / "b.csv").write_bytes(csv_text(rows, header="note,T (degC),p (mbar),Date Time,b"))
+    files = [tmp_path / "b.csv", tmp_path / "a.csv"]
+    outs = (tmp_path / "climate.parquet", tmp_path / "findings.parquet")
+    for how, expected in (("keep", [*EXPECTED[:4], *EXPECTED[2:]]), ("first", EXPECTED)):
+        options = {**OPTIONS, "members": ["a.csv", "b.csv"], "on_duplicate": how}
+        source = convert(files, *outs, **options)
+        assert pl.read_parquet(outs[0]).rows() == expected
+        assert source["left_out"] == ["note", "b"]
+        assert source["repeats"]["count"] == 2
+    options = {**OPTIONS, "members": ["b.csv", "a.csv"]}
+    with pytest.raises(DataError) as caught:
+        convert(files, *outs, **options)
+    assert str(caught.value) == (
+        "a.csv, line 2, column 'Date Time': 2009-01-01 00:10:00 comes after 2009-01-01 01:00:00 of "
+        "b.csv, line 5 and is no repeat; sort the lines by time, or the files in convert.members"
+    )
+
+
 # --- time ---
 
 
@@ -397,6 +588,34 @@ def test_a_stamp_in_the_future_is_an_error(tmp_path: Path) -> None:
     tomorrow = datetime.now() + timedelta(hours=23)  # noqa: DTZ005  a station east of here
     line = f"{tomorrow.strftime(DATETIME_FORMAT)},1,2,n"
     assert converted(zipped(tmp_path, csv_text([line])))[0].height == 1
+
+
+def test_repeats_and_sentinels_that_are_refused(tmp_path: Path) -> None:
+    rows = [*SOUND[:4], *SOUND[1:4], *SOUND[4:]]
+    refused(
+        zipped(tmp_path, csv_text(rows)),
+        "a.csv, line 6, column 'Date Time': 2009-01-01 00:20:00 stands on a.csv, line 3 already;",
+        "set convert.on_duplicate: keep or first",
+        on_duplicate="error",
+    )
+    rows = with_line(4, f"{STAMP4},-9999.0,1,n")
+    refused(
+        zipped(tmp_path, csv_text(rows)),
+        "a.csv, line 4, column 'p (mbar)': -9999.0 is one of convert.sentinels",
+        "set convert.on_sentinel",
+        on_sentinel="error",
+    )
+    rows = with_line(2, f"{SOUND[0].split(',')[0]},-9999,1,n")
+    refused(zipped(tmp_path, csv_text(rows)), "a.csv, line 2", "no good value comes before it")
+
+
+def test_mixed_date_formats(tmp_path: Path) -> None:
+    rows = with_line(5, SOUND[3].replace("01.01.2009", "2009-01-01"))
+    refused(
+        zipped(tmp_path, csv_text(rows)),
+        "a.csv, line 5, column 'Date Time': '2009-01-01 00:40:00' is not how '%d.%m.%Y %H:%M:%S'",
+        "expected one like '31.01.2009 23:50:00'",
+    )
 
 
 def test_block_logged_twice_is_kept(tmp_path: Path) -> None:

@@ -203,7 +203,8 @@ def _check_order(stamps: pl.Series, place: Lines) -> None:
         later = stamps.head(row).arg_max() or 0
         raise DataError(
             f"{place(row)}, column {stamps.name!r}: {stamps[row]} comes after "
-            f"{stamps[later]} of {place(later)} and is no repeat; sort the lines by time"
+            f"{stamps[later]} of {place(later)} and is no repeat; sort the lines by time, or the "
+            "files in convert.members"
         )
 
 
