@@ -1,8 +1,9 @@
-"""splits: rows and windows of train, validation and test -> data/processed/splits.json."""
+"""splits: rows and windows per split -> data/processed/splits.json, reports/data_card.json."""
 
 import sys
 
 from jena_etl.etl.arrays import read_stamps
+from jena_etl.etl.quality import CellMarks, data_card
 from jena_etl.etl.splits import describe_splits
 from jena_etl.files import write_json
 from jena_etl.params import Params
@@ -12,19 +13,23 @@ from pipeline import run
 
 
 def main(project: Project, params: Params) -> None:
-    """Materialise the split ranges and their windows."""
-    window = params.window
+    """Materialise the split ranges and their windows, and describe the data by split."""
+    window, split = params.window, params.split
+    climate, findings = project.climate_parquet, project.findings_parquet
+    fractions = {"train": split.train, "validation": split.validation}
     splits = describe_splits(
-        read_stamps(project.climate_parquet),
+        read_stamps(climate),
         project.statistics,
-        train=params.split.train,
-        validation=params.split.validation,
-        policy=params.split.policy,
+        **fractions,
+        policy=split.policy,
         gaps=window.gaps,
         target=window.target,
         spec=WindowSpec(**window.model_dump(exclude={"target", "gaps"})),
+        filled_targets=CellMarks(findings).rows(window.target, filled=True),
     )
+    card = data_card(climate, findings, project.source, splits, **fractions)
     write_json(project.splits_json, splits)
+    write_json(project.data_card_json, card)
     counts = ", ".join(f"{name} {s['windows']:,}" for name, s in splits["splits"].items())
     sys.stdout.write(f"windows under policy {splits['policy']}: {counts}\n")
 

@@ -43,6 +43,7 @@ def test_the_checkouts_values_are_the_references(checkout: Path) -> None:
     assert (params.split.train, params.split.validation, params.split.policy) == (0.5, 0.25, "book")
     assert params.train.batch_size == 256
     assert len(params.convert.columns) == 14
+    assert (params.convert.on_duplicate, params.window.gaps) == ("keep", "keep")
     url = "https://s3.amazonaws.com/keras-datasets/jena_climate_2009_2016.csv.zip"
     assert params.download.files == [SourceFile(url, 13_565_642, None)]
     for name in params.architectures:
@@ -102,6 +103,37 @@ def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
         ("convert.columns", [], "convert.columns: "),
         ("convert.columns", ["T (degC)", "T (degC)"], "convert.columns names T (degC) twice"),
         ("convert.columns", "T (degC)", "convert.columns: "),
+        ("convert.member", "a.csv", "convert.member is not a key; did you mean 'members'?"),
+        ("convert.members", [], "convert.members: "),
+        ("convert.members", "a.csv", "convert.members: "),
+        ("convert.encoding", "utf8000", "convert.encoding: 'utf8000' is no text encoding"),
+        ("convert.encoding", "hex", "convert.encoding: 'hex' is no text encoding Python knows"),
+        ("convert.encoding", "a\0b", "convert.encoding: "),
+        ("convert.separator", ";;", "convert.separator: ';;' separates no fields; set one"),
+        ("convert.separator", "", "convert.separator: "),
+        ("convert.separator", '"', "convert.separator: "),
+        ("convert.separator", "\N{MIDDLE DOT}", "convert.separator: "),
+        ("convert.decimal", ";", "convert.decimal: input should be '.' or ',', found ';'"),
+        ("convert.decimal", ",", "convert: decimal and separator are both ','"),
+        (
+            "convert.datetime_column",
+            "T (degC)",
+            "convert: columns names 'T (degC)', the datetime_column; take it off the list",
+        ),
+        (
+            "convert.units",
+            {"T (degF)": "F"},
+            "convert: units names 'T (degF)', which is not one of columns; did you mean 'T (degC)'",
+        ),
+        ("convert.units", {"T (degC)": 1}, "convert.units.T (degC): "),
+        ("convert.sentinels", [float("nan")], "convert.sentinels: input should be a finite"),
+        ("convert.sentinels", ["-9999"], "convert.sentinels: input should be a valid number"),
+        ("convert.sentinels", -9999.0, "convert.sentinels: "),
+        ("convert.on_sentinel", "fill", "convert.on_sentinel: input should be 'fill_forward', "),
+        ("convert.on_missing", "keep", "convert.on_missing: input should be 'fill_forward' or "),
+        ("convert.on_duplicate", "last", "convert.on_duplicate: input should be 'keep', 'first'"),
+        ("split.validation", -0.25, "split.validation: input should be greater than 0"),
+        ("window.sequence_length", -1, "window.sequence_length: "),
         (
             "architectures",
             ["lstn"],

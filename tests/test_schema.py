@@ -74,6 +74,55 @@ def test_formulas_give_the_year_2020() -> None:
         assert off.max() < TOLERANCES[name] + 0.005, name
 
 
+def test_formulas_hold_within_their_own_rounding_for_recorded_rows() -> None:
+    for formula in schema.FORMULAS:
+        inputs = [RECORDED[name] for name in formula.inputs]
+        assert formula.excess(RECORDED[formula.column], inputs).max() < 0, formula.column
+
+
+def test_what_rounding_explains_is_worked_out() -> None:
+    """VPact from VPmax 20.00 and rh 50.0: 10 +- 0.005 own, 0.0025 of VPmax, 0.01 of rh."""
+    (formula,) = [each for each in schema.FORMULAS if each.column == "VPact (mbar)"]
+    recorded = np.array([10.0, 10.0174, 9.9824, 10.0276])
+    excess = formula.excess(recorded, [np.full(4, 20.0), np.full(4, 50.0)])
+    np.testing.assert_allclose(excess, [-0.0175, -0.0001, 0.0001, 0.0101], atol=2e-6)
+
+
+def test_ranges_hold_every_recorded_row_and_no_sentinel() -> None:
+    assert list(schema.RANGES) == list(schema.JENA_COLUMNS)
+    for name, values in RECORDED.items():
+        low, high = schema.RANGES[name]
+        assert low <= values.min() <= values.max() <= high
+        assert not low <= -9999 <= high
+
+
+def test_derived_ranges_are_what_the_formulas_make_of_the_measured_ones() -> None:
+    """Corners of pressure, temperature and dew point; each limit rounded outwards."""
+    (p0, p1), (t0, t1) = schema.RANGES["p (mbar)"], schema.RANGES["T (degC)"]
+    one = np.ones(1)
+    vpmax = schema.saturation_vapour_pressure(one * t1)
+    vpact = schema.saturation_vapour_pressure(one * schema.RANGES["Tdew (degC)"][1])
+    sh = schema.specific_humidity(vpact, one * p0)
+    widest = {
+        "Tpot (K)": (
+            schema.potential_temperature(one * t0, one * p1),
+            schema.potential_temperature(one * t1, one * p0),
+        ),
+        "VPmax (mbar)": (0.0 * one, vpmax),
+        "VPact (mbar)": (0.0 * one, vpact),
+        "VPdef (mbar)": (0.0 * one, vpmax),
+        "sh (g/kg)": (0.0 * one, sh),
+        "H2OC (mmol/mol)": (0.0 * one, schema.water_concentration(vpact, one * p0)),
+        "rho (g/m**3)": (
+            schema.air_density(one * t1, one * p0, sh),
+            schema.air_density(one * t0, one * p1, 0.0 * one),
+        ),
+    }
+    for name, (low, high) in widest.items():
+        assert schema.RANGES[name][0] <= low[0] <= 1.06 * schema.RANGES[name][0] + 1e-9, name
+        assert 0.97 * schema.RANGES[name][1] <= high[0] <= schema.RANGES[name][1], name
+
+
 def test_magnus_at_round_numbers() -> None:
     # By hand: at 0 degC the exponent is 0; at 65.825 degC T / (234.175 + T) is 65.825 / 300.
     expected = [6.1078, 6.1078 * np.exp(17.08085 * 65.825 / 300.0)]

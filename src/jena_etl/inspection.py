@@ -47,14 +47,14 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
         missing["columns"] = (
             "params.yaml names other columns than were converted: dvc repro convert"
         )
-    pinned = {file.sha256 for file in params.download.files}
-    if card and not pinned <= {None, card["source"]["sha256"]}:
+    digests = {file["sha256"] for file in card["source"]["files"]} if card else set()
+    pinned = {pin for pin in params.download.sha256 or () if pin}
+    if card and pinned - digests:
         missing["source"] = "params.yaml pins another file than was downloaded: dvc repro download"
-    for name in params.architectures:
-        if not project.model_file(name).is_file():
-            missing[f"model {name}"] = (
-                f"{name} is not trained yet; train it: dvc repro train@{name}"
-            )
+    untrained = [name for name in params.architectures if not project.model_file(name).is_file()]
+    if untrained:
+        one = f" (one alone: dvc repro train@{untrained[0]})" if len(untrained) > 1 else ""
+        missing["models"] = f"not trained yet: {', '.join(untrained)}; train: dvc repro{one}"
     return {
         "source": card and card["source"],
         "data": card and {key: card[key] for key in card if key not in ("source", "columns")},
@@ -113,10 +113,12 @@ def describe(found: dict[str, Any]) -> str:
     parts = []
     if found["data"]:
         parts += [_source_text(found["source"]), _data_text(found["data"])]
-        parts += [_columns_text(found["columns"])]
+        parts += [_columns_text(found["columns"]), *_faults_text(found["data"])]
     if found["splits"]:
         in_force = (found["policy"], found["window"]["gaps"])
         parts += [_splits_text(found["splits"]), _choices_text(found["choices"], in_force)]
+    if found["data"]:
+        parts += [_presets_text(found["data"]["presets"])]
     parts += [_window_text(found["window"])]
     if found["missing"]:
         parts += ["to do", *(f"  {what}" for what in found["missing"].values())]
@@ -125,7 +127,9 @@ def describe(found: dict[str, Any]) -> str:
 
 def _source_text(source: dict[str, Any]) -> str:
     kind = "SYNTHETIC data, made by jena-etl synth" if source["synthetic"] else "station data"
-    return f"{source['name']}: {kind}\n  {source['bytes']:,} bytes, sha256 {source['sha256']}"
+    files = [f"  {each['bytes']:,} bytes, sha256 {each['sha256']}" for each in source["files"]]
+    read = f"  read: {', '.join(source['members'])}"
+    return "\n".join([f"{source['name']}: {kind}", *files, read])
 
 
 def _data_text(data: dict[str, Any]) -> str:
@@ -136,15 +140,64 @@ def _data_text(data: dict[str, Any]) -> str:
     for kind in ("holes", "irregular"):
         for at, item in enumerate(data[kind]["longest"][:3]):
             head = f"{kind} {data[kind]['count']}" if at == 0 else ""
-            lines.append(f"    {head:<14}{_span(item['seconds'])} after {_stamp(item['after'])}")
+            said = f"{_span(item['seconds'])} after {_stamp(item['after'])}, {item['split']}"
+            lines.append(f"    {head:<15}{said}")
+        if data[kind]["count"] > 3:  # noqa: PLR2004  as many as are shown above
+            lines.append(f"    {'':<15}by split: {_by_split(data[kind]['splits'])}")
     repeats = data["repeats"]
     if repeats["count"]:
         head = f"repeats {repeats['count']}"
         between = f"{_stamp(repeats['first'])} to {_stamp(repeats['last'])}"
-        lines.append(f"    {head:<14}stamps logged before, {between}")
+        place = "removed" if repeats["removed"] else f"kept: {_by_split(repeats['splits'])}"
+        lines.append(f"    {head:<15}stamps logged before, {between}, {place}")
+        if repeats["differing"]:
+            lines.append(
+                f"    {'':<15}{repeats['differing']:,} with other values than the first time"
+            )
     if data["left_out"]:
-        lines.append(f"    left out      {', '.join(data['left_out'])}")
+        lines.append(f"    {'left out':<15}{', '.join(data['left_out'])}")
+    if data["constant"]:
+        lines.append(f"    {'constant':<15}{', '.join(data['constant'])}")
     return "\n".join(lines) + "\n"
+
+
+def _faults_text(data: dict[str, Any]) -> list[str]:
+    """A table of the cells that were no measurement, and one of those in doubt; or neither."""
+    tables = []
+    if data["findings"]:
+        lines = [f"{'cells that hold no measurement':<66}{'cells':>9}{'windows':>11}"]
+        for item in data["findings"]:
+            done = "filled" if item["filled"] else "KEPT"
+            said = f"  {item['column']}: {item['kind']}, {done}, {_when(item)}"
+            for name, split in item["splits"].items():
+                if split["cells"] or split["windows"]:
+                    figures = f"{split['cells']:>9,}{split['windows']:>11,}"
+                    lines.append(f"{said:<54}{name:<12}{figures}")
+                    said = ""
+        if any(data["target_filled"].values()):
+            lines.append(
+                "  windows left out, their target was filled: " + _by_split(data["target_filled"])
+            )
+        tables.append("\n".join(lines) + "\n")
+    if data["physics"]:
+        lines = ["values in doubt (a warning; nothing is changed)"]
+        for item in data["physics"]:
+            rule = "outside" if item["check"] == "range" else "further than rounding from"
+            lines.append(
+                f"  {item['column']}: {item['cells']:,} {rule} {item['expected']}, "
+                f"first {_stamp(item['first'])}; {_by_split(item['splits'])}"
+            )
+        tables.append("\n".join(lines) + "\n")
+    return tables
+
+
+def _when(item: dict[str, Any]) -> str:
+    first, last = _stamp(item["first"]), _stamp(item["last"])
+    return first if first == last else f"{first} to {last}"
+
+
+def _by_split(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
 
 
 def _columns_text(columns: dict[str, Any]) -> str:
@@ -175,6 +228,14 @@ def _choices_text(choices: list[dict[str, Any]], in_force: tuple[str, str]) -> s
         counts = "".join(f"{count:>12,}" for count in choice["windows"].values())
         mark = "  in force" if (choice["policy"], choice["gaps"]) == in_force else ""
         lines.append(f"{choice['policy']:<12}{choice['gaps']:<8}{counts}{mark}")
+    return "\n".join(lines) + "\n"
+
+
+def _presets_text(presets: dict[str, Any]) -> str:
+    lines = [f"{'preset':<12}{'rows':>8}{'train':>12}{'validation':>12}{'test':>12}  windows"]
+    for name, preset in presets.items():
+        counts = "".join(f"{count:>12,}" for count in preset["windows"].values())
+        lines.append(f"{name:<12}{preset['rows']:>8,}{counts}")
     return "\n".join(lines) + "\n"
 
 

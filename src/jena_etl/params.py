@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    model_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -24,7 +33,25 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Text = Annotated[str, Field(min_length=1)]
 Order = Literal["forward", "reversed"]
+# YAML has lists only; strict mode would refuse one where a tuple is declared.
+Names = Annotated[tuple[Text, ...], Field(min_length=1, strict=False)]
 Policy = Literal["book", "strict", "lookback"]
+
+
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except (LookupError, ValueError):
+        raise ValueError(
+            f"{name!r} is no text encoding Python knows; set one like utf-8, latin-1 or cp1252"
+        ) from None
+    return name
+
+
+def _separator(text: str) -> str:
+    if len(text) != 1 or not text.isascii() or text.isalnum() or text in '"\r\n.':
+        raise ValueError(f"{text!r} separates no fields; set one character like ',', ';' or a tab")
+    return text
 
 
 class Block(BaseModel):
@@ -100,13 +127,37 @@ class Download(Block):
 
 
 class Convert(Block):
-    """How to read the CSV."""
+    """How to read the CSV, and what becomes of cells and rows that are no measurements."""
 
-    member: Text
+    members: Names | None
+    encoding: Annotated[str, AfterValidator(_encoding)]
+    separator: Annotated[str, AfterValidator(_separator)]
+    decimal: Literal[".", ","]
     datetime_column: Text
     datetime_format: Text
-    # YAML has lists only; strict mode would refuse one where a tuple is declared.
-    columns: Annotated[tuple[Text, ...], Field(min_length=1, strict=False)]
+    columns: Names
+    units: dict[str, Text]
+    sentinels: Annotated[tuple[FiniteFloat, ...], Field(strict=False)]
+    on_sentinel: Literal["fill_forward", "keep", "error"]
+    on_missing: Literal["fill_forward", "error"]
+    on_duplicate: Literal["keep", "first", "error"]
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Convert:
+        if self.decimal == self.separator:
+            raise ValueError(
+                f"decimal and separator are both {self.decimal!r}; with decimal commas "
+                "the separator is mostly ';'"
+            )
+        for name in {self.datetime_column} & set(self.columns):
+            raise ValueError(f"columns names {name!r}, the datetime_column; take it off the list")
+        for name in self.units:
+            if name not in self.columns:
+                raise ValueError(
+                    f"units names {name!r}, which is not one of columns"
+                    + nearest(name, self.columns)
+                )
+        return self
 
 
 class Split(Block):
@@ -152,7 +203,7 @@ class Params(Block):
     split: Split
     window: Window
     train: Train
-    architectures: Annotated[tuple[Text, ...], Field(min_length=1, strict=False)]
+    architectures: Names
     models: dict[str, dict[str, Any]]
 
     @model_validator(mode="after")

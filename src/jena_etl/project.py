@@ -45,6 +45,16 @@ class Project:
         return self.root / "data/interim/climate.parquet"
 
     @property
+    def findings_parquet(self) -> Path:
+        """The cells of climate.parquet that were sentinels or missing."""
+        return self.root / "data/interim/findings.parquet"
+
+    @property
+    def source_json(self) -> Path:
+        """What was read, and from which files."""
+        return self.root / "data/interim/source.json"
+
+    @property
     def data_card_json(self) -> Path:
         return self.root / "reports/data_card.json"
 
@@ -119,6 +129,12 @@ class Project:
         return files
 
     @cached_property
+    def source(self) -> dict[str, Any]:
+        """What `convert` read, and from which files."""
+        content: dict[str, Any] = read_json(self.source_json, built_by="convert")
+        return content
+
+    @cached_property
     def statistics(self) -> dict[str, Any]:
         """Train mean and std per column, and the rows they come from."""
         content: dict[str, Any] = read_json(self.statistics_json, built_by="statistics")
@@ -132,8 +148,8 @@ class Project:
 
     @cached_property
     def data_card(self) -> dict[str, Any]:
-        """What the source file holds."""
-        content: dict[str, Any] = read_json(self.data_card_json, built_by="convert")
+        """What the station's files hold, and what is wrong with them."""
+        content: dict[str, Any] = read_json(self.data_card_json, built_by="splits")
         return content
 
     @property

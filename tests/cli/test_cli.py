@@ -4,13 +4,15 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
 import jena_etl
-from jena_etl.etl.synthetic import write_synthetic
+from jena_etl.etl.synthetic import MEMBER, write_synthetic
+from jena_etl.schema import JENA_COLUMNS
 
 COMMAND = [sys.executable, "-c", "from jena_etl.cli import run; run()"]
 
@@ -58,7 +60,9 @@ def test_inspect_shows_counts_worked_out_by_hand(project: Path) -> None:
         "test": 1_000 - 210 - 66,
     }
     assert [split["batches"] for split in shown["splits"].values()] == [8, 4, 3]
-    assert sorted(shown["missing"]) == ["model dense", "model lstm"]
+    assert list(shown["missing"]) == ["models"]
+    assert "not trained yet: dense, conv1d, " in shown["missing"]["models"]
+    assert "one alone: dvc repro train@dense" in shown["missing"]["models"]
 
 
 def test_inspect_in_words(project: Path) -> None:
@@ -80,8 +84,47 @@ def test_inspect_of_a_bare_checkout_names_the_next_commands(tmp_path: Path, chec
     shutil.copyfile(checkout / "params.yaml", tmp_path / "params.yaml")
     done = run("inspect", tmp_path)
     assert done.returncode == 0
-    assert "data_card.json is not built yet; build it: dvc repro convert" in done.stdout
+    assert "data_card.json is not built yet; build it: dvc repro splits" in done.stdout
     assert json.loads(run("inspect", tmp_path, "--json").stdout)["splits"] is None
+
+
+def faulty(folder: Path) -> None:
+    """The station's file with 3 sentinel winds, an absurd one, a hole and a repeat, by hand."""
+    write_synthetic(folder / "station.zip", rows=4_000, seed=3)
+    with zipfile.ZipFile(folder / "station.zip") as archive:
+        lines = archive.read(MEMBER).decode().splitlines()
+    for row, wind in {100: "-9999", 2_500: "-9999", 2_501: "-9999", 3_500: "99"}.items():
+        cells = lines[1 + row].split(",")
+        cells[1 + JENA_COLUMNS.index("wv (m/s)")] = wind
+        lines[1 + row] = ",".join(cells)
+    lines[1 + 1_000 : 1 + 1_000] = [lines[1 + 999]]
+    del lines[1 + 2_101]
+    with zipfile.ZipFile(folder / "station.zip", "w") as archive:
+        archive.writestr(MEMBER, "\n".join(lines))
+
+
+def test_inspect_tells_what_is_wrong_and_where(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "faulty"
+    shutil.copytree(project, root)
+    faulty(root)
+    for stage in ("download", "convert", "statistics", "splits"):
+        subprocess.run([sys.executable, "-m", f"pipeline.{stage}"], cwd=root, check=True)
+    shown = run("inspect", root).stdout
+    # An input is read by 12 windows; two neighbours by 24, all in the validation split.
+    for part in (
+        "holes 1        20 minutes after 2009-01-15 14:00, validation",
+        "repeats 1      stamps logged before, 2009-01-07 22:40 to 2009-01-07 22:40, kept: train 1",
+        "  wv (m/s): sentinel, filled, 2009-01-01 16:50 to 2009-01-18 09:00",
+        "train               1         12\n",
+        "validation          2         24\n",
+        "values in doubt (a warning; nothing is changed)",
+        "wv (m/s): 1 outside 0 to 75, first 2009-01-25 07:30; test 1",
+        "book           4,000       1,934         934         724\n",
+    ):
+        assert part in shown
+    found = json.loads(run("inspect", root, "--json").stdout)["data"]
+    assert found["findings"][0]["splits"]["test"] == {"cells": 0, "windows": 0}
+    assert found["presets"]["clean"]["rows"] == 3_999
 
 
 def test_inspect_says_when_params_have_moved_on(project: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from jena_etl.errors import DataError, ProjectError, WindowError
 from jena_etl.etl.arrays import read_stamps
 from jena_etl.etl.convert import convert
 from jena_etl.etl.splits import describe_splits, regular_segments, split_rows
-from jena_etl.schema import DATETIME_COLUMN, DATETIME_FORMAT
+from jena_etl.params import read_params
 from jena_etl.windows.index import POLICIES, SPLITS, WindowIndex, split_windows
 from jena_etl.windows.spec import WindowSpec
 
@@ -32,6 +32,7 @@ def described(
     statistics_rows: list[int] | None = None,
     gaps: str = "keep",
     stamps: np.ndarray | None = None,
+    filled_targets: tuple[int, ...] = (),
 ) -> dict[str, object]:
     return describe_splits(
         every_ten_minutes(rows) if stamps is None else stamps,
@@ -42,6 +43,7 @@ def described(
         gaps=gaps,
         target="T (degC)",
         spec=spec,
+        filled_targets=np.array(filled_targets, dtype=np.int64),
     )
 
 
@@ -146,6 +148,7 @@ def test_content() -> None:
         "first": "2009-01-01T06:50:00",
         "last": "2009-01-01T10:00:00",
         "windows": 4,
+        "left_out": 0,
         "starts": [[40, 56, 4]],
     }
     # No stamp is missing, so gaps change nothing. Of 40, 20 and 20 rows, every fourth start:
@@ -331,18 +334,13 @@ def test_unknown_policy() -> None:
         described(ROWS, policy="bok")
 
 
-def test_hourly_file(station_data: Path, tmp_path: Path) -> None:
+def test_hourly_file(station_data: Path, tmp_path: Path, checkout: Path) -> None:
     """With one row an hour the same window reads every row; its target lies 143 rows on."""
     name = "jena_climate_2009_2016_hourly.csv"
     climate = tmp_path / "climate.parquet"
-    convert(
-        station_data / f"{name}.zip",
-        climate,
-        member=name,
-        datetime_column=DATETIME_COLUMN,
-        datetime_format=DATETIME_FORMAT,
-        columns=("T (degC)",),
-    )
+    options = {**dict(read_params(checkout / "params.yaml").convert), "members": [name]}
+    options["columns"] = ("T (degC)",)
+    convert([station_data / f"{name}.zip"], climate, tmp_path / "findings.parquet", **options)
     stamps = read_stamps(climate)
     assert stamps.dtype == np.dtype("datetime64[s]")
     found = describe_splits(
@@ -354,6 +352,7 @@ def test_hourly_file(station_data: Path, tmp_path: Path) -> None:
         gaps="keep",
         target="T (degC)",
         spec=WindowSpec(sequence_length=120, sampling_rate=1, horizon=24),
+        filled_targets=np.arange(0),
     )["splits"]
     assert [split["rows"] for split in found.values()] == [
         [0, 35_019],

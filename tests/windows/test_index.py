@@ -129,6 +129,30 @@ def test_segments_leave_out_the_windows_that_cross_them(
         ]
 
 
+@settings(deadline=None, max_examples=300)
+@given(specs, segmented(), fractions, st.sampled_from(POLICIES), st.data())
+def test_windows_of_an_excluded_target_belong_to_no_split(
+    spec: WindowSpec,
+    series: tuple[int, list[range]],
+    parts: tuple[float, float],
+    policy: str,
+    data: st.DataObject,
+) -> None:
+    """And all others stand where they stood, in ranges: one more for each window taken out."""
+    rows, segments = series
+    excluded = sorted(data.draw(st.sets(st.integers(0, rows - 1))))
+    ranges = split_rows(rows, train=parts[0], validation=parts[1])
+    for kept in (None, segments):
+        every = split_windows(ranges, rows, spec, policy, kept)
+        scored = split_windows(ranges, rows, spec, policy, kept, excluded=np.array(excluded))
+        for name in SPLITS:
+            assert held(scored[name]) == [
+                start for start in held(every[name]) if touched(start, spec)[-1] not in excluded
+            ]
+            taken_out = len(every[name]) - len(scored[name])
+            assert len(scored[name].as_lists()) <= len(every[name].as_lists()) + taken_out
+
+
 @settings(deadline=None)
 @given(specs, series, fractions, st.booleans(), st.data())
 def test_strict_shares_no_row_between_splits(

@@ -35,6 +35,7 @@ def describe_splits(
     gaps: str,
     target: str,
     spec: WindowSpec,
+    filled_targets: np.ndarray,
 ) -> dict[str, Any]:
     """The content of splits.json: rows, dates and window starts of each split.
 
@@ -47,6 +48,7 @@ def describe_splits(
         gaps: drop leaves out windows across a hole or a repeated stamp, keep does not.
         target: the column that is forecast.
         spec: the window.
+        filled_targets: rows whose target cell was filled in, ascending; no window is scored there.
 
     Raises:
         ProjectError: the statistics come from other rows than the train split's.
@@ -59,7 +61,10 @@ def describe_splits(
             f"[0, {ranges['train'].stop}]; build it again: dvc repro statistics"
         )
     segments = {"keep": None, "drop": regular_segments(stamps)}
-    windows = split_windows(ranges, len(stamps), spec, policy, segments[gaps])
+    every = split_windows(ranges, len(stamps), spec, policy, segments[gaps])
+    windows = split_windows(
+        ranges, len(stamps), spec, policy, segments[gaps], excluded=filled_targets
+    )
     for name in SPLITS:
         if not len(windows[name]):
             raise DataError(
@@ -67,6 +72,7 @@ def describe_splits(
                 f"under policy {policy}, gaps {gaps}: a window's inputs span "
                 f"{spec.last_input + 1:,} rows, its target lies {spec.target:,} rows after its "
                 "start; use a longer file, or a lower window.sequence_length or horizon"
+                + _filled(len(every[name]), target)
             )
     return {
         "rows": len(stamps),
@@ -80,6 +86,7 @@ def describe_splits(
                 "first": str(stamps[ranges[name].start]),
                 "last": str(stamps[ranges[name].stop - 1]),
                 "windows": len(windows[name]),
+                "left_out": len(every[name]) - len(windows[name]),  # their target was filled
                 "starts": windows[name].as_lists(),
             }
             for name in SPLITS
@@ -89,8 +96,49 @@ def describe_splits(
             {"policy": each, "gaps": kept, "windows": {name: len(held[name]) for name in SPLITS}}
             for each in POLICIES
             for kept in segments
-            for held in [split_windows(ranges, len(stamps), spec, each, segments[kept])]
+            for held in [
+                split_windows(
+                    ranges, len(stamps), spec, each, segments[kept], excluded=filled_targets
+                )
+            ]
         ],
+    }
+
+
+def preset_windows(
+    stamps: np.ndarray,
+    rows_read: int,
+    gap_targets: np.ndarray,
+    *,
+    train: float,
+    validation: float,
+    spec: WindowSpec,
+) -> dict[str, Any]:
+    """Rows, and windows per split, that the presets of params.yaml would give.
+
+    `book` is the reference's: every row read, every window. `clean` has no repeats, hence its own
+    row ranges, drops gaps, follows policy strict and takes no window whose target was not measured.
+
+    Args:
+        stamps: datetime64[s] of shape (rows,), as converted.
+        rows_read: rows before repeats were removed, if they were.
+        gap_targets: rows whose target cell was a sentinel or missing, ascending.
+        train: fraction of the rows.
+        validation: fraction of the rows.
+        spec: the window.
+    """
+    first = np.sort(np.unique(stamps, return_index=True)[1])
+    once = stamps[first]
+    gaps = np.flatnonzero(np.isin(first, gap_targets))
+
+    def counted(rows: int, policy: str, **how: Any) -> dict[str, Any]:
+        ranges = split_rows(rows, train=train, validation=validation)
+        windows = split_windows(ranges, rows, spec, policy, **how)
+        return {"rows": rows, "windows": {name: len(windows[name]) for name in SPLITS}}
+
+    return {
+        "book": counted(rows_read, "book"),
+        "clean": counted(len(once), "strict", segments=regular_segments(once), excluded=gaps),
     }
 
 
@@ -106,3 +154,7 @@ def regular_segments(stamps: np.ndarray) -> list[range]:
     regular = steps == values[counts.argmax()] if len(values) else np.zeros(len(steps), bool)
     borders = [0, *(np.flatnonzero(~regular) + 1).tolist(), len(stamps)]
     return [range(*pair) for pair in itertools.pairwise(borders)]
+
+
+def _filled(windows: int, target: str) -> str:
+    return f"; all {windows:,} that fit have a {target} that was filled in" if windows else ""

@@ -8,12 +8,12 @@ A window belongs to a split of rows [a, b) of n when, by policy,
 - lookback: its target row lies in [a, b); its inputs may reach back over the border.
 
 Where segments are given (rows whose stamps are one regular grid), a window also lies in one of
-them from its first input to its target.
+them from its first input to its target. Windows whose target row is excluded belong to no split.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -68,6 +68,8 @@ def split_windows(
     spec: WindowSpec,
     policy: str,
     segments: Iterable[range] | None = None,
+    *,
+    excluded: np.ndarray | None = None,
 ) -> dict[str, WindowIndex]:
     """The windows of each split.
 
@@ -77,18 +79,34 @@ def split_windows(
         spec: the window.
         policy: book, strict or lookback; see the module's text.
         segments: row ranges that no window may cross; None allows any window.
+        excluded: rows that may be no window's target, ascending; None excludes none.
 
     Raises:
         WindowError: an unknown policy.
     """
     kept = [range(rows)] if segments is None else list(segments)
+    without = np.arange(0) if excluded is None else excluded - spec.target
     windows = {}
     for name, split in ranges.items():
         starts = range(*_bounds(split, rows, spec, policy), spec.sequence_stride)
         windows[name] = WindowIndex(
-            _within(starts, segment.start, segment.stop - spec.target) for segment in kept
+            run
+            for segment in kept
+            for run in _cut(_within(starts, segment.start, segment.stop - spec.target), without)
         )
     return windows
+
+
+def _cut(starts: range, without: np.ndarray) -> Iterator[range]:
+    """`starts` in pieces, without the start rows in `without` (ascending)."""
+    first, end = np.searchsorted(without, [starts.start, starts.stop])
+    begun = 0
+    for start in without[first:end].tolist():
+        if start in starts:
+            at = starts.index(start)
+            yield starts[begun:at]
+            begun = at + 1
+    yield starts[begun:]
 
 
 def _within(starts: range, first: int, end: int) -> range:

@@ -1,0 +1,322 @@
+"""One CSV -> stamps and numbers, with nothing lost or altered on the way.
+
+One line of the CSV is one row: row k is line k + 2, as an editor counts. The lines are counted
+apart from Polars, which by itself takes a row that is too short, or a quotation mark that
+swallows the lines after it, without a word.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jena_etl.errors import DataError
+from jena_etl.params import nearest
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LARGEST = float(np.finfo(np.float32).max)  # features and targets become float32
+NUMBER = re.compile(r"[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # as Polars reads it
+MISSING = re.compile(r"([ \t]*[+-]?nan|na|null)?", re.ASCII | re.IGNORECASE)
+# Polars knows NaN in any case by itself, and the others letter by letter.
+MISSING_WORDS = [
+    "".join(letters)
+    for word in ("", "na", "null")
+    for letters in itertools.product(*((c, c.upper()) for c in word))
+]
+BOM = b"\xef\xbb\xbf"
+SEPARATORS = ",;\t|"
+ENCODINGS = ("utf-8", "cp1252", "latin-1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How the CSV is written; the values of `convert` in params.yaml.
+
+    Attributes:
+        datetime_column: the column of the stamps.
+        datetime_format: as in strftime.
+        columns: the numbers to read, in the order wanted.
+        encoding: as Python names it.
+        separator: between fields.
+        decimal: point or comma.
+        may_miss: whether a cell of `columns` may be missing: empty, nan, NA or null in any case.
+    """
+
+    datetime_column: str
+    datetime_format: str
+    columns: tuple[str, ...]
+    encoding: str
+    separator: str
+    decimal: str
+    may_miss: bool
+
+    def is_number(self, cell: str) -> bool:
+        """Whether a cell is a number that float32 can hold."""
+        text = cell
+        if self.decimal == ",":
+            text = cell.replace(".", " .").replace(",", ".")  # a point is then no part of a number
+        return bool(NUMBER.fullmatch(text)) and abs(float(text)) <= LARGEST
+
+
+def read_csv(name: str, raw: bytes, layout: Layout) -> tuple[pl.DataFrame, list[str]]:
+    """The rows of a CSV, and the columns left out.
+
+    The frame holds the stamps in milliseconds, then `layout.columns` as float64, in the file's
+    row order; a missing cell is null.
+
+    Args:
+        name: what messages call the file.
+        raw: its bytes.
+        layout: how it is written.
+
+    Raises:
+        DataError: header, a cell or a stamp is not what params.yaml says; names the line.
+    """
+    text = _as_utf8(name, raw, layout.encoding)
+    header = _header(text, name, layout)
+    frame = _rows(text, name, header, layout)
+    stamps = _stamps(frame[layout.datetime_column], layout.datetime_format, name)
+    wanted = {layout.datetime_column, *layout.columns}
+    left_out = [column for column in header if column not in wanted]
+    return frame.select(stamps, *layout.columns), left_out
+
+
+def _as_utf8(name: str, raw: bytes, encoding: str) -> bytes:
+    if encoding.lower().replace("_", "-") in {"utf-8", "utf8", "utf-8-sig"}:
+        return raw.removeprefix(BOM)  # _cells finds the line of what is no UTF-8
+    try:
+        return raw.decode(encoding).encode().removeprefix(BOM)
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{name}, line {line} is not {encoding} ({error.reason}); "
+            f"set convert.encoding{_suggested(raw)}"
+        ) from None
+
+
+def _suggested(raw: bytes) -> str:
+    """The first encoding that makes sense of `raw`."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return ": utf-16"
+    for encoding in ENCODINGS:
+        try:
+            raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return f": {encoding}"
+    return ""
+
+
+def _header(text: bytes, name: str, layout: Layout) -> list[str]:
+    if not text or text.isspace():
+        raise DataError(f"{name} is empty; check the source file, or convert.members")
+    line = next(io.BytesIO(text))
+    header = _cells(line, f"{name}, line 1", layout.separator)
+    if not header:
+        raise DataError(f"{name}, line 1 is blank, expected the column names; remove that line")
+    for column in header:
+        if header.count(column) > 1:
+            raise DataError(f"{name}, line 1 has the column {column!r} twice; rename one of them")
+    wanted = {layout.datetime_column: "datetime_column", **dict.fromkeys(layout.columns, "columns")}
+    for column, key in wanted.items():
+        if column not in header:
+            raise DataError(
+                f"convert.{key} names {column!r}, which is not among the {len(header)} names, "
+                f"separated by {layout.separator!r}, on line 1 of {name}"
+                + (_other_separator(line, len(header)) or nearest(column, header))
+            )
+    return header
+
+
+def _other_separator(line: bytes, fields: int) -> str:
+    """The separator that gives line 1 more fields; "" if none does."""
+    text = line.decode(errors="replace")
+    counts = {separator: text.count(separator) + 1 for separator in SEPARATORS}
+    best = max(counts, key=lambda separator: counts[separator])
+    if counts[best] <= fields:
+        return ""
+    return f'; with {best!r} it has {counts[best]}: set convert.separator: "{best}"'.replace(
+        "\t", "\\t"
+    )
+
+
+def _rows(text: bytes, name: str, header: list[str], layout: Layout) -> pl.DataFrame:
+    """Every line below the header as a row: `layout.columns` as float64, the others as text."""
+    import polars as pl
+
+    lines = text.count(b"\n") - text.endswith(b"\n")
+    if not lines:
+        raise DataError(f"{name} has a header and no rows; check the source, or convert.members")
+    if b"\0" in text:
+        line = text.count(b"\n", 0, text.index(b"\0")) + 1
+        raise DataError(
+            f"{name}, line {line} holds a NUL byte, as a logger that lost its power leaves it "
+            "(or a file in UTF-16); mend or remove that line, or set convert.encoding"
+        )
+    frame, doubt = _parsed(text, header, layout)
+    if frame is not None:
+        doubt = f"{lines:,} lines below the header gave {frame.height:,} rows"
+    sound = (
+        frame is not None
+        and frame.height == lines
+        and _are_numbers(frame, layout)
+        and (layout.decimal == "." or not _stray_points(text, frame, header, layout))
+        and not (b"\r" in text and text.count(b"\r") - text.count(b"\r\n") - text.endswith(b"\r"))
+    )
+    if frame is None or not (sound and _is_full(text, frame, header, layout, lines)):
+        _check_lines(text, name, header, layout)
+    if frame is None or not sound:
+        raise DataError(f"{name} is not regular CSV ({doubt}); save it as CSV, one line a row")
+    return frame.with_columns(pl.col(layout.columns).fill_nan(None)) if layout.may_miss else frame
+
+
+def _parsed(text: bytes, header: list[str], layout: Layout) -> tuple[pl.DataFrame | None, str]:
+    """What Polars reads, or why it reads nothing."""
+    import polars as pl
+
+    # What is left out need not be a number, but is read: asked for some columns only, Polars
+    # cuts off a row's surplus fields in silence.
+    types = dict.fromkeys(header, pl.String()) | dict.fromkeys(layout.columns, pl.Float64())
+    doubt = ""
+    # Looking for words in every cell is slow: the second try, for files that have them.
+    for words in (None, MISSING_WORDS) if layout.may_miss else (None,):
+        try:
+            frame = pl.scan_csv(
+                text,
+                has_header=False,
+                skip_lines=1,
+                schema=types,
+                separator=layout.separator,
+                decimal_comma=layout.decimal == ",",
+                null_values=words,
+            ).collect()
+        except pl.exceptions.PolarsError as error:
+            doubt = str(error).splitlines()[0]
+        else:
+            return frame, ""
+    return None, doubt
+
+
+def _are_numbers(frame: pl.DataFrame, layout: Layout) -> bool:
+    import polars as pl
+
+    cells = pl.col(layout.columns)
+    finite = (cells.abs() <= LARGEST).fill_null(value=layout.may_miss)
+    return all(frame.select((finite | cells.is_nan() if layout.may_miss else finite).all()).row(0))
+
+
+def _stray_points(text: bytes, frame: pl.DataFrame, header: list[str], layout: Layout) -> int:
+    """Points in the numbers, which Polars takes for decimal ones beside decimal commas."""
+    import polars as pl
+
+    others = [column for column in header if column not in layout.columns]
+    points = pl.col(others).str.count_matches(".", literal=True).sum()
+    elsewhere: int = sum(frame.select(points).row(0))
+    return text.count(b".", text.index(b"\n")) - elsewhere
+
+
+def _is_full(
+    text: bytes, frame: pl.DataFrame, header: list[str], layout: Layout, lines: int
+) -> bool:
+    """Whether no row is too short: a field missing at its end is null, like an empty cell.
+
+    Polars refuses surplus fields, so as many separators as there should be prove it, too, where
+    no quotation mark may hide one.
+    """
+    if not frame[header[-1]].null_count():
+        return True
+    start = text.index(b"\n")
+    between = layout.separator.encode()
+    return text.find(b'"', start) < 0 and text.count(between, start) == lines * (len(header) - 1)
+
+
+def _check_lines(text: bytes, name: str, header: list[str], layout: Layout) -> None:
+    """Raise the first line's fault: reads the CSV again, slowly and apart from Polars."""
+    number_at = [(header.index(column), column) for column in layout.columns]
+    lines = io.BytesIO(text)
+    next(lines)
+    for number, line in enumerate(lines, start=2):
+        place = f"{name}, line {number}"
+        cells = _cells(line, place, layout.separator)
+        if not line.strip():
+            raise DataError(f"{place} is blank; remove that line")
+        if cells == header:
+            raise DataError(f"{place} is the header once more; remove that line")
+        if len(cells) != len(header):
+            raise DataError(
+                f"{place} has {len(cells)} fields, expected the header's {len(header)}, with "
+                f"{layout.separator!r} between them and {layout.decimal!r} for decimals; mend or "
+                "remove that line, or set convert.separator and convert.decimal"
+            )
+        for at, column in number_at:
+            cell = cells[at]
+            if not (layout.is_number(cell) or (layout.may_miss and MISSING.fullmatch(cell))):
+                raise DataError(f"{place}, column {column!r}: {_why_no_number(cell, layout)}")
+
+
+def _why_no_number(cell: str, layout: Layout) -> str:
+    if MISSING.fullmatch(cell):
+        what = f"{cell!r} is no number" if cell else "the cell is empty"
+        return f"{what}; mend or remove that line, or set convert.on_missing: fill_forward"
+    example = "-8.02".replace(".", layout.decimal)
+    said = f"{cell!r} is not a finite float32 number, expected one like {example}"
+    swapped = cell.translate(str.maketrans(".,", ",."))
+    if layout.is_number(swapped):
+        return f'{said}; set convert.decimal: "{"," if layout.decimal == "." else "."}"'
+    return f"{said}; mend or remove that line"
+
+
+def _cells(line: bytes, place: str, separator: str) -> list[str]:
+    try:
+        whole = line.decode().removesuffix("\n").removesuffix("\r")
+        cells = next(csv.reader([whole], delimiter=separator, strict=True), [])
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{place} is not UTF-8 ({error.reason}); save the file as UTF-8, "
+            f"or set convert.encoding{_suggested(line)}"
+        ) from None
+    except csv.Error:
+        cells = None
+    if cells is None or "\r" in whole or whole.count('"') % 2:
+        raise DataError(
+            f"{place} is no row of values with {separator!r} between them (a stray quotation mark "
+            "or line end?); save the file as CSV, one line a row, Unix or Windows line ends"
+        )
+    return cells
+
+
+def _stamps(texts: pl.Series, datetime_format: str, name: str) -> pl.Series:
+    """The stamps, each proved: written by the same format it gives its cell again.
+
+    Polars alone reads 01.01.09 as the year 9, 23:59:60 as the next day, and drops fractions.
+    """
+    import polars as pl
+
+    try:
+        example = pl.Series([datetime(2009, 1, 31, 23, 50)]).dt.to_string(datetime_format)[0]  # noqa: DTZ001  local station time
+        stamps = texts.str.to_datetime(datetime_format, time_unit="ms", strict=False, cache=False)
+        written = stamps.dt.truncate("1s").dt.to_string(datetime_format)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"convert.datetime_format {datetime_format!r} is no format of a local stamp: "
+            f"{str(error).splitlines()[0]}; set one like '%d.%m.%Y %H:%M:%S'"
+        ) from None
+    same = (written == texts) & stamps.dt.year().is_between(1, 9999)  # 01.01.-2009 parses, too
+    wrong = (~same.fill_null(value=False)).arg_true()
+    if len(wrong):
+        row = wrong[0]
+        raise DataError(
+            f"{name}, line {row + 2}, column {texts.name!r}: {texts[row] or ''!r} is not how "
+            f"{datetime_format!r} writes a stamp, expected one like {example!r}; "
+            "mend that line, or set convert.datetime_format in params.yaml"
+        )
+    return stamps
