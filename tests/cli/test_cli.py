@@ -75,7 +75,7 @@ def test_inspect_in_words(project: Path) -> None:
         "window: 12 inputs, one every 1 hour (12 hours); target T (degC), 1 day after",
         "+210",
         "features (256, 12, 14), targets (256,)",
-        "lstm is not trained yet; train it: dvc repro train@lstm",
+        "train: dvc repro (one alone: dvc repro train@dense)",
     ):
         assert part in shown
 
