@@ -55,9 +55,9 @@ def resolve_repeats(
     again = earlier = rows[:0]
     if not (np.diff(values) > 0).all():
         _check_order(stamps, place)
-        _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
-        again = np.flatnonzero(first[inverse] != rows)
-        earlier = first[inverse][again]
+        is_first = stamps.is_first_distinct().to_numpy()
+        again, first = np.flatnonzero(~is_first), np.flatnonzero(is_first)
+        earlier = first[np.searchsorted(values[first], values[again])]  # in time order, as checked
     differs = _differ(frame, again, earlier)
     if len(again) and on_duplicate == "error":
         row = int(again[0])
@@ -149,7 +149,7 @@ def fill(
         )
         filled = pl.Series(name, np.where(gaps, values[source], values))
         frame = frame.with_columns(filled)
-    return frame, pl.concat(findings)
+    return frame, pl.concat(findings, rechunk=True)
 
 
 def _no_findings() -> pl.DataFrame:

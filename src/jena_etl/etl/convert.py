@@ -56,18 +56,10 @@ def convert(
         SourceError: a file cannot be unpacked, or a member is not there.
         DataError: the CSV is not what params.yaml says; names file, line and column.
     """
-    import polars as pl
-
     written = Layout(**layout, may_miss=on_missing == "fill_forward")
-    left_out: dict[str, None] = {}
-    frames, read = [], []
-    for name, raw in read_members(files, members):
-        frame, others = read_csv(name, raw, written)
-        frames.append(frame)
-        read.append((name, frame.height))
-        left_out |= dict.fromkeys(others)
+    frame, read, left_out = _read(files, members, written)
     place = Lines(read)
-    frame, rows, repeats = resolve_repeats(pl.concat(frames), place, on_duplicate)
+    frame, rows, repeats = resolve_repeats(frame, place, on_duplicate)
     frame, found = fill(frame, place, rows, sentinels=sentinels, on_sentinel=on_sentinel)
     _write(frame, climate)
     _write(found, findings)
@@ -77,7 +69,7 @@ def convert(
         "synthetic": any(file["synthetic"] for file in described),
         "files": described,
         "members": [name for name, _ in read],
-        "left_out": list(left_out),
+        "left_out": left_out,
         "units": {column: unit_of(column, units) for column in written.columns},
         "rows_read": sum(count for _, count in read),
         "repeats": repeats,
@@ -117,10 +109,32 @@ def in_words(source: dict[str, Any], climate: Path, findings: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _read(
+    files: Sequence[Path], members: Sequence[str] | None, layout: Layout
+) -> tuple[pl.DataFrame, list[tuple[str, int]], list[str]]:
+    """All rows, in one chunk; the files' names and rows; the columns left out."""
+    import polars as pl
+
+    frames, read = [], []
+    left_out: dict[str, None] = {}
+    texts = read_members(files, members)
+    while texts:
+        name, raw = texts.pop(0)
+        frame, others = read_csv(name, raw, layout)
+        frames.append(frame)
+        read.append((name, frame.height))
+        left_out |= dict.fromkeys(others)
+    frame = pl.concat(frames)
+    del raw, frames  # as large as the numbers; and one column at a time: no second copy of all
+    for column in frame.columns:
+        frame = frame.with_columns(frame[column].rechunk())
+    return frame, read, list(left_out)
+
+
 def _write(frame: pl.DataFrame, target: Path) -> None:
-    """Polars compresses the columns side by side; in one chunk, so that no thread shows."""
+    """Of a frame in one chunk the bytes depend on its values alone, not on Polars' threads."""
     with replacing(target) as part:
-        frame.rechunk().write_parquet(
+        frame.write_parquet(
             part,
             compression="zstd",
             compression_level=1,
