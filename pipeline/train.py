@@ -21,7 +21,11 @@ def main(project: Project, params: Params) -> None:
     """Train the architecture named on the command line."""
     name = architecture_asked_for(params)
     architecture = configure(name, params.models[name])
-    device = use_device(params.train.device)
+    settings = {
+        "mixed_precision": params.train.mixed_precision,
+        "deterministic": params.train.deterministic,
+    }
+    device = use_device(params.train.device, **settings)
     batch_size, order = params.train.batch_size, architecture.order
     key = run_key(
         name=name,
@@ -30,16 +34,23 @@ def main(project: Project, params: Params) -> None:
         batch_size=batch_size,
         inputs=[sha256_of(file) for file in project.training_inputs],
         device=device,
+        **settings,
     )
     scratch = project.checkpoint(name, key)
-    with logged(project.run_log, stage="train", architecture=name, device=device):
-        model = seeded_model(architecture, project.windows("train"), seed=params.seed)
+    with logged(project.run_log, stage="train", architecture=name, device=device, **settings):
+        learnt_from = project.windows("train")
+        model = seeded_model(
+            architecture,
+            learnt_from,
+            seed=params.seed,
+            mixed_precision=params.train.mixed_precision,
+        )
         history = train(
             model,
-            lambda epoch: project.dataset(
-                "train", batch_size, shuffle=True, seed=params.seed, epoch=epoch, order=order
+            lambda epoch: learnt_from.for_model(
+                batch_size, shuffle=True, seed=params.seed, epoch=epoch, order=order
             ),
-            project.dataset("validation", batch_size, order=order),
+            project.windows("validation").for_model(batch_size, order=order),
             epochs=architecture.epochs,
             patience=architecture.early_stopping,
             scratch=scratch,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import subprocess
@@ -18,40 +20,61 @@ from jena_etl import model_file
 from jena_etl.errors import ProjectError, TrainingError
 from jena_etl.model_file import ModelMetadata, load_model, read_metadata, write_model
 
-# Trainable parameters, by hand, of 2 units on windows of 5 rows and 3 features, then Dense(1):
+# Trainable parameters, by hand, of 2 units on windows of 3 rows and 3 features, then Dense(1).
+LSTM = 4 * (3 * 2 + 2 * 2 + 2)
+GRUS = 3 * (3 * 2 + 2 * 2 + 2 * 2) + 3 * (2 * 2 + 2 * 2 + 2 * 2)
 PARAMETERS = {
-    "dense": (5 * 3 * 2 + 2) + (2 + 1),
-    "lstm": 4 * (3 * 2 + 2 * 2 + 2) + (2 + 1),
-    "bidirectional": 2 * 4 * (3 * 2 + 2 * 2 + 2) + (4 + 1),
-    "stacked_gru": 3 * (3 * 2 + 2 * 2 + 2 * 2) + 3 * (2 * 2 + 2 * 2 + 2 * 2) + (2 + 1),
+    "dense": (3 * 3 * 2 + 2) + 3,
+    "conv1d": (2 * 3 * 2 + 2) + (1 * 2 * 2 + 2) + 3,
+    "simple_rnn": (3 * 2 + 2 * 2 + 2) + 3,
+    "simple_rnn_stacked": (3 * 2 + 2 * 2 + 2) + 2 * (2 * 2 + 2 * 2 + 2) + 3,
+    "lstm": LSTM + 3,
+    "lstm_dropout": LSTM + 3,
+    "lstm_unrolled": LSTM + 3,
+    "stacked_gru": GRUS + 3,
+    "stacked_gru_dropout": GRUS + 3,
+    "lstm_reversed": LSTM + 3,
+    "bidirectional_lstm": 2 * LSTM + 5,
 }
-STEPS = 4
+STEPS = 4  # in an epoch
 
-# Trains the architectures named on its command line, in that order, and keeps their forecasts.
+# Trains the architectures named on its command line, in that order, as params.yaml sets them up but
+# small; keeps their histories and forecasts.
 TRAIN = f"""
 import sys
 from pathlib import Path
 import keras
 import numpy as np
 from jena_etl.model_file import write_model
+from jena_etl.models import configure
+from jena_etl.params import read_params
+from jena_etl.training import seeded_model, train
+from jena_etl.windows.index import WindowIndex
+from jena_etl.windows.spec import WindowSpec
+from jena_etl.windows.windows import Windows
 
-layers = keras.layers
-build = {{
-    "dense": lambda: [layers.Flatten(), layers.Dense(2, activation="relu")],
-    "lstm": lambda: [layers.LSTM(2, recurrent_dropout=0.3), layers.Dropout(0.5)],
-    "bidirectional": lambda: [layers.Bidirectional(layers.LSTM(2))],
-    "stacked_gru": lambda: [layers.GRU(2, return_sequences=True), layers.GRU(2)],
-}}
-folder, names = Path(sys.argv[1]), sys.argv[2:]
-x = np.load(folder.parent / "x.npy")
+folder, blocks, names = Path(sys.argv[1]), read_params(Path(sys.argv[2])).models, sys.argv[3:]
+rows = np.random.default_rng(0).standard_normal((1, 120, 3)).astype(np.float32)
+spec = WindowSpec(sequence_length=3)
+part, held_out = (
+    Windows(rows, rows[0, :, 0], spec, WindowIndex([starts]))
+    for starts in (range(16 * {STEPS}), range(80, 112))
+)
+small = dict(filters=2, kernel_sizes=[2, 1], units=2)
 for name in names:
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(42)
-    model = keras.Sequential([keras.Input((5, 3)), *build[name](), layers.Dense(1)])
-    model.compile(keras.optimizers.Adam(0.01), loss="mse", metrics=["mae"])
-    model.fit(x, x[:, 0, :1], batch_size=len(x) // {STEPS}, shuffle=False, verbose=0)
-    write_model(model, folder / "models" / (name + ".keras"), architecture=name, order="forward")
-    np.save(folder / (name + ".npy"), keras.ops.convert_to_numpy(model(x)))
+    changes = {{key: small[key] for key in small if key in blocks[name]}}
+    architecture = configure(name, blocks[name] | changes)
+    model = seeded_model(architecture, part, seed=42)
+    history = train(
+        model,
+        lambda epoch: part.for_model(16, shuffle=True, seed=42, epoch=epoch),
+        held_out.for_model(16),
+        epochs=2,
+    )
+    write_model(model, folder / f"models/{{name}}.keras", architecture=name, order="forward")
+    (folder / f"{{name}}.csv").write_text(history)
+    x = np.load(folder.parent / "x.npy")
+    np.save(folder / f"{{name}}.npy", keras.ops.convert_to_numpy(model(x)))
 """
 
 # Loads all models where `import jena_etl` fails, and keeps their forecasts.
@@ -87,22 +110,22 @@ def output(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def runs(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> tuple[Path, Path]:
     """Two folders, each the work of a fresh process.
 
     The processes differ in what may not show: the order of the architectures, the hash seed,
     the addresses, the folder.
     """
     root = tmp_path_factory.mktemp("runs")
-    x = np.random.default_rng(0).normal(size=(4 * STEPS, 5, 3)).astype("float32")
+    x = np.random.default_rng(0).normal(size=(16, 3, 3)).astype("float32")
     np.save(root / "x.npy", x)
     first, second = root / "first", root / "second"
-    names = list(PARAMETERS)
+    params, names = checkout / "params.yaml", list(PARAMETERS)
     for folder in (first, second):
         folder.mkdir()
     processes = [
-        start(TRAIN, first, *names, PYTHONHASHSEED="1"),
-        start(TRAIN, second, *reversed(names), PYTHONHASHSEED="2"),
+        start(TRAIN, first, params, *names, PYTHONHASHSEED="1"),
+        start(TRAIN, second, params, *reversed(names), PYTHONHASHSEED="2"),
     ]
     for process in processes:
         output(process)
@@ -120,8 +143,25 @@ def model_path(runs: tuple[Path, Path], tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_two_processes_write_the_same_bytes(runs: tuple[Path, Path], name: str) -> None:
-    first, second = ((run / f"models/{name}.keras").read_bytes() for run in runs)
-    assert first == second
+    for file in (f"models/{name}.keras", f"{name}.csv"):
+        first, second = ((run / file).read_bytes() for run in runs)
+        assert first == second
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_nothing_in_the_file_names_a_device(runs: tuple[Path, Path], name: str) -> None:
+    import h5py
+
+    with zipfile.ZipFile(runs[0] / f"models/{name}.keras") as archive:
+        config = archive.read("config.json")
+        words = [config + archive.read("metadata.json")]
+        with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as weights:
+            weights.visititems(lambda at, item: words.append(f"{at} {dict(item.attrs)}".encode()))
+    assert len(words) > 2
+    for word in (b"device", b"cpu", b"gpu", b"cuda"):
+        assert not [text for text in words if word in text.lower()]
+    # Keras would note here whether the device at hand compiles with XLA.
+    assert json.loads(config)["compile_config"]["jit_compile"] == "auto"
 
 
 def test_only_model_files_are_left(runs: tuple[Path, Path]) -> None:
@@ -145,8 +185,10 @@ def test_no_clock_in_the_file(model_path: Path) -> None:
 
 
 def test_shared_objects_are_numbered_in_order_of_appearance() -> None:
-    saved = b'[{"shared_object_id": 900}, {"shared_object_id": 17}, {"shared_object_id": 900}]'
-    ids = [node["shared_object_id"] for node in json.loads(model_file._canonical_config(saved))]
+    nodes = [{"shared_object_id": address} for address in (900, 17, 900)]
+    saved = json.dumps({"config": nodes, "compile_config": {}}).encode()
+    config = json.loads(model_file._canonical_config(saved))["config"]
+    ids = [node["shared_object_id"] for node in config]
     assert ids == [1, 2, 1]
 
 
@@ -157,7 +199,9 @@ def test_loaded_model_forecasts_the_same_and_can_train_on(
     model = load_model(runs[0] / f"models/{name}.keras", architecture=name)
     forecasts = model(np.load(runs[0].parent / "x.npy")).numpy()
     np.testing.assert_array_equal(forecasts, np.load(runs[0] / f"{name}.npy"))
-    assert int(model.optimizer.iterations) == STEPS
+    with (runs[0] / f"{name}.csv").open() as history:
+        losses = [float(row["val_loss"]) for row in csv.DictReader(history)]
+    assert int(model.optimizer.iterations) == STEPS * (losses.index(min(losses)) + 1)
 
 
 def test_keras_loads_it_without_this_package(runs: tuple[Path, Path]) -> None:
@@ -165,6 +209,23 @@ def test_keras_loads_it_without_this_package(runs: tuple[Path, Path]) -> None:
     for name in PARAMETERS:
         forecasts = np.load(runs[0] / f"{name}.elsewhere.npy")
         np.testing.assert_array_equal(forecasts, np.load(runs[0] / f"{name}.npy"))
+
+
+def test_every_architecture_trains_under_jax_without_tensorflow(
+    runs: tuple[Path, Path], checkout: Path
+) -> None:
+    """Its file, loaded here under TensorFlow, forecasts what the jax backend forecasts."""
+    pytest.importorskip("jax", reason="Keras' jax backend is not installed")
+    folder = runs[0].parent / "jax"
+    folder.mkdir()
+    code = f"import sys; sys.modules['tensorflow'] = None{TRAIN}"
+    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # it compiles for longer than it trains
+    output(start(code, folder, checkout / "params.yaml", *PARAMETERS, KERAS_BACKEND="jax", **quick))
+    x = np.load(folder.parent / "x.npy")
+    for name in PARAMETERS:
+        model = load_model(folder / f"models/{name}.keras", architecture=name)
+        np.testing.assert_allclose(model(x).numpy(), np.load(folder / f"{name}.npy"), atol=1e-5)
+        assert not np.array_equal(np.load(folder / f"{name}.npy"), np.load(runs[0] / f"{name}.npy"))
 
 
 def test_short_memory_does_not_change_the_bytes(

@@ -11,12 +11,12 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jena_etl.device import versions
 from jena_etl.files import replacing, sha256_of
 
 COLUMNS = ("loss", "mae", "val_loss", "val_mae")
@@ -58,8 +58,7 @@ class Progress:
 def run_key(**defines: Any) -> str:
     """A name for what defines a run: any difference gives another one, in code and versions too."""
     code = [sha256_of(file) for file in sorted(Path(__file__).parent.rglob("*.py"))]
-    versions = [version(name) for name in ("keras", "numpy", "tensorflow")]
-    text = json.dumps({**defines, "code": code, "versions": versions}, sort_keys=True)
+    text = json.dumps({**defines, "code": code, "versions": versions()}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

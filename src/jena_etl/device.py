@@ -1,4 +1,4 @@
-"""CPU or GPU: the only file that sets up TensorFlow."""
+"""CPU or GPU: the only file that sets up TensorFlow or JAX, whichever Keras computes with."""
 
 from __future__ import annotations
 
@@ -6,43 +6,116 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import IO
+
+import numpy as np
 
 from jena_etl.errors import DeviceError
 
+EXTRAS = {"tensorflow": "uv sync --extra gpu", "jax": "pip install 'jax[cuda12]'"}
 
-def use_device(wanted: str) -> str:
+
+def use_device(wanted: str, *, deterministic: bool, mixed_precision: bool = False) -> str:
     """Choose the device before any work and return its name, for the run log.
 
-    A GPU's memory is taken as it is needed, never the whole card, and its operations are made
-    deterministic, so that the same seed gives the same model.
+    A GPU's memory is taken as it is needed, never the whole card.
 
     Args:
         wanted: auto (a GPU where there is one), cpu or gpu.
+        deterministic: make a GPU's operations so, that the same seed gives the same model; it
+            costs speed. On a CPU they are so anyway.
+        mixed_precision: models will be built for 16-bit arithmetic.
 
     Raises:
-        DeviceError: a GPU was asked for and TensorFlow sees none.
+        DeviceError: a GPU was asked for and there is none; mixed precision where it is no use;
+            a Keras backend that is not installed, or neither tensorflow nor jax.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no notes later on; warnings still show
     with _stderr_held() as notes:
-        import tensorflow as tf
-
-        gpus = tf.config.list_physical_devices("GPU")
+        backend = _backend()
+        set_up = _set_up_tensorflow if backend == "tensorflow" else _set_up_jax
+        gpu = set_up(wanted, deterministic=deterministic)
         said = _last_line(notes)
-    if wanted == "gpu" and not gpus:
+    if wanted == "gpu" and not gpu:
         raise DeviceError(
-            "train.device is gpu, but TensorFlow sees no GPU. Install its driver and the gpu extra "
-            f"(uv sync --extra gpu), or set train.device: auto. TensorFlow said: {said}"
+            f"train.device is gpu, but Keras' backend {backend} sees no GPU. Install its driver "
+            f"and the backend's CUDA build ({EXTRAS[backend]}), or set train.device: auto. "
+            f"On starting it said: {said}"
         )
+    if mixed_precision:
+        _check_mixed_precision(backend, gpu)
+    return f"gpu: {gpu}" if gpu else "cpu"
+
+
+def versions() -> dict[str, str]:
+    """What a run computes with: Keras, NumPy and Keras' backend."""
+    import keras
+
+    backend = keras.config.backend()
+    return {
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        backend: import_module(backend).__version__,
+    }
+
+
+def _backend() -> str:
+    try:
+        import keras
+    except ImportError as error:
+        raise DeviceError(
+            f"Keras' backend cannot be imported ({error}); install it, or choose another: "
+            "KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax"
+        ) from None
+    backend: str = keras.config.backend()
+    if backend not in EXTRAS:
+        raise DeviceError(f"KERAS_BACKEND is {backend}; expected tensorflow or jax")
+    return backend
+
+
+def _set_up_tensorflow(wanted: str, *, deterministic: bool) -> str | None:
+    """The name of the GPU that will be used, None on the CPU."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
     if wanted == "cpu" or not gpus:
         tf.config.set_visible_devices([], "GPU")
-        return "cpu"
-    # On a CPU the operations are so without it, and it would slow tf.data down.
-    tf.config.experimental.enable_op_determinism()
+        return None
+    if deterministic:  # not on a CPU, where it would only slow tf.data down
+        tf.config.experimental.enable_op_determinism()
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     details = tf.config.experimental.get_device_details(gpus[0])
-    return f"gpu: {details.get('device_name', 'unknown')}"
+    return str(details.get("device_name", "unknown"))
+
+
+def _set_up_jax(wanted: str, *, deterministic: bool) -> str | None:
+    """The same. JAX reads all of it when it is first asked for its devices, and not again."""
+    import jax
+
+    if wanted == "cpu":
+        jax.config.update("jax_platforms", "cpu")  # type: ignore[no-untyped-call]
+        return None
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+    if deterministic:
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+    device = jax.devices()[0]
+    return str(device.device_kind) if device.platform == "gpu" else None
+
+
+def _check_mixed_precision(backend: str, gpu: str | None) -> None:
+    if not gpu:
+        raise DeviceError(
+            "train.mixed_precision is true, but there is no GPU in use, and a CPU is slower in 16 "
+            "bits than in 32; set train.mixed_precision: false"
+        )
+    if backend != "tensorflow":
+        raise DeviceError(
+            f"train.mixed_precision is true, but under KERAS_BACKEND={backend} cuDNN's LSTM takes "
+            "float32 alone (jax/experimental/rnn.py); set it to false, or use tensorflow"
+        )
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def write_model(model: Any, path: Path, *, architecture: str, order: str) -> Non
     metadata = ModelMetadata(
         architecture=architecture,
         order=order,
-        trainable_parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
+        trainable_parameters=trainable_parameters(model),
     )
     with replacing(path) as part:
         members = _saved_by_keras(model, path)
@@ -64,6 +64,11 @@ def write_model(model: Any, path: Path, *, architecture: str, order: str) -> Non
                 member = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
                 member.external_attr = 0o644 << 16
                 archive.writestr(member, members[name])
+
+
+def trainable_parameters(model: Any) -> int:
+    """How many numbers training changes in a Keras model."""
+    return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
 def read_metadata(path: Path) -> ModelMetadata:
@@ -125,7 +130,11 @@ def _canonical_metadata(saved: bytes, metadata: ModelMetadata) -> bytes:
 
 
 def _canonical_config(saved: bytes) -> bytes:
-    """Number shared objects 1, 2, ... where Keras gives their memory addresses."""
+    """Number shared objects 1, 2, ... where Keras gives their memory addresses.
+
+    And leave jit_compile open: Keras notes whether the device it trained on uses XLA, and would
+    hold whoever loads the file to it.
+    """
     numbers: dict[int, int] = {}
 
     def renumber(node: dict[str, Any]) -> dict[str, Any]:
@@ -134,7 +143,9 @@ def _canonical_config(saved: bytes) -> bytes:
         return node
 
     # Keys stay in Keras' order: a dict of outputs or losses may mean something by it.
-    return json.dumps(json.loads(saved, object_hook=renumber)).encode()
+    config = json.loads(saved, object_hook=renumber)
+    config["compile_config"]["jit_compile"] = "auto"
+    return json.dumps(config).encode()
 
 
 def _read_members(path: Path) -> dict[str, bytes]:

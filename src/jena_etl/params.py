@@ -192,6 +192,8 @@ class Train(Block):
 
     batch_size: Positive
     device: Literal["auto", "cpu", "gpu"]
+    mixed_precision: bool
+    deterministic: bool
 
 
 class Params(Block):

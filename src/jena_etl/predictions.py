@@ -48,7 +48,7 @@ def forecast(model: Any, windows: Windows, *, batch_size: int, order: str) -> np
     Raises:
         TrainingError: the model forecasts NaN or infinity.
     """
-    out: np.ndarray = model.predict(windows.dataset(batch_size, order=order), verbose=0)
+    out: np.ndarray = model.predict(windows.for_model(batch_size, order=order), verbose=0)
     if out.shape != (len(windows), 1):
         raise TrainingError(
             f"the model gave {out.shape} forecasts for {len(windows)} windows; expected one each"

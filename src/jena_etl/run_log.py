@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from jena_etl.device import versions
 
 
 @contextmanager
@@ -21,7 +22,7 @@ def logged(path: Path, **entry: Any) -> Iterator[None]:
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         **entry,
         "seconds": round(time.perf_counter() - started, 1),
-        "versions": {name: version(name) for name in ("keras", "numpy", "tensorflow")},
+        "versions": versions(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:

@@ -16,16 +16,33 @@ from jena_etl.models import Architecture
 from jena_etl.windows.windows import Windows
 
 
-def seeded_model(architecture: Architecture, windows: Windows, *, seed: int) -> Any:
+def seeded_model(
+    architecture: Architecture, windows: Windows, *, seed: int, mixed_precision: bool = False
+) -> Any:
     """Build the model for `windows` with every random number set by `seed`.
 
-    The one place where the process' global random state is touched.
+    The one place where the process' global state is touched: its random numbers and, while the
+    layers are made, Keras' dtype policy.
+
+    Args:
+        architecture: what to build.
+        windows: the windows it will read.
+        seed: of weights and dropout.
+        mixed_precision: layers compute in float16; weights, forecast and loss stay float32, and
+            Keras scales the loss so that small gradients do not vanish. Not bfloat16: tensor
+            cores compute float16 since 2017 (Volta), bfloat16 since 2020 (Ampere), and normalised
+            inputs do not need its range.
     """
     import keras
 
     keras.utils.clear_session()  # the names Keras makes up (lstm_1) stand in the model file
     keras.utils.set_random_seed(seed)
-    return architecture.build(windows.spec.sequence_length, windows.features.shape[-1])
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16" if mixed_precision else "float32")
+    try:
+        return architecture.build(windows.spec.sequence_length, windows.features.shape[-1])
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def train(

@@ -80,6 +80,20 @@ def test_inspect_in_words(project: Path) -> None:
         assert part in shown
 
 
+def test_inspect_models_is_quiet_json(project: Path) -> None:
+    """The folder needs no more than its params.yaml; TensorFlow's notes stay off stderr."""
+    done = run("inspect", project, "--models", "--json")
+    assert done.stderr == ""
+    lstm = json.loads(done.stdout)["models"]["lstm"]
+    assert lstm["trainable_parameters"] == 4 * (14 * 16 + 16 * 16 + 16) + 17
+    assert lstm["layers"][0] == {
+        "layer": "LSTM",
+        "output_shape": [None, 16],
+        "fast_path": True,
+        "why_not": [],
+    }
+
+
 def test_inspect_of_a_bare_checkout_names_the_next_commands(tmp_path: Path, checkout: Path) -> None:
     shutil.copyfile(checkout / "params.yaml", tmp_path / "params.yaml")
     done = run("inspect", tmp_path)

@@ -20,9 +20,13 @@ from jena_etl.files import sha256_of
 ROWS = 3_000
 COPIED = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", ".dvc/config", "pipeline", "src")
 
-# Writes, as each process ends, which of the project's modules it had imported.
+# Writes, as each process ends, which of the project's modules it had imported; and lets it import
+# none of those named in UNIMPORTABLE.
 IMPORT_RECORDER = """
 import atexit, json, os, sys
+
+for name in os.environ.get("UNIMPORTABLE", "").split():
+    sys.modules[name] = None
 
 def record():
     if os.environ.get("RECORD_IMPORTS") and sys.argv[0].endswith(".py"):
@@ -51,12 +55,12 @@ class Repo:
         imports = str(self.imports)
         return {**os.environ, "PATH": path, "PYTHONPATH": imports, "RECORD_IMPORTS": imports}
 
-    def run(self, *command: str, fails: bool = False) -> str:
+    def run(self, *command: str, fails: bool = False, **environment: str) -> str:
         """Run a command in the repository; return stdout and stderr."""
         done = subprocess.run(
             command,
             cwd=self.root,
-            env=self.environment,
+            env=self.environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from jena_etl.errors import ParamsError
 from jena_etl.params import Block, Order, Positive
 
 Optimizer = Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
@@ -36,19 +37,31 @@ class Architecture(Block):
         """A compiled Keras model: (batch, sequence_length, features) -> (batch, 1).
 
         Loss mse, metric mae, both in the target's own unit.
+
+        Raises:
+            ParamsError: the window is too short for the layers.
         """
         import keras
 
-        model = keras.Sequential(
-            [
-                keras.Input((self.input_length(sequence_length), features)),
-                *self.layers(),
-                *(keras.layers.Dense(units, activation="relu") for units in self.dense),
-                keras.layers.Dense(1),
-            ]
-        )
+        layers = [
+            keras.Input((self.input_length(sequence_length), features)),
+            *self.layers(),
+            *(keras.layers.Dense(units, activation="relu") for units in self.dense),
+            keras.layers.Dense(1, dtype="float32"),  # also in mixed precision
+        ]
+        try:
+            model = keras.Sequential(layers)
+        except ValueError as error:
+            name = type(self).__module__.rpartition(".")[2]
+            raise ParamsError(
+                f"models.{name} cannot be built for window.sequence_length {sequence_length}: "
+                f"{str(error).splitlines()[0]}"
+            ) from error
         optimizer = keras.optimizers.get(
             {"class_name": self.optimizer, "config": {"learning_rate": self.learning_rate}}
         )
+        if keras.config.dtype_policy().name == "mixed_float16":
+            # Keras would do so, too, but a loaded file would not know of it.
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         model.compile(optimizer=optimizer, loss="mse", metrics=["mae"])
         return model

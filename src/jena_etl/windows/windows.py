@@ -64,8 +64,15 @@ class Windows:
         """The same as a keras.utils.PyDataset, for any Keras backend."""
         return self.feed(batch_size, **options).keras()
 
+    def for_model(self, batch_size: int = 256, **options: Any) -> Any:
+        """What a model takes under the Keras backend in force: one of the two above."""
+        import keras
+
+        on_tensorflow = keras.config.backend() == "tensorflow"
+        return (self.dataset if on_tensorflow else self.keras_dataset)(batch_size, **options)
+
     def feed(self, batch_size: int, *, order: str = "forward", **options: Any) -> Feed:
-        """What the three above are made of."""
+        """What all of the above are made of."""
         spec = self.spec
         steps = input_steps(spec.sequence_length, spec.sampling_rate, order)
         return Feed(
