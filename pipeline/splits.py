@@ -3,7 +3,7 @@
 import sys
 
 from jena_etl.etl.arrays import read_stamps
-from jena_etl.etl.quality import CellMarks, data_card
+from jena_etl.etl.quality import CellMarks, card_in_words, data_card
 from jena_etl.etl.splits import describe_splits
 from jena_etl.files import write_json
 from jena_etl.params import Params
@@ -31,7 +31,7 @@ def main(project: Project, params: Params) -> None:
     write_json(project.splits_json, splits)
     write_json(project.data_card_json, card)
     counts = ", ".join(f"{name} {s['windows']:,}" for name, s in splits["splits"].items())
-    sys.stdout.write(f"windows under policy {splits['policy']}: {counts}\n")
+    sys.stdout.write(f"windows under policy {splits['policy']}: {counts}\n{card_in_words(card)}")
 
 
 if __name__ == "__main__":

@@ -165,15 +165,21 @@ def _faults_text(data: dict[str, Any]) -> list[str]:
     """A table of the cells that were no measurement, and one of those in doubt; or neither."""
     tables = []
     if data["findings"]:
-        lines = [f"{'cells that hold no measurement':<66}{'cells':>9}{'windows':>11}"]
+        rows = []
         for item in data["findings"]:
             done = "filled" if item["filled"] else "KEPT"
             said = f"  {item['column']}: {item['kind']}, {done}, {_when(item)}"
             for name, split in item["splits"].items():
                 if split["cells"] or split["windows"]:
-                    figures = f"{split['cells']:>9,}{split['windows']:>11,}"
-                    lines.append(f"{said:<54}{name:<12}{figures}")
+                    rows.append((said, name, split["cells"], split["windows"]))
                     said = ""
+        title = "cells that hold no measurement"
+        width = max(len(said) for said, *_ in [*rows, (title,)]) + 2
+        lines = [f"{title:<{width + 12}}{'cells':>9}{'windows':>11}"]
+        lines += [
+            f"{said:<{width}}{name:<12}{cells:>9,}{windows:>11,}"
+            for said, name, cells, windows in rows
+        ]
         if any(data["target_filled"].values()):
             lines.append(
                 "  windows left out, their target was filled: " + _by_split(data["target_filled"])

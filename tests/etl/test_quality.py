@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from jena_etl.etl.arrays import read_stamps
 from jena_etl.etl.convert import convert, in_words
-from jena_etl.etl.quality import CellMarks, data_card, reads
+from jena_etl.etl.quality import CellMarks, card_in_words, data_card, reads
 from jena_etl.etl.splits import describe_splits
 from jena_etl.etl.synthetic import MEMBER, write_synthetic
 from jena_etl.files import sha256_of, write_json
@@ -133,6 +133,11 @@ def test_a_sentinel_and_the_windows_it_touches(tmp_path: Path, card_of: Card) ->
         assert card["physics"] == []  # a sentinel is no implausible wind
         assert card["columns"]["wv (m/s)"]["min"] == (0.0 if filled else -9999.0)
         assert "wv (m/s), sentinel: 2, 2009-01-01T01:40:00 to 2009-01-01T07:30:00" in card["said"]
+        done = "filled" if filled else "KEPT"
+        assert card_in_words(card).splitlines() == [
+            f"wv (m/s) in train: sentinel cells 1, {done}; 3 windows read them",
+            f"wv (m/s) in validation: sentinel cells 1, {done}; 3 windows read them",
+        ]
 
 
 def test_windows_whose_target_was_filled_belong_to_no_split(tmp_path: Path, card_of: Card) -> None:
@@ -142,6 +147,8 @@ def test_windows_whose_target_was_filled_belong_to_no_split(tmp_path: Path, card
     card = card_of(file, **how)
     # book: window 39 lies in no split; 44, of rows 44 to 48, has its target in row 50.
     assert card["target_filled"] == {"train": 0, "validation": 1, "test": 0}
+    said = "windows left out of validation, their target was filled: 1"
+    assert card_in_words(card).splitlines()[-1] == said
     kinds = {item["kind"]: item["splits"]["validation"] for item in card["findings"]}
     # Windows 41, 43, 45 read row 45; 46, 48, 50 read row 50, but validation ends with window 55.
     assert kinds == {

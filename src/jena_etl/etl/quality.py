@@ -222,3 +222,29 @@ def _physics(
                     },
                     rows,
                 )
+
+
+def card_in_words(card: dict[str, Any]) -> str:
+    """What is wrong with the data in each split, a line each; for the stage's output."""
+    lines = [
+        f"{kind} in {split}: {count:,}"
+        for kind in ("holes", "irregular")
+        for split, count in card[kind]["splits"].items()
+        if count
+    ]
+    lines += [
+        f"{item['column']} in {split}: {item['kind']} cells {figures['cells']:,}, "
+        f"{'filled' if item['filled'] else 'KEPT'}; {figures['windows']:,} windows read them"
+        for item in card["findings"]
+        for split, figures in item["splits"].items()
+        if figures["cells"]
+    ]
+    lines += [
+        f"windows left out of {split}, their target was filled: {count:,}"
+        for split, count in card["target_filled"].items()
+        if count
+    ]
+    if card["physics"]:
+        names = dict.fromkeys(item["column"] for item in card["physics"])
+        lines.append(f"values in doubt in {', '.join(names)}: jena-etl inspect")
+    return "".join(f"{line}\n" for line in lines)
