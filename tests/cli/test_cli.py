@@ -41,7 +41,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"jena-etl {jena_etl.__version__}\n"
     shown = run("--help").stdout
-    for command in ("doctor", "inspect", "synth", "demo"):
+    for command in ("doctor", "inspect", "peek", "synth", "demo"):
         assert command in shown
 
 
@@ -167,6 +167,8 @@ def test_inspect_starts_neither_tensorflow_nor_polars(project: Path) -> None:
     [
         (("doctor", "nowhere"), "error: nowhere is no jena-etl project"),
         (("inspect", "nowhere"), "error: nowhere is no jena-etl project"),
+        (("peek", "nowhere.csv"), "error: nowhere.csv is not there"),
+        (("peek", "."), "is a folder, expected a .csv"),
         (("synth", "x.zip", "--rows", "0", "--seed", "1"), "Invalid value for '--rows'"),
         (("synth", "x.zip", "--rows", "1"), "Missing option '--seed'"),
         (("inspekt",), "No such command 'inspekt'"),
@@ -184,6 +186,16 @@ def test_a_mistake_is_short_and_exits_with_2(
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert "Traceback" in run("--debug", "inspect", tmp_path / "nowhere").stderr
+
+
+def test_peek_prints_the_blocks_and_nothing_else(tmp_path: Path) -> None:
+    write_synthetic(tmp_path / "station.zip", rows=2_000, seed=3)
+    done = run("peek", tmp_path / "station.zip")
+    assert (done.returncode, done.stderr) == (0, "")
+    blocks = YAML(typ="safe", pure=True).load(done.stdout)
+    assert list(blocks) == ["convert", "window"]
+    assert blocks["window"]["sampling_rate"] == 6
+    assert "A window spans 859 rows, a quarter of the file is 500" in done.stdout
 
 
 def test_synth_writes_the_same_bytes_for_the_same_seed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from jena_etl import __version__
 from jena_etl.cli.demo import demo
 from jena_etl.cli.doctor import doctor
 from jena_etl.cli.inspect import inspect
+from jena_etl.cli.peek import peek
 from jena_etl.cli.synth import synth
 from jena_etl.errors import JenaEtlError
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(inspect)
 app.command()(doctor)
+app.command()(peek)
 app.command()(synth)
 app.command()(demo)
 

@@ -23,17 +23,12 @@ CHUNK = 1 << 20
 SHOWN = 10  # of several candidates, the message lists the first
 
 
-def read_members(files: Sequence[Path], members: Sequence[str] | None) -> list[tuple[str, bytes]]:
-    """Name and bytes of each CSV file, in the order of `members`.
-
-    Args:
-        files: the source files. A member of a zip is called by its path in the zip, what is
-            inside NAME.csv.gz is called NAME.csv, any other file by its own name.
-        members: the names to read; None reads the only one there is.
+def member_names(files: Sequence[Path]) -> dict[str, Path]:
+    """What `read_members` may be asked for: each name, and the file that holds it.
 
     Raises:
         SourceError: a file is damaged, encrypted or holds nothing, a path leads out of the zip,
-            a name is unknown or there twice, or `members` is None where there are several.
+            or a name is there twice.
     """
     holders: dict[str, Path] = {}
     for file in files:
@@ -46,6 +41,22 @@ def read_members(files: Sequence[Path], members: Sequence[str] | None) -> list[t
                     "leave one out of download.url, or rename it there"
                 )
             holders[name] = file
+    return holders
+
+
+def read_members(files: Sequence[Path], members: Sequence[str] | None) -> list[tuple[str, bytes]]:
+    """Name and bytes of each CSV file, in the order of `members`.
+
+    Args:
+        files: the source files. A member of a zip is called by its path in the zip, what is
+            inside NAME.csv.gz is called NAME.csv, any other file by its own name.
+        members: the names to read; None reads the only one there is.
+
+    Raises:
+        SourceError: a file is damaged, encrypted or holds nothing, a path leads out of the zip,
+            a name is unknown or there twice, or `members` is None where there are several.
+    """
+    holders = member_names(files)
     if members is None:
         members = list(holders)
         if len(members) > 1:
