@@ -158,8 +158,8 @@ def test_a_model_just_added_is_not_built_yet(repo: Any) -> None:
     repo.edit(lambda params: params["architectures"].append("conv1d"))
     (repo.root / "src/jena_etl/leaderboard.py").write_text("# changed")
     found = examined(repo)["pipeline"].found
-    assert "train@conv1d" not in found  # leaderboard and baseline come first: they are wrong
-    assert "leaderboard (src/jena_etl/leaderboard.py, architectures changed)" in found
+    assert "train@conv1d" not in found  # evaluate and baseline come first: they are wrong
+    assert "evaluate (src/jena_etl/leaderboard.py, architectures changed)" in found
 
 
 def test_a_fresh_clone_is_no_fault(repo: Any) -> None:
