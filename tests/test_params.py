@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -243,7 +245,13 @@ def test_a_models_typo_is_named() -> None:
         configure("lstn", block)
 
 
-@pytest.mark.parametrize("text", ["a: [", "\tx: 1", "a: 1\na: 2"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a: [", "\tx: 1", "a: 1\na: 2", "a: \0", "%YAML 3.0\n---\na: 1", "[" * 3_000),
+        *("a: 2009-13-45", "a: !!int x", "a: !!bool x", 'a: "\\U00110000"', f"a: {'9' * 5_000}"),
+    ],
+)
 def test_broken_yaml(tmp_path: Path, text: str) -> None:
     (tmp_path / "params.yaml").write_text(text)
     with pytest.raises(ParamsError, match=r"params.yaml is not YAML"):
@@ -268,6 +276,30 @@ def test_broken_yaml_shows_no_password(tmp_path: Path, text: str, said: str) -> 
     assert f"params.yaml is not YAML: {said}" in str(caught.value)
     assert "alice" not in str(caught.value)
     assert "s3cret" not in str(caught.value)
+
+
+def test_any_change_of_a_character_is_read_or_refused(checkout: Path, tmp_path: Path) -> None:
+    text = (checkout / "params.yaml").read_text()
+    text = text[: text.index("models:")] + "models: {dense: {}}\narchitectures: [dense]\n"
+    text = re.sub(r"(?m)^architectures:.*\n(  - .*\n)+|#.*", "", text)
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    assert read_params(path).architectures == ("dense",)
+    outcomes = set()
+    draw = random.Random(0)  # noqa: S311  no secret
+    for _ in range(150):
+        at = draw.randrange(len(text))
+        put = draw.choice(
+            ["", "\0", "\n", " ", "- ", ": ", "[", "{", "'", '"', "&a ", "*a", "!!set "]
+        )
+        path.write_text(text[:at] + put + text[at + draw.randrange(3) :])
+        try:
+            read_params(path)
+            outcomes.add("read")
+        except ParamsError as error:
+            outcomes.add("refused")
+            assert all(line.isprintable() for line in str(error).splitlines())  # noqa: PT017
+    assert outcomes == {"read", "refused"}
 
 
 def test_a_password_in_a_url_is_refused_unseen(edited: Callable[..., Path]) -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,6 +67,23 @@ def damaged(change: Callable[[Project], object], project: Project) -> str:
             "has shape (19,), splits.json asks for (20,)",
         ),
         (
+            lambda p: np.save(p.targets_npy, np.zeros(20)),
+            "targets.npy holds float64, expected float32; build it again: dvc repro -f arrays",
+        ),
+        (lambda p: p.targets_npy.write_bytes(b"PK\3\4" + bytes(99)), "targets.npy is damaged"),
+        (
+            lambda p: p.statistics_json.write_text('{"columns": {"a": {}}}'),
+            "has shape (3, 7, 2), splits.json asks for (3, 7, 1)",
+        ),
+        (
+            lambda p: p.splits_json.write_text(
+                p.splits_json.read_text().replace("[0, 4", "[9, 14")
+            ),
+            "windows of train start in rows 9 to 13 and span 10 rows, of 20; build it again",
+        ),
+        (lambda p: p.splits_json.write_text("[" * 99_999), "splits.json is not JSON"),
+        (lambda p: p.splits_json.write_text('{"rows": 20}'), "(KeyError: 'window'); build both"),
+        (
             lambda p: p.splits_json.unlink(),
             "splits.json is not built yet; build it: dvc",
         ),
@@ -76,6 +95,63 @@ def test_a_missing_or_damaged_file_is_named(
     project: Project, change: Callable[[Project], object], said: str
 ) -> None:
     assert said in damaged(change, project)
+
+
+WRONG: list[Any] = [
+    *(None, True, -1, 1.5, 10**30, "x", [], {}, [1], [[1]], [[0, 4, 0]], [[0, 4, "1"]], [None]),
+    *([[0, 400, 1]], [[-5, 4, 1]], [[0, 4, 1, 1]], [[0, 10**30, 1]], [[5, -9, -1]], {"a": 1}),
+]
+
+
+def replaced(content: Any, value: Any) -> Iterator[Any]:
+    """`content` with one of its parts, or the whole, replaced by `value`; all there are."""
+    yield value
+    if isinstance(content, dict | list):
+        for key in content if isinstance(content, dict) else range(len(content)):
+            for part in replaced(content[key], value):
+                changed = copy.copy(content)
+                changed[key] = part
+                yield changed
+
+
+@pytest.mark.parametrize("name", ["splits_json", "statistics_json"])
+@pytest.mark.parametrize("value", WRONG, ids=str)
+def test_wrong_json_is_read_inside_the_arrays_or_refused(
+    project: Project, name: str, value: Any
+) -> None:
+    path: Path = getattr(project, name)
+    refusals = 0
+    for content in replaced(json.loads(path.read_text()), value):
+        path.write_text(json.dumps(content))
+        try:
+            windows = open_project(project.root).windows("train")
+            batches = list(windows.batches(8))
+        except (ProjectError, WindowError):
+            refusals += 1
+        else:  # nothing the train windows need was hit, or by another number that fits
+            assert np.concatenate([targets for _, targets in batches]).tolist() == [
+                10 * row for row in windows.target_rows()
+            ]
+    assert refusals
+
+
+def test_a_damaged_array_is_read_whole_or_refused(project: Project) -> None:
+    whole = project.targets_npy.read_bytes()
+    for at in range(128 + 1):  # the header
+        for mask in (0x01, 0x20, 0x80, 0xFF):
+            changed = bytearray(whole)
+            changed[at] ^= mask
+            project.targets_npy.write_bytes(changed)
+            try:
+                targets = project.windows("train").targets
+            except ProjectError:
+                continue
+            assert targets.shape == (20,)
+            assert targets.dtype == np.float32
+    for end in range(len(whole)):
+        project.targets_npy.write_bytes(whole[:end])
+        with pytest.raises(ProjectError, match=r"targets.npy is damaged"):
+            project.windows("train")
 
 
 def test_the_sources_are_the_files_in_raw(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def read_json(path: Path, *, built_by: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise not_built(path, built_by) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ProjectError(
             f"{path.name} is not JSON: it was damaged; build it again: dvc repro -f {built_by}"
         ) from None

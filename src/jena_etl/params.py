@@ -28,6 +28,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from jena_etl.errors import ParamsError
 
+SHOWN, SHOWN_LETTERS = 30, 60  # of names listed in a message
+
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -241,14 +243,18 @@ def read_params(path: Path) -> Params:
         raise ParamsError(
             f"{path.name} is missing in {path.parent}; run this in a jena-etl project folder"
         ) from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001  of a date like 2009-13-45 ruamel makes a ValueError
         raise ParamsError(f"{path.name} is not YAML: {_without_its_text(error)}") from None
     return check(Params, raw, "")
 
 
 def _without_its_text(error: Exception) -> str:
     """Place and fault, but not the lines and values that ruamel quotes: a url may hold a secret."""
-    if not isinstance(error, MarkedYAMLError):
+    if not isinstance(error, YAMLError | UnicodeDecodeError):
+        return "a date, number, tag or nesting that cannot be read; write texts in quotation marks"
+    if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
         return " ".join(str(error).split())
     fault = str(error.problem).partition(" with value ")[0]  # of a key that is there twice
     return f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {fault}"
@@ -274,7 +280,12 @@ def nearest(name: str, known: object) -> str:
     """`; did you mean 'x'?` for a close match, else the list of what there is."""
     names = [str(item) for item in known]  # type: ignore[attr-defined]
     close = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    # Names may come from a file: what is no CSV at all would fill the screen, or control it.
+    shown = [f"{name if name.isprintable() else repr(name):.{SHOWN_LETTERS}}" for name in names]
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return f"; there are: {', '.join(shown[:SHOWN])}{more}"
 
 
 def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:

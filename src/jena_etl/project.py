@@ -162,7 +162,7 @@ class Project:
     @property
     def stamps(self) -> np.ndarray:
         """datetime64[s] of shape (rows,), memory-mapped."""
-        return self._array(self.stamps_npy, (self.splits["rows"],))
+        return self._array(self.stamps_npy, (self.splits["rows"],), "datetime64[s]")
 
     def windows(self, split: str) -> Windows:
         """The windows of train, validation or test, over memory-mapped arrays.
@@ -176,13 +176,29 @@ class Project:
 
         if split not in SPLITS:
             raise WindowError(f"split must be one of {', '.join(SPLITS)}, found {split!r}")
-        rows, phases = self.splits["rows"], self.window.sampling_rate
-        shape = (phases, -(-rows // phases), len(self.statistics["columns"]))
+        try:
+            rows, spec = self.splits["rows"], self.window
+            phases = spec.sampling_rate
+            shape = (phases, -(-rows // phases), len(self.statistics["columns"]))
+            index = WindowIndex.from_lists(self.splits["splits"][split]["starts"])
+            first, end = index.bounds
+            fits = first >= 0 and end + spec.target <= rows
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ProjectError(
+                "splits.json or statistics.json is damaged, other keys or values than its stage "
+                f"writes ({type(error).__name__}: {error!s:.60}); "
+                "build both again: dvc repro -f splits"
+            ) from None
+        if not fits:
+            raise ProjectError(
+                f"splits.json is damaged: windows of {split} start in rows {first} to {end - 1} "
+                f"and span {spec.span} rows, of {rows}; build it again: dvc repro -f splits"
+            )
         return Windows(
-            features=self._array(self.features_npy, shape),
-            targets=self._array(self.targets_npy, (rows,)),
-            spec=self.window,
-            index=WindowIndex.from_lists(self.splits["splits"][split]["starts"]),
+            features=self._array(self.features_npy, shape, "float32"),
+            targets=self._array(self.targets_npy, (rows,), "float32"),
+            spec=spec,
+            index=index,
         )
 
     def dataset(self, split: str, batch_size: int = 256, **options: Any) -> Any:
@@ -193,12 +209,12 @@ class Project:
         """`windows(split).batches(...)`: the same as NumPy, without TensorFlow."""
         return self.windows(split).batches(batch_size, **options)
 
-    def _array(self, path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    def _array(self, path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:
         try:
-            array: np.ndarray = np.load(path, mmap_mode="r")
+            array: np.ndarray = np.lib.format.open_memmap(path, mode="r")
         except FileNotFoundError:
             raise not_built(path, "arrays") from None
-        except (ValueError, OSError, EOFError) as error:
+        except Exception as error:  # noqa: BLE001  damage shows as any of half a dozen kinds of error
             raise ProjectError(
                 f"{path.name} is damaged ({error}); build it again: dvc repro -f arrays"
             ) from None
@@ -206,6 +222,11 @@ class Project:
             raise ProjectError(
                 f"{path.name} has shape {array.shape}, splits.json asks for {shape}; "
                 "build it again: dvc repro arrays"
+            )
+        if array.dtype != dtype:
+            raise ProjectError(
+                f"{path.name} holds {array.dtype}, expected {dtype}; "
+                "build it again: dvc repro -f arrays"
             )
         return array
 

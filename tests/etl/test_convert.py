@@ -381,6 +381,35 @@ def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     refused(zipped(tmp_path, csv_text(SOUND).decode().encode("utf-16")), "line 1 is not UTF-8")
 
 
+def test_a_file_that_ends_in_an_opening_quotation_mark(tmp_path: Path) -> None:
+    """Polars panics at it, which is no Exception."""
+    quoted = ['"' + line.replace(",", '","') + '"' for line in SOUND]
+    text = csv_text([*quoted[:3], quoted[3].partition("-")[0]], end="")
+    refused(zipped(tmp_path, text), "a.csv, line 5 is no row of values")
+
+
+def test_encodings_that_fail_in_their_own_way(tmp_path: Path) -> None:
+    """The error of idna names no byte; utf-7 reads half a character, which UTF-8 cannot hold."""
+    archive = zipped(tmp_path, csv_text(SOUND).replace(b"n3", b".xn--a."))
+    refused(archive, "is not idna (", "set convert.encoding: utf-8", encoding="idna")
+    archive = zipped(tmp_path, csv_text(SOUND).replace(b"n3", b"+2AA-"))
+    refused(archive, "a.csv is not utf-7 (", "set convert.encoding", encoding="utf-7")
+
+
+def test_a_message_stays_a_line_whatever_the_file_holds(tmp_path: Path) -> None:
+    for text in (
+        csv_text(with_line(4, f"{STAMP4},{'x' * 9_999},1,n")),
+        csv_text(with_line(4, f"{'x' * 9_999},1,1,n")),
+        csv_text(SOUND, header=",".join(f"{k}\x1b[31m{k}" for k in range(999))),
+        csv_text(SOUND, header="x" * 9_999),
+        csv_text(SOUND, header=f"{'x' * 9_999},{'x' * 9_999}"),
+    ):
+        with pytest.raises(DataError) as caught:
+            converted(zipped(tmp_path, text))
+        assert len(str(caught.value)) < 2_500
+        assert str(caught.value).isprintable()
+
+
 def test_old_mac_line_ends(tmp_path: Path) -> None:
     refused(zipped(tmp_path, csv_text(SOUND, eol="\r", end="\r")), "line 1", "line ends")
 

@@ -144,6 +144,12 @@ def test_a_path_that_leaves_the_folder(folder: Path, path: str) -> None:
     assert "zip the CSV file alone and set download.url" in message
 
 
+@pytest.mark.parametrize("path", ["a\nb.csv", "a\x1b[31m.csv"])
+def test_a_name_that_cannot_be_printed(folder: Path, path: str) -> None:
+    message = refused(written(folder, a_zip=zipped((path, JULY))), [path])
+    assert f"a.zip holds {path!r}, a name that cannot be printed; zip the CSV file" in message
+
+
 @pytest.mark.parametrize("path", ["..july.csv", "data/july..csv", "data\\july.csv", "10:00.csv"])
 def test_a_path_that_stays(folder: Path, path: str) -> None:
     assert read_members(written(folder, a_zip=zipped((path, JULY))), None) == [(path, JULY)]

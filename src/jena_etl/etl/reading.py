@@ -11,6 +11,7 @@ import csv
 import io
 import itertools
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -101,6 +102,11 @@ def _as_utf8(name: str, raw: bytes, encoding: str) -> bytes:
             f"{name}, line {line} is not {encoding} ({error.reason}); "
             f"set convert.encoding{_suggested(raw)}"
         ) from None
+    except UnicodeError as error:  # idna has no place to name, utf-7 reads halves of a character
+        reason = getattr(error, "reason", None) or error
+        raise DataError(
+            f"{name} is not {encoding} ({reason!s:.60}); set convert.encoding{_suggested(raw)}"
+        ) from None
 
 
 def _suggested(raw: bytes) -> str:
@@ -123,9 +129,11 @@ def _header(text: bytes, name: str, layout: Layout) -> list[str]:
     header = _cells(line, f"{name}, line 1", layout.separator)
     if not header:
         raise DataError(f"{name}, line 1 is blank, expected the column names; remove that line")
-    for column in header:
-        if header.count(column) > 1:
-            raise DataError(f"{name}, line 1 has the column {column!r} twice; rename one of them")
+    for column, times in Counter(header).items():
+        if times > 1:
+            raise DataError(
+                f"{name}, line 1 has the column {column!r:.60} twice; rename one of them"
+            )
     wanted = {layout.datetime_column: "datetime_column", **dict.fromkeys(layout.columns, "columns")}
     for column, key in wanted.items():
         if column not in header:
@@ -199,7 +207,8 @@ def _parsed(text: bytes, header: list[str], layout: Layout) -> tuple[pl.DataFram
                 decimal_comma=layout.decimal == ",",
                 null_values=words,
             ).collect()
-        except pl.exceptions.PolarsError as error:
+        # It panics where a file ends right after the mark that opens a quoted number.
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             doubt = str(error).splitlines()[0]
         else:
             return frame, ""
@@ -265,10 +274,10 @@ def _check_lines(text: bytes, name: str, header: list[str], layout: Layout) -> N
 
 def _why_no_number(cell: str, layout: Layout) -> str:
     if MISSING.fullmatch(cell):
-        what = f"{cell!r} is no number" if cell else "the cell is empty"
+        what = f"{cell!r:.60} is no number" if cell else "the cell is empty"
         return f"{what}; mend or remove that line, or set convert.on_missing: fill_forward"
     example = "-8.02".replace(".", layout.decimal)
-    said = f"{cell!r} is not a finite float32 number, expected one like {example}"
+    said = f"{cell!r:.60} is not a finite float32 number, expected one like {example}"
     swapped = cell.translate(str.maketrans(".,", ",."))
     if layout.is_number(swapped):
         return f'{said}; set convert.decimal: "{"," if layout.decimal == "." else "."}"'
@@ -315,7 +324,7 @@ def _stamps(texts: pl.Series, datetime_format: str, name: str) -> pl.Series:
     if len(wrong):
         row = wrong[0]
         raise DataError(
-            f"{name}, line {row + 2}, column {texts.name!r}: {texts[row] or ''!r} is not how "
+            f"{name}, line {row + 2}, column {texts.name!r}: {texts[row] or ''!r:.60} is not how "
             f"{datetime_format!r} writes a stamp, expected one like {example!r}; "
             "mend that line, or set convert.datetime_format in params.yaml"
         )

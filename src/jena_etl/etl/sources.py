@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -138,13 +139,18 @@ def _names(file: Path, name: str) -> list[str]:
                 f"{name} holds {member.filename!r:.60}, a path that leaves the folder it would be "
                 "unpacked in; zip the CSV file alone and set download.url to that zip's path"
             )
+        if not member.filename.isprintable():  # every message calls the file by that name
+            raise SourceError(
+                f"{name} holds {member.filename!r:.60}, a name that cannot be printed; zip the CSV "
+                "file under another name and set download.url to that zip's path"
+            )
         if member.flag_bits & 1:
             raise SourceError(
                 f"{member.filename!r:.60} in {name} is encrypted, expected a zip without a "
                 "password; unpack it and set download.url to the path of the CSV file"
             )
     names = [member.filename for member in members]
-    if twice := next((member for member in names if names.count(member) > 1), None):
+    if twice := next((member for member, times in Counter(names).items() if times > 1), None):
         raise SourceError(
             f"{name} holds {twice!r:.60} twice; zip the right one alone and set download.url to "
             "that zip's path"

@@ -52,6 +52,12 @@ class WindowIndex:
         rows: np.ndarray = self._first[run] + (positions - self._before[run]) * self._step[run]
         return rows
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The first start row and one past the last; (0, 0) of no windows."""
+        ends = [end for run in self._runs for end in (run[0], run[-1])]
+        return (min(ends), max(ends) + 1) if ends else (0, 0)
+
     def as_lists(self) -> list[list[int]]:
         """[start, stop, step] per run, for splits.json."""
         return [[run.start, run.stop, run.step] for run in self._runs]
