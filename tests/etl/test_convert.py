@@ -274,7 +274,7 @@ def test_any_cell_is_read_or_refused_as_the_line_wise_check_does(
         text = f"t;a;x\n{STAMP4};{cell};n\n".encode()
         missing = cell.strip(" +-").lower() in ("", "nan", "na", "null")
         try:
-            frame, _ = read_csv("a.csv", text, form)
+            frame, _ = read_csv("a.csv", [text], form)
         except DataError as error:
             assert "column 'a'" in str(error)  # noqa: PT017  which cells are refused is the test
             refused_too = not form.is_number(cell)
@@ -444,6 +444,55 @@ def test_any_change_is_refused_or_read_as_python_reads_it(
     assert frame[DATETIME_COLUMN].to_list() == stamps
     numbers = [(float(row[1]), float(row[2])) for row in rows]
     assert bits(frame.select(COLUMNS).iter_rows()) == bits(numbers)
+
+
+def outcome(chunks: list[bytes], **form: Any) -> object:
+    """The rows and the columns left out, or the message."""
+    try:
+        frame, left_out = read_csv("a.csv", chunks, layout(**form))
+    except DataError as error:
+        return str(error)
+    return frame.rows(), left_out
+
+
+CUTS = {
+    "as is": csv_text(SOUND),
+    "no newline at the end": csv_text(SOUND, end=""),
+    "CRLF": b"\xef\xbb\xbf" + csv_text(SOUND, eol="\r\n", end="\r\n"),
+    "a line break in quotes": csv_text([*SOUND[:2], f'{STAMP4},1,2,"n', 'n"', *SOUND[3:]]),
+    "a missing cell": csv_text(with_line(4, f"{STAMP4},NA,,n")),
+    "CR alone": csv_text(SOUND, eol="\r", end="\r"),
+    "blank lines": b"\n" * 300,
+    "blank at first": b"\n" * 30 + csv_text(SOUND),
+    "header only": csv_text([]),
+    "header only, no newline": csv_text([], end=""),
+    "a second mark": csv_text(with_line(4, f"\ufeff{STAMP4},1,2,n")),
+    **{name: csv_text(with_line(4, line)) for name, (line, _) in FAULTS.items()},
+}
+
+
+@pytest.mark.parametrize("text", CUTS.values(), ids=CUTS.keys())
+def test_how_the_bytes_are_cut_makes_no_difference(text: bytes) -> None:
+    """Faults have the same message, with the line of the file, at the border of any block."""
+    for form in ({}, {"may_miss": True}):
+        whole = outcome([text], **form)
+        for size in (3, 7, 31, 64, 100):
+            chunks = [text[start : start + size] for start in range(0, len(text), size)]
+            assert outcome(chunks, **form) == whole
+        for at in range(3, len(text), 11):
+            assert outcome([text[:at], text[at:]], **form) == whole
+
+
+def test_damage_is_told_before_the_fault_it_makes(tmp_path: Path) -> None:
+    """A bad digit far from the end of the member, and a checksum that does not match."""
+    archive = zipped(tmp_path, csv_text(SOUND * 100_000))
+    with zipfile.ZipFile(tmp_path / "stored.zip", "w") as stored:
+        stored.writestr("a.csv", zipfile.ZipFile(archive).read("a.csv"))
+    damaged = bytearray((tmp_path / "stored.zip").read_bytes())
+    at = damaged.index(SOUND[3].encode())
+    damaged[at : at + 1] = b"x"
+    archive.write_bytes(damaged)
+    refused(archive, "Bad CRC-32", "dvc repro -f download", error=SourceError)
 
 
 # --- cells that are missing ---

@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 
 from jena_etl.errors import JenaEtlError, SourceError
 from jena_etl.etl.convert import convert
-from jena_etl.etl.sources import check_whole, read_members
+from jena_etl.etl.sources import check_whole, open_members
 
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
 fuzz = settings(
@@ -340,13 +340,17 @@ def no_hang(stream: TextIO) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
+def _members(files: list[Path], names: list[str] | None) -> list[tuple[str, bytes]]:
+    return [(name, b"".join(chunks)) for name, chunks in open_members(files, names)]
+
+
 def _outcome(folder: Path, given_files: list[Source], options: dict[str, Any]) -> str:
     """Convert once; whatever comes of it is checked here."""
     files = [folder / source.name for source in given_files]
     for file, source in zip(files, given_files, strict=True):
         file.write_bytes(source.content)
         _expect(partial(check_whole, file, file.name), SourceError, folder)
-    members = _expect(lambda: read_members(files, options["members"]), SourceError, folder)
+    members = _expect(lambda: _members(files, options["members"]), SourceError, folder)
     for (_, raw), source in zip(members or [], given_files, strict=members is not None):
         assert raw in {source.raw, source.content}  # as it is, where the damage hides what it was
     out = folder / "out"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jena_etl.errors import SourceError
-from jena_etl.etl.sources import read_members, source_card
+from jena_etl.etl.sources import open_members, source_card
 from jena_etl.etl.synthetic import MEMBER, write_synthetic
 
 JULY, AUGUST = b"a\n7\n", b"a\n8\n"
@@ -40,10 +40,15 @@ def written(folder: Path, **contents: bytes) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+def opened(files: Sequence[Path], members: Sequence[str] | None) -> list[tuple[str, bytes]]:
+    """Each file whole."""
+    return [(name, b"".join(chunks)) for name, chunks in open_members(files, members)]
+
+
 def refused(files: Sequence[Path], members: Sequence[str] | None) -> str:
     """Why it failed, in a line that names no folder of this machine."""
     with pytest.raises(SourceError) as caught:
-        read_members(files, members)
+        opened(files, members)
     message = str(caught.value)
     assert "\n" not in message
     assert str(files[0].parent) not in message
@@ -73,8 +78,8 @@ def refused(files: Sequence[Path], members: Sequence[str] | None) -> str:
 )
 def test_the_only_file(folder: Path, file: str, content: bytes, name: str) -> None:
     files = written(folder, **{file: content})
-    assert read_members(files, None) == [(name, JULY)]
-    assert read_members(files, [name]) == [(name, JULY)]
+    assert opened(files, None) == [(name, JULY)]
+    assert opened(files, [name]) == [(name, JULY)]
 
 
 def test_several_files_in_the_order_asked_for(folder: Path) -> None:
@@ -85,9 +90,9 @@ def test_several_files_in_the_order_asked_for(folder: Path) -> None:
         c_csv=b"c",
     )
     members = ["2018.csv", "c.csv", "2020.csv", "b.csv"]
-    read = read_members(files, members)
+    read = opened(files, members)
     assert read == [("2018.csv", b"18"), ("c.csv", b"c"), ("2020.csv", b"20"), ("b.csv", b"b")]
-    assert read_members(files, ["c.csv"]) == [("c.csv", b"c")]
+    assert opened(files, ["c.csv"]) == [("c.csv", b"c")]
 
 
 def test_several_candidates_and_none_named(folder: Path) -> None:
@@ -152,7 +157,7 @@ def test_a_name_that_cannot_be_printed(folder: Path, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["..july.csv", "data/july..csv", "data\\july.csv", "10:00.csv"])
 def test_a_path_that_stays(folder: Path, path: str) -> None:
-    assert read_members(written(folder, a_zip=zipped((path, JULY))), None) == [(path, JULY)]
+    assert opened(written(folder, a_zip=zipped((path, JULY))), None) == [(path, JULY)]
 
 
 @pytest.mark.parametrize("content", [zipped(), zipped(*((name, b"x") for name in LITTER[:3]))])
@@ -200,7 +205,7 @@ def test_cards(folder: Path) -> None:
     write_synthetic(folder / "made.zip", rows=3, seed=0)
     (made,) = folder.iterdir()
     assert source_card(made)["synthetic"] is True
-    assert [name for name, _ in read_members([made], None)] == [MEMBER]
+    assert [name for name, _ in opened([made], None)] == [MEMBER]
     plain = folder / "plain.csv"
     plain.write_bytes(JULY)
     digest = hashlib.sha256(JULY).hexdigest()

@@ -21,7 +21,7 @@ from jena_etl.errors import DataError, SourceError
 from jena_etl.etl.cleaning import Lines, resolve_repeats
 from jena_etl.etl.layout import Written, guess_layout
 from jena_etl.etl.reading import read_csv
-from jena_etl.etl.sources import member_names, read_members
+from jena_etl.etl.sources import member_names, open_members
 from jena_etl.etl.stamps import stamp_card
 from jena_etl.params import Convert, Window, check
 from jena_etl.schema import unit_of
@@ -88,8 +88,13 @@ def peek(file: Path) -> Guess:
     if "[Content_Types].xml" in names:
         raise DataError(f"{file.name} is a spreadsheet; save the sheet as CSV and peek at that")
     members = sorted(name for name in names if name.lower().endswith(".csv")) or sorted(names)
-    [(name, raw)] = read_members([file], members[:1])
-    return guess(name, raw, members=members, others=[name for name in names if name not in members])
+    [(name, chunks)] = open_members([file], members[:1])
+    return guess(
+        name,
+        b"".join(chunks),
+        members=members,
+        others=[name for name in names if name not in members],
+    )
 
 
 def guess(name: str, raw: bytes, *, members: list[str], others: list[str]) -> Guess:
@@ -105,7 +110,7 @@ def guess(name: str, raw: bytes, *, members: list[str], others: list[str]) -> Gu
         DataError: it is no station's CSV.
     """
     written = guess_layout(name, raw)
-    frame, _ = read_csv(name, raw, written.layout(written.numbers))
+    frame, _ = read_csv(name, [raw], written.layout(written.numbers))
     columns, left_out = _features(frame, written)
     units = _units(columns)
     sentinels, why_sentinels = _sentinels(frame.select(columns))

@@ -3,6 +3,9 @@
 One line of the CSV is one row: row k is line k + 2, as an editor counts. The lines are counted
 apart from Polars, which by itself takes a row that is too short, or a quotation mark that
 swallows the lines after it, without a word.
+
+The CSV is read in blocks of whole lines. Each is parsed and proved for itself while a thread
+unpacks the next, and only its stamps and numbers are kept.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ import io
 import itertools
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -33,6 +38,7 @@ MISSING_WORDS = [
     for word in ("", "na", "null")
     for letters in itertools.product(*((c, c.upper()) for c in word))
 ]
+FIRST, LAST = datetime.min, datetime.max  # noqa: DTZ901  local station time
 BOM = b"\xef\xbb\xbf"
 SEPARATORS = ",;\t|"
 ENCODINGS = ("utf-8", "cp1252", "latin-1")
@@ -64,11 +70,11 @@ class Layout:
         """Whether a cell is a number that float32 can hold."""
         text = cell
         if self.decimal == ",":
-            text = cell.replace(".", " .").replace(",", ".")  # a point is then no part of a number
+            text = cell.replace(".", "_").replace(",", ".")  # a point is then no part of a number
         return bool(NUMBER.fullmatch(text)) and abs(float(text)) <= LARGEST
 
 
-def read_csv(name: str, raw: bytes, layout: Layout) -> tuple[pl.DataFrame, list[str]]:
+def read_csv(name: str, chunks: Iterable[bytes], layout: Layout) -> tuple[pl.DataFrame, list[str]]:
     """The rows of a CSV, and the columns left out.
 
     The frame holds the stamps in milliseconds, then `layout.columns` as float64, in the file's
@@ -76,26 +82,74 @@ def read_csv(name: str, raw: bytes, layout: Layout) -> tuple[pl.DataFrame, list[
 
     Args:
         name: what messages call the file.
-        raw: its bytes.
+        chunks: its bytes, in pieces cut anywhere but in a byte order mark.
         layout: how it is written.
 
     Raises:
         DataError: header, a cell or a stamp is not what params.yaml says; names the line.
     """
-    text = _as_utf8(name, raw, layout.encoding)
-    header = _header(text, name, layout)
-    frame = _rows(text, name, header, layout)
-    stamps = _stamps(frame[layout.datetime_column], layout.datetime_format, name)
-    wanted = {layout.datetime_column, *layout.columns}
-    left_out = [column for column in header if column not in wanted]
-    return frame.select(stamps, *layout.columns), left_out
-
-
-def _as_utf8(name: str, raw: bytes, encoding: str) -> bytes:
-    if encoding.lower().replace("_", "-") in {"utf-8", "utf8", "utf-8-sig"}:
-        return raw.removeprefix(BOM)  # _cells finds the line of what is no UTF-8
+    blocks = _ahead(_blocks(_as_utf8(name, iter(chunks), layout.encoding)))
     try:
-        return raw.decode(encoding).encode().removeprefix(BOM)
+        return _read(name, blocks, layout)
+    except DataError:
+        for _ in blocks:  # if the archive is damaged, that is the fault to show
+            pass
+        raise
+
+
+def _read(name: str, blocks: Iterator[bytes], layout: Layout) -> tuple[pl.DataFrame, list[str]]:
+    import polars as pl
+
+    first = next(blocks, b"")
+    if not first or all(map(bytes.isspace, itertools.chain([first], blocks))):
+        raise DataError(f"{name} is empty; check the source file, or convert.members")
+    header = _header(first, name, layout)
+    frames: list[pl.DataFrame] = []
+    before = 0
+    for text in itertools.chain([first], blocks):
+        frame = _rows(text, name, header, layout, before)
+        stamps = _stamps(frame[layout.datetime_column], layout.datetime_format, name, before)
+        frames.append(frame.select(stamps, *layout.columns).rechunk())
+        before += frame.height
+    if not before:
+        raise DataError(f"{name} has a header and no rows; check the source, or convert.members")
+    wanted = {layout.datetime_column, *layout.columns}
+    return pl.concat(frames), [column for column in header if column not in wanted]
+
+
+def _ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same, each made by a thread while the one before is parsed."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, blocks, b"")
+        while block := coming.result():
+            coming = thread.submit(next, blocks, b"")
+            yield block
+
+
+def _blocks(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """CSV texts of the header and whole lines: a chunk's, and what the one before left over."""
+    header, rest = b"", []
+    for chunk in chunks:
+        end = chunk.rfind(b"\n") + 1
+        if not end:
+            rest.append(chunk)
+            continue
+        block = b"".join([header, *rest, chunk[:end]])
+        header = header or block[: block.index(b"\n") + 1]
+        rest = [chunk[end:]]
+        yield block
+    if any(rest):
+        yield b"".join([header, *rest])
+
+
+def _as_utf8(name: str, chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    if encoding.lower().replace("_", "-") in {"utf-8", "utf8", "utf-8-sig"}:
+        yield next(chunks, b"").removeprefix(BOM)
+        yield from chunks  # _cells finds the line of what is no UTF-8
+        return
+    raw = b"".join(chunks)
+    try:
+        yield raw.decode(encoding).encode().removeprefix(BOM)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise DataError(
@@ -123,8 +177,6 @@ def _suggested(raw: bytes) -> str:
 
 
 def _header(text: bytes, name: str, layout: Layout) -> list[str]:
-    if not text or text.isspace():
-        raise DataError(f"{name} is empty; check the source file, or convert.members")
     line = next(io.BytesIO(text))
     header = _cells(line, f"{name}, line 1", layout.separator)
     if not header:
@@ -157,22 +209,23 @@ def _other_separator(line: bytes, fields: int) -> str:
     )
 
 
-def _rows(text: bytes, name: str, header: list[str], layout: Layout) -> pl.DataFrame:
-    """Every line below the header as a row: `layout.columns` as float64, the others as text."""
+def _rows(text: bytes, name: str, header: list[str], layout: Layout, before: int) -> pl.DataFrame:
+    """Every line below the header as a row: `layout.columns` as float64, the others as text.
+
+    In the file, `before` lines come between the header and the others of `text`.
+    """
     import polars as pl
 
     lines = text.count(b"\n") - text.endswith(b"\n")
-    if not lines:
-        raise DataError(f"{name} has a header and no rows; check the source, or convert.members")
     if b"\0" in text:
-        line = text.count(b"\n", 0, text.index(b"\0")) + 1
+        line = before + text.count(b"\n", 0, text.index(b"\0")) + 1
         raise DataError(
             f"{name}, line {line} holds a NUL byte, as a logger that lost its power leaves it "
             "(or a file in UTF-16); mend or remove that line, or set convert.encoding"
         )
     frame, doubt = _parsed(text, header, layout)
     if frame is not None:
-        doubt = f"{lines:,} lines below the header gave {frame.height:,} rows"
+        doubt = f"{before + lines:,} lines below the header gave {before + frame.height:,} rows"
     sound = (
         frame is not None
         and frame.height == lines
@@ -181,7 +234,7 @@ def _rows(text: bytes, name: str, header: list[str], layout: Layout) -> pl.DataF
         and not (b"\r" in text and text.count(b"\r") - text.count(b"\r\n") - text.endswith(b"\r"))
     )
     if frame is None or not (sound and _is_full(text, frame, header, layout, lines)):
-        _check_lines(text, name, header, layout)
+        _check_lines(text, name, header, layout, before)
     if frame is None or not sound:
         raise DataError(f"{name} is not regular CSV ({doubt}); save it as CSV, one line a row")
     return frame.with_columns(pl.col(layout.columns).fill_nan(None)) if layout.may_miss else frame
@@ -200,8 +253,6 @@ def _parsed(text: bytes, header: list[str], layout: Layout) -> tuple[pl.DataFram
         try:
             frame = pl.scan_csv(
                 text,
-                has_header=False,
-                skip_lines=1,
                 schema=types,
                 separator=layout.separator,
                 decimal_comma=layout.decimal == ",",
@@ -248,12 +299,12 @@ def _is_full(
     return text.find(b'"', start) < 0 and text.count(between, start) == lines * (len(header) - 1)
 
 
-def _check_lines(text: bytes, name: str, header: list[str], layout: Layout) -> None:
-    """Raise the first line's fault: reads the CSV again, slowly and apart from Polars."""
+def _check_lines(text: bytes, name: str, header: list[str], layout: Layout, before: int) -> None:
+    """Raise the first line's fault: reads `text` again, slowly and apart from Polars."""
     number_at = [(header.index(column), column) for column in layout.columns]
     lines = io.BytesIO(text)
     next(lines)
-    for number, line in enumerate(lines, start=2):
+    for number, line in enumerate(lines, start=before + 2):
         place = f"{name}, line {number}"
         cells = _cells(line, place, layout.separator)
         if not line.strip():
@@ -303,7 +354,7 @@ def _cells(line: bytes, place: str, separator: str) -> list[str]:
     return cells
 
 
-def _stamps(texts: pl.Series, datetime_format: str, name: str) -> pl.Series:
+def _stamps(texts: pl.Series, datetime_format: str, name: str, before: int) -> pl.Series:
     """The stamps, each proved: written by the same format it gives its cell again.
 
     Polars alone reads 01.01.09 as the year 9, 23:59:60 as the next day, and drops fractions.
@@ -319,13 +370,13 @@ def _stamps(texts: pl.Series, datetime_format: str, name: str) -> pl.Series:
             f"convert.datetime_format {datetime_format!r} is no format of a local stamp: "
             f"{str(error).splitlines()[0]}; set one like '%d.%m.%Y %H:%M:%S'"
         ) from None
-    same = (written == texts) & stamps.dt.year().is_between(1, 9999)  # 01.01.-2009 parses, too
+    same = (written == texts) & stamps.is_between(FIRST, LAST)  # 01.01.-2009 parses, too
     wrong = (~same.fill_null(value=False)).arg_true()
     if len(wrong):
         row = wrong[0]
         raise DataError(
-            f"{name}, line {row + 2}, column {texts.name!r}: {texts[row] or ''!r:.60} is not how "
-            f"{datetime_format!r} writes a stamp, expected one like {example!r}; "
+            f"{name}, line {before + row + 2}, column {texts.name!r}: {texts[row] or ''!r:.60} is "
+            f"not how {datetime_format!r} writes a stamp, expected one like {example!r}; "
             "mend that line, or set convert.datetime_format in params.yaml"
         )
     return stamps
