@@ -33,7 +33,7 @@ from jena_etl.etl.sources import check_whole, open_members
 
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
 fuzz = settings(
-    max_examples=int(EXAMPLES or 400),
+    max_examples=int(EXAMPLES or 500),
     derandomize=EXAMPLES is None,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -181,6 +181,11 @@ def _empty(grid: Grid, column: int, first: int) -> None:
 
 
 cells = st.sampled_from(CELLS)
+gaps = st.sampled_from(("", "nan", "NA", "-9999", "-9999.0", "999", "0", "-0.0"))
+harmless = st.one_of(
+    st.tuples(st.just(_put), place, st.integers(1, 2), gaps),
+    st.tuples(st.just(_repeat_row), st.just(-1), st.just(-1)),
+)
 grid_changes = st.one_of(
     st.tuples(st.just(_put), place, place, cells),
     st.tuples(st.just(_repeat_row), place, place),
@@ -254,7 +259,7 @@ def sources(draw: Any, options: dict[str, Any], first_row: int) -> Source:
         stamp = (START + k * timedelta(minutes=10)).strftime(options["datetime_format"])
         numbers = [f"{value}".replace(".", options["decimal"]) for value in (996.5 + k, -k - 0.02)]
         grid.append([stamp, *numbers, f"n{k}"])
-    grid_edits = draw(some(grid_changes))
+    grid_edits = draw(st.lists(harmless, max_size=4)) + draw(some(grid_changes))
     for change, *how in grid_edits:
         change(grid, *how)
     eol = draw(st.sampled_from(("\n",) * 6 + ("\r\n",) * 3 + ("\r",)))

@@ -146,8 +146,8 @@ def _names(file: Path, name: str) -> list[str]:
             )
         if not member.filename.isprintable():  # every message calls the file by that name
             raise SourceError(
-                f"{name} holds {member.filename!r:.60}, a name that cannot be printed; zip the CSV "
-                "file under another name and set download.url to that zip's path"
+                f"{name} holds {member.filename!r:.60}, a name that cannot be printed; "
+                "zip the CSV file alone under another name and set download.url to that zip's path"
             )
         if member.flag_bits & 1:
             raise SourceError(
