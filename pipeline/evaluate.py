@@ -4,7 +4,7 @@ import sys
 
 from jena_etl.evaluation import evaluate
 from jena_etl.files import write_json, write_text
-from jena_etl.leaderboard import NAIVE, Entry, as_csv, as_markdown, as_metrics, title
+from jena_etl.leaderboard import NAIVE, Entry, as_csv, as_markdown, as_metrics, ranked, title
 from jena_etl.model_file import read_metadata
 from jena_etl.params import Params
 from jena_etl.predictions import read_predictions
@@ -26,7 +26,9 @@ def main(project: Project, params: Params) -> None:
     write_text(project.leaderboard_csv, as_csv(entries))
     write_text(project.leaderboard_md, as_markdown(entries, heading))
     write_json(project.metrics_json, as_metrics(entries, heading))
-    sys.stdout.write(as_markdown(entries, heading))
+    best = ranked(entries)[0]
+    mae = best.scores["validation"]["mae"]
+    sys.stdout.write(f"best on validation: {best.architecture}, MAE {mae:.2f}\n")
 
 
 if __name__ == "__main__":
