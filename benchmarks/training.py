@@ -43,11 +43,14 @@ def our_batches(case: Case, order: str) -> Any:
 def reference_batches(case: Case, order: str) -> Any:
     """Keras' loader; windows are reversed as the reference does it."""
     import keras
+    import tensorflow as tf
 
     dataset = keras.utils.timeseries_dataset_from_array(**case.keras_arguments(shuffle=True))
     if order == "reversed":
-        return dataset.map(lambda inputs, targets: (inputs[:, ::-1], targets))
-    return dataset
+        dataset = dataset.map(lambda inputs, targets: (inputs[:, ::-1], targets))
+    # Its batches do not tell their length, without which Keras unrolls no layer.
+    shape = (None, JENA.sequence_length, FEATURES)
+    return dataset.map(lambda inputs, targets: (tf.ensure_shape(inputs, shape), targets))
 
 
 def seconds_per_epoch(model: Any, batches: Any, steps: int) -> float:

@@ -100,6 +100,8 @@ class Case:
         for piece in np.array_split(phases.reshape(rows, FEATURES), 100):
             random.standard_normal(dtype="f4", out=piece)
         np.save(folder / "targets.npy", np.arange(rows, dtype="f4"))
+        del phases, piece
+        os.sync()  # the disk is not to be busy with it while it is read
         return cls(folder, rows, spec)
 
     @property

@@ -16,7 +16,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -104,17 +104,28 @@ def _read(name: str, blocks: Iterator[bytes], layout: Layout) -> tuple[pl.DataFr
     if not first or all(map(bytes.isspace, itertools.chain([first], blocks))):
         raise DataError(f"{name} is empty; check the source file, or convert.members")
     header = _header(first, name, layout)
-    frames: list[pl.DataFrame] = []
+    proofs: list[Future[pl.DataFrame]] = []
     before = 0
-    for text in itertools.chain([first], blocks):
-        frame = _rows(text, name, header, layout, before)
-        stamps = _stamps(frame[layout.datetime_column], layout.datetime_format, name, before)
-        frames.append(frame.select(stamps, *layout.columns).rechunk())
-        before += frame.height
+    with ThreadPoolExecutor(1) as thread:
+        for text in itertools.chain([first], blocks):
+            try:
+                frame = _rows(text, name, header, layout, before)
+            finally:  # a fault in the block before is the one to tell, and two at a time are enough
+                for proof in proofs[-1:]:
+                    proof.result()
+            proofs.append(thread.submit(_proved, frame, name, layout, before))
+            before += frame.height
+        frames = [proof.result() for proof in proofs]
     if not before:
         raise DataError(f"{name} has a header and no rows; check the source, or convert.members")
     wanted = {layout.datetime_column, *layout.columns}
     return pl.concat(frames), [column for column in header if column not in wanted]
+
+
+def _proved(frame: pl.DataFrame, name: str, layout: Layout, before: int) -> pl.DataFrame:
+    """Stamps in the place of their texts, and `layout.columns`; in one chunk."""
+    stamps = _stamps(frame[layout.datetime_column], layout.datetime_format, name, before)
+    return frame.select(stamps, *layout.columns).rechunk()
 
 
 def _ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
