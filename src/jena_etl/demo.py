@@ -17,7 +17,7 @@ from jena_etl.params import read_params
 from jena_etl.project import Project
 
 ROWS, SEED = 52_560, 0  # a year
-# A year has few batches: steps ten times the reference's see the loss fall in three epochs.
+# A year has few batches: steps ten times the reference's see the loss fall in two epochs.
 # Neighbouring windows are much alike, and eleven architectures should take minutes.
 EPOCHS, LEARNING_RATE, STRIDE = 2, 0.01, 3
 SOURCE = "synthetic.zip"
