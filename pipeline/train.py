@@ -25,7 +25,7 @@ def main(project: Project, params: Params) -> None:
         "mixed_precision": params.train.mixed_precision,
         "deterministic": params.train.deterministic,
     }
-    device = use_device(params.train.device, **settings)
+    device = use_device(params.train.device, xla_on_cpu=architecture.xla_on_cpu, **settings)
     batch_size, order = params.train.batch_size, architecture.order
     key = run_key(
         name=name,
@@ -54,6 +54,7 @@ def main(project: Project, params: Params) -> None:
             epochs=architecture.epochs,
             patience=architecture.early_stopping,
             scratch=scratch,
+            xla=architecture.xla_on_cpu and device == "cpu",
         )
         write_model(model, project.model_file(name), architecture=name, order=order)
         write_text(project.history_csv(name), history)

@@ -73,6 +73,25 @@ def test_a_gpu_is_set_up_as_asked(monkeypatch: pytest.MonkeyPatch, *, determinis
     assert told == [([], "GPU")]
 
 
+@pytest.mark.parametrize(("gpu", "told"), [(True, []), (False, [1])])
+def test_xla_has_one_thread_where_there_is_no_gpu(
+    monkeypatch: pytest.MonkeyPatch, *, gpu: bool, told: list[int]
+) -> None:
+    import tensorflow as tf
+
+    threads: list[int] = []
+    monkeypatch.setattr(
+        "jena_etl.device._set_up_tensorflow", lambda *_, **__: "a GPU" if gpu else None
+    )
+    monkeypatch.setattr(
+        tf.config.threading,
+        "set_intra_op_parallelism_threads",
+        threads.append,
+    )
+    use_device("auto", deterministic=True, xla_on_cpu=True)
+    assert threads == told
+
+
 def test_versions_name_the_backend_in_use() -> None:
     import keras
     import tensorflow as tf

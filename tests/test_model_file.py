@@ -70,6 +70,7 @@ for name in names:
         lambda epoch: part.for_model(16, shuffle=True, seed=42, epoch=epoch),
         held_out.for_model(16),
         epochs=2,
+        xla=architecture.xla_on_cpu,
     )
     write_model(model, folder / f"models/{{name}}.keras", architecture=name, order="forward")
     (folder / f"{{name}}.csv").write_text(history)

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def windows(first: int, last: int) -> Windows:
 
 
 def fitted(
-    name: str = "dense", *, targets: np.ndarray | None = None, **block: Any
+    name: str = "dense", *, targets: np.ndarray | None = None, xla: bool = False, **block: Any
 ) -> tuple[Any, str]:
     architecture = configure(name, {**SMALL, **block})
     part, held_out = windows(0, 100), windows(120, 180)
@@ -45,6 +46,7 @@ def fitted(
         held_out.dataset(16),
         epochs=architecture.epochs,
         patience=architecture.early_stopping,
+        xla=xla,
     )
     return model, history
 
@@ -99,6 +101,7 @@ history = train(
     held_out.for_model(32),
     epochs=4,
     scratch=folder / "scratch.npz",
+    xla=True,
 )
 write_model(model, folder / "model.keras", architecture="lstm_dropout", order="forward")
 (folder / "history.csv").write_text(history)
@@ -116,6 +119,22 @@ def run_training(folder: Path, kill_after: int, backend: str) -> list[int]:
         if codes[-1] == 0:
             break
     return codes
+
+
+def test_xla_gives_the_same_model_to_rounding_and_the_same_file(tmp_path: Path) -> None:
+    """A file that asked for XLA would not open where cuDNN is used: XLA cannot compile it."""
+    models = [fitted("lstm", xla=xla)[0] for xla in (False, True)]
+    plain, compiled = (model.get_weights() for model in models)
+    for one, other in zip(plain, compiled, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    assert [model.jit_compile for model in models] == [False, True]
+    configs = []
+    for number, model in enumerate(models):
+        file = tmp_path / f"{number}.keras"
+        write_model(model, file, architecture="lstm", order="forward")
+        with zipfile.ZipFile(file) as archive:
+            configs.append(archive.read("config.json"))
+    assert configs[0] == configs[1]
 
 
 def test_early_stopping_waits_as_long_as_it_is_told() -> None:

@@ -16,7 +16,9 @@ from jena_etl.errors import DeviceError
 EXTRAS = {"tensorflow": "uv sync --extra gpu", "jax": "pip install 'jax[cuda12]'"}
 
 
-def use_device(wanted: str, *, deterministic: bool, mixed_precision: bool = False) -> str:
+def use_device(
+    wanted: str, *, deterministic: bool, mixed_precision: bool = False, xla_on_cpu: bool = False
+) -> str:
     """Choose the device before any work and return its name, for the run log.
 
     A GPU's memory is taken as it is needed, never the whole card.
@@ -26,6 +28,7 @@ def use_device(wanted: str, *, deterministic: bool, mixed_precision: bool = Fals
         deterministic: make a GPU's operations so, that the same seed gives the same model; it
             costs speed. On a CPU they are so anyway.
         mixed_precision: models will be built for 16-bit arithmetic.
+        xla_on_cpu: on a CPU, XLA will compile the training step.
 
     Raises:
         DeviceError: a GPU was asked for and there is none; mixed precision where it is no use;
@@ -36,6 +39,8 @@ def use_device(wanted: str, *, deterministic: bool, mixed_precision: bool = Fals
         backend = _backend()
         set_up = _set_up_tensorflow if backend == "tensorflow" else _set_up_jax
         gpu = set_up(wanted, deterministic=deterministic)
+        if xla_on_cpu and not gpu and backend == "tensorflow":
+            _give_operations_one_thread()
         said = _last_line(notes)
     if wanted == "gpu" and not gpu:
         raise DeviceError(
@@ -88,6 +93,13 @@ def _set_up_tensorflow(wanted: str, *, deterministic: bool) -> str | None:
         tf.config.experimental.set_memory_growth(gpu, True)
     details = tf.config.experimental.get_device_details(gpus[0])
     return str(details.get("device_name", "unknown"))
+
+
+def _give_operations_one_thread() -> None:
+    """What XLA makes of a loop's small operations takes longer when several threads share it."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
 
 
 def _set_up_jax(wanted: str, *, deterministic: bool) -> str | None:

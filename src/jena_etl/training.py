@@ -53,6 +53,7 @@ def train(
     epochs: int,
     patience: int | None = None,
     scratch: Path | None = None,
+    xla: bool = False,
 ) -> str:
     """Fit `model`, leave it at its best epoch by validation loss, and return the history as CSV.
 
@@ -65,6 +66,7 @@ def train(
         patience: stop after so many epochs without a better validation loss; None never does.
         scratch: the checkpoint's file; a run that was cut off goes on from it. Left to the
             caller to remove when what it makes of the model is written.
+        xla: compile the steps with XLA; the model's file does not know of it.
 
     Raises:
         TrainingError: a loss is NaN or infinite; names the epoch.
@@ -101,6 +103,8 @@ def train(
                 checkpoint.save(scratch, progress)
             model.stop_training = is_over()
 
+    if xla:
+        model.jit_compile = True
     if not is_over():
         model.fit(
             train_batches(progress.epochs),

@@ -24,6 +24,8 @@ class Architecture(Block):
     # validation loss to stop. Neither is in the reference's models.
     dense: Annotated[tuple[Positive, ...], Field(strict=False)] = ()
     early_stopping: Positive | None = None
+    # Whether XLA compiles the training step when it runs on a CPU, which then uses one core of it.
+    xla_on_cpu: bool = False
 
     @abstractmethod
     def layers(self) -> list[Any]:
