@@ -16,8 +16,9 @@ from jena_etl.windows.plan import BatchPlan
 from jena_etl.windows.rows import RowReader
 
 PLANNED_WINDOWS = 1 << 14  # worked out at a time: a call per batch would cost more than the batch
-CHUNK_BYTES = 8 << 20  # that they may take, unless one batch takes more
+CHUNK_BYTES = 16 << 20  # that they may take, unless one batch takes more
 KERAS_LOOKS_AT = 2  # batches, to see their shapes
+SIDE_BY_SIDE = 2  # reads at a time
 AHEAD = 2  # batches prepared while one is used; more only cools the processor's caches
 
 
@@ -87,37 +88,48 @@ class Feed:
             number = next(passes)
             return np.array([plan.epoch + number, 0 if number else plan.start_batch])
 
-        def chunk(epoch: Any, first: Any, last: Any, size: int) -> Any:
-            """The batches from first to last, of `size` windows each."""
+        def chunk(epoch: Any, first: Any, end: int, size: int) -> Any:
+            """The batches from `first` on, of `size` windows each."""
+            last = tf.minimum(first + self._chunk, end)
             parts = tf.numpy_function(planned, [epoch, first, last], kinds, stateful=False)
             axes = (-1,) if large and self.unbatched else (-1, size)
-            batches = [
+            chunks = [
                 tf.reshape(part, (*axes, *shape)) for part, shape in zip(parts, shapes, strict=True)
             ]
-            alone = large and not self.targets
-            return tf.data.Dataset.from_tensor_slices(batches[0] if alone else tuple(batches))
+            return chunks[0] if large and not self.targets else tuple(chunks)
+
+        def in_chunks(epoch: Any, firsts: Any, end: int, size: int) -> Any:
+            """The batches before `end`, in chunks that begin at `firsts`."""
+            chunks = firsts.map(
+                lambda first: chunk(epoch, first, end, size), num_parallel_calls=SIDE_BY_SIDE
+            )
+            # Not unbatch(), which copies more slowly.
+            return chunks.flat_map(
+                lambda *parts: tf.data.Dataset.from_tensor_slices(parts if parts[1:] else parts[0])
+            )
 
         def one_pass(_: Any) -> Any:
             begun = tf.ensure_shape(tf.numpy_function(begin_pass, [], tf.int64), (2,))
             epoch, first = begun[0], begun[1]
             firsts = tf.data.Dataset.range(first, whole, self._chunk)
-            batches = firsts.flat_map(
-                lambda at: chunk(epoch, at, tf.minimum(at + self._chunk, whole), plan.batch_size)
-            )
+            batches = in_chunks(epoch, firsts, whole, plan.batch_size)
             if short := plan.windows % plan.batch_size:
-                batches = batches.concatenate(chunk(epoch, whole, plan.batches, short))
+                only = tf.data.Dataset.from_tensors(tf.constant(whole, tf.int64))
+                batches = batches.concatenate(in_chunks(epoch, only, plan.batches, short))
             return batches
 
         dataset = tf.data.Dataset.from_tensors(0).flat_map(one_pass)
         if not large:
             read = self.inputs.in_graph()
-            dataset = dataset.map(lambda at, y: self._shaped(read(at), y), num_parallel_calls=2)
+            dataset = dataset.map(
+                lambda at, y: self._shaped(read(at), y), num_parallel_calls=SIDE_BY_SIDE
+            ).prefetch(AHEAD)
         if not plan.start_batch:  # else the first pass is shorter than the others
             dataset = dataset.apply(tf.data.experimental.assert_cardinality(plan.batches))
         options = tf.data.Options()
         options.autotune.enabled = False  # its choice is half as fast every other pass
         options.threading.max_intra_op_parallelism = 1  # the model has better use for the cores
-        dataset = dataset.prefetch(AHEAD).with_options(options)
+        dataset = dataset.with_options(options)
         dataset.feed = self
         return dataset
 

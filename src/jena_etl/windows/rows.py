@@ -5,9 +5,9 @@ returns what they read. Three ways lead to the bytes, chosen by where they lie:
 
 - NumPy, in memory or on a map: a strided view with one entry per window, indexed by window.
 - TensorFlow, likewise: `tf.gather` in the graph, on a tensor that shares a map's memory.
-- A map of a file beyond RESIDENT_BYTES: one `preadv` per window, into memory that TensorFlow takes
-  over without a copy. Pages touched through a map count as the process' own memory, and the kernel
-  may map 2 MB for each window; pages read so do not.
+- A map of a file beyond RESIDENT_BYTES: a piece of the file per window, into memory that TensorFlow
+  takes over without a copy. Pages touched through a map count as the process' own memory, and the
+  kernel may map 2 MB for each window; pages read so do not.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from jena_etl.errors import WindowError
+from jena_etl.windows.pieces import PieceReader
 
 RESIDENT_BYTES = 192 << 20  # a file up to this size may become resident whole
 ALIGNMENT = 64  # TensorFlow takes memory over without a copy when it starts at such an address
@@ -127,8 +128,9 @@ class _MappedFile:
         self._offset = rows.ctypes.data - address + _border(memmap)
         self._row_bytes = rows.strides[0]
         self._item, self._dtype = rows.shape[1:], rows.dtype
-        self._descriptor = os.open(memmap.filename, os.O_RDONLY)
-        weakref.finalize(self, os.close, self._descriptor)
+        descriptor = os.open(memmap.filename, os.O_RDONLY)
+        self._pieces = PieceReader(descriptor)
+        weakref.finalize(self, os.close, descriptor)
 
     def read(self, places: np.ndarray, span: int) -> np.ndarray:
         """`span` rows from each of `places`: (places, span, ...)."""
@@ -136,12 +138,8 @@ class _MappedFile:
         total = len(places) * size
         memory = np.empty(total + ALIGNMENT, dtype=np.uint8)
         memory = memory[-memory.ctypes.data % ALIGNMENT :][:total]
-        buffer = memory.data
-        at = 0
-        for offset in (self._offset + places * self._row_bytes).tolist():
-            if os.preadv(self._descriptor, [buffer[at : at + size]], offset) != size:
-                raise WindowError("the file of a memory map was cut short while it was read")
-            at += size
+        if not self._pieces.read(self._offset + places * self._row_bytes, size, memory):
+            raise WindowError("the file of a memory map was cut short while it was read")
         return memory.view(self._dtype).reshape(len(places), span, *self._item)
 
 
