@@ -3,7 +3,8 @@
 Ours is the whole convert stage, every check, count and fill included. The peer reads the same zip
 with `read_csv`, the stamps with `to_datetime`, and writes with `to_parquet`: no checks. The file is
 made up, of the original's size and format, and in the page cache. Each turn has a process of its
-own, in which imports are not timed; peak memory is over that of the process after its imports.
+own, in which neither imports nor params.yaml are timed; peak memory is over that of the process
+before it begins.
 
     python -m benchmarks.convert > figures.json           # a minute; --quick: half
     python -m benchmarks.convert --table figures.json
@@ -22,28 +23,27 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Figures, command_line, compared, installed, memory, own_process, say
-from jena_etl.params import read_params
+from jena_etl.params import Convert, read_params
 
 PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
 ROWS, SEED = 420_451, 0
 KINDS = {"seconds": "s", "peak memory": "MB"}
 
 
-def ours(archive: Path, folder: Path) -> None:
+def ours(archive: Path, folder: Path, params: Convert) -> None:
     """What the convert stage does."""
     from jena_etl.etl.convert import convert
     from jena_etl.files import write_json
 
     outs = folder / "climate.parquet", folder / "findings.parquet"
-    source = convert([archive], *outs, **dict(read_params(PARAMS).convert))
+    source = convert([archive], *outs, **dict(params))
     write_json(folder / "source.json", source)
 
 
-def pandas(archive: Path, folder: Path) -> None:
+def pandas(archive: Path, folder: Path, params: Convert) -> None:
     """As one would write it in a notebook."""
     import pandas as pd
 
-    params = read_params(PARAMS).convert
     # pandas opens no zip that holds what macOS left beside the CSV.
     (name,) = params.members or ()
     with zipfile.ZipFile(archive) as opened, opened.open(name) as member:
@@ -64,14 +64,15 @@ def imported(name: str) -> None:
         import jena_etl.etl.convert  # noqa: F401
 
 
-def turn(convert: Callable[[Path, Path], None], archive: Path) -> dict[str, float]:
+def turn(convert: Callable[[Path, Path, Convert], None], archive: Path) -> dict[str, float]:
     """Seconds and peak memory of one conversion, in a process of its own."""
     imported(convert.__name__)
+    params = read_params(PARAMS).convert
     archive.read_bytes()  # into the page cache
     with tempfile.TemporaryDirectory() as folder:
         idle = memory(reset=True)
         start = time.perf_counter()
-        convert(archive, Path(folder))
+        convert(archive, Path(folder), params)
         found = {"seconds": time.perf_counter() - start}
         if now := memory():
             found["peak memory"] = now["VmHWM"] - idle["VmRSS"]

@@ -1,6 +1,7 @@
 """From the zip to Parquet: nothing lost, nothing altered, and every fault by its line."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -137,6 +138,34 @@ def test_synthetic_file_arrives_bit_for_bit(synthetic: Path) -> None:
     assert bits(frame.drop(DATETIME_COLUMN).iter_rows()) == bits(numbers)
     schema = pq.read_schema(synthetic.parent / "out" / "climate.parquet")
     assert schema.types == [pa.timestamp("ms"), *[pa.float64()] * 14]
+
+
+@pytest.mark.parametrize("sentinel_at", [None, 0, 250])
+def test_what_was_written_while_reading_gives_way_to_what_was_cleaned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentinel_at: int | None
+) -> None:
+    """Blocks of some lines, row groups of others, and a fault known after most were written."""
+    monkeypatch.setattr("jena_etl.etl.sources.CHUNK", 700)
+    monkeypatch.setattr("jena_etl.etl.convert.ROW_GROUP_ROWS", 64)
+    rows, expected = lines(300), [996 + k + 0.52 for k in range(300)]
+    if sentinel_at is not None:
+        rows[sentinel_at + 1] = rows[sentinel_at + 1].replace(f"{997 + sentinel_at}.52", "-9999.0")
+        expected[sentinel_at + 1] = expected[sentinel_at]
+    frame, _ = converted(zipped(tmp_path, csv_text(rows)))
+    assert frame["p (mbar)"].to_list() == expected
+    file = pq.ParquetFile(tmp_path / "out/climate.parquet").metadata
+    groups = [file.row_group(number).num_rows for number in range(file.num_row_groups)]
+    assert groups == [64, 64, 64, 64, 44]
+
+
+def test_a_disk_that_is_full_while_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jena_etl.etl.convert.ROW_GROUP_ROWS", 2)
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    refused(zipped(tmp_path, csv_text(SOUND)), "No space left", error=ProjectError)
 
 
 def test_bytes_depend_on_the_file_alone(long: Path, tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 # pyarrow reads it when it is imported. Its own allocator claims 20 MB before it gives some.
@@ -20,6 +23,7 @@ from jena_etl.schema import unit_of
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
 ROW_GROUP_ROWS = 131_072  # one page of 1 MiB a column
 
@@ -60,13 +64,23 @@ def convert(
         DataError: the CSV is not what params.yaml says; names file, line and column.
     """
     written = Layout(**layout, may_miss=on_missing == "fill_forward")
-    frame, read, left_out = _read(files, members, written)
-    place = Lines(read)
-    frame, rows, repeats = resolve_repeats(frame, place, on_duplicate)
-    frame, found = fill(frame, place, rows, sentinels=sentinels, on_sentinel=on_sentinel)
-    _write(frame, climate)
-    _write(found, findings)
-    described = [source_card(file) for file in files]
+    with replacing(climate) as part, ThreadPoolExecutor(1) as thread:
+        # Most files need no cleaning: what was read is written while the rest is read.
+        queue: SimpleQueue[list[pl.DataFrame]] = SimpleQueue()  # of one each; empty: the end
+        as_read = thread.submit(_write, itertools.chain.from_iterable(iter(queue.get, [])), part)
+        try:
+            frame, read, left_out = _read(files, members, written, lambda rows: queue.put([rows]))
+        finally:
+            queue.put([])
+        described = [source_card(file) for file in files]
+        place = Lines(read)
+        kept, rows, repeats = resolve_repeats(frame, place, on_duplicate)
+        clean, found = fill(kept, place, rows, sentinels=sentinels, on_sentinel=on_sentinel)
+        as_read.result()
+        if clean is not frame:
+            _write([clean], part)
+    with replacing(findings) as part:
+        _write([found], part)
     return {
         "name": ", ".join(file["name"] for file in described),
         "synthetic": any(file["synthetic"] for file in described),
@@ -113,42 +127,58 @@ def in_words(source: dict[str, Any], climate: Path, findings: Path) -> str:
 
 
 def _read(
-    files: Sequence[Path], members: Sequence[str] | None, layout: Layout
+    files: Sequence[Path],
+    members: Sequence[str] | None,
+    layout: Layout,
+    each: Callable[[pl.DataFrame], None],
 ) -> tuple[pl.DataFrame, list[tuple[str, int]], list[str]]:
-    """All rows; the files' names and rows; the columns left out."""
+    """All rows, and `each` given them as read; the files' names and rows; the columns left out."""
     import polars as pl
 
     frames, read = [], []
     left_out: dict[str, None] = {}
     for name, chunks in open_members(files, members):
-        frame, others = read_csv(name, chunks, layout)
+        frame, others = read_csv(name, chunks, layout, each)
         frames.append(frame)
         read.append((name, frame.height))
         left_out |= dict.fromkeys(others)
     return pl.concat(frames), read, list(left_out)
 
 
-def _write(frame: pl.DataFrame, target: Path) -> None:
-    """Of blocks in one chunk each the bytes depend on the CSV alone, not on Polars' threads.
+def _write(frames: Iterable[pl.DataFrame], target: Path) -> None:
+    """Of frames in one chunk each the bytes depend on the CSV alone, not on Polars' threads.
 
     The first column rises by equal steps: next to nothing, written as differences. A station has
     few different numbers: a dictionary of them saves more bytes and time than zstd without one.
     """
+    groups = _row_groups(frames)
+    first = next(groups, None)
+    if first is None:  # no rows at all: the reader says why
+        return
+    stamps, *others = first.column_names
+    with pq.ParquetWriter(
+        target,
+        first.schema,
+        compression="lz4",
+        use_dictionary=others,
+        column_encoding={stamps: "DELTA_BINARY_PACKED"},
+        write_statistics=False,
+    ) as writer:
+        for group in itertools.chain([first], groups):
+            writer.write_table(group)
+
+
+def _row_groups(frames: Iterable[pl.DataFrame]) -> Iterator[pa.Table]:
+    """The rows of all frames in tables of ROW_GROUP_ROWS; the last is shorter, if only empty."""
     import polars as pl
 
-    first, *others = frame.columns
     oldest = pl.CompatLevel.oldest()  # pyarrow groups by no string views
-    schema = frame.head(0).to_arrow(compat_level=oldest).schema
-    with (
-        replacing(target) as part,
-        pq.ParquetWriter(
-            part,
-            schema,
-            compression="lz4",
-            use_dictionary=others,
-            column_encoding={first: "DELTA_BINARY_PACKED"},
-            write_statistics=False,
-        ) as writer,
-    ):
-        for group in frame.iter_slices(ROW_GROUP_ROWS):
-            writer.write_table(group.to_arrow(compat_level=oldest))
+    rest: list[pl.DataFrame] = []
+    for frame in frames:
+        rest.append(frame)
+        while sum(part.height for part in rest) >= ROW_GROUP_ROWS:
+            rows = pl.concat(rest)
+            yield rows.head(ROW_GROUP_ROWS).to_arrow(compat_level=oldest)
+            rest = [rows.slice(ROW_GROUP_ROWS)]
+    if rest:
+        yield pl.concat(rest).to_arrow(compat_level=oldest)

@@ -15,7 +15,7 @@ import io
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,7 +74,12 @@ class Layout:
         return bool(NUMBER.fullmatch(text)) and abs(float(text)) <= LARGEST
 
 
-def read_csv(name: str, chunks: Iterable[bytes], layout: Layout) -> tuple[pl.DataFrame, list[str]]:
+def read_csv(
+    name: str,
+    chunks: Iterable[bytes],
+    layout: Layout,
+    each: Callable[[pl.DataFrame], None] = lambda rows: None,  # noqa: ARG005
+) -> tuple[pl.DataFrame, list[str]]:
     """The rows of a CSV, and the columns left out.
 
     The frame holds the stamps in milliseconds, then `layout.columns` as float64, in the file's
@@ -84,26 +89,35 @@ def read_csv(name: str, chunks: Iterable[bytes], layout: Layout) -> tuple[pl.Dat
         name: what messages call the file.
         chunks: its bytes, in pieces cut anywhere but in a byte order mark.
         layout: how it is written.
+        each: is given the rows block by block, in order, as soon as they are read.
 
     Raises:
         DataError: header, a cell or a stamp is not what params.yaml says; names the line.
     """
     blocks = _ahead(_blocks(_as_utf8(name, iter(chunks), layout.encoding)))
     try:
-        return _read(name, blocks, layout)
+        return _read(name, blocks, layout, each)
     except DataError:
         for _ in blocks:  # if the archive is damaged, that is the fault to show
             pass
         raise
 
 
-def _read(name: str, blocks: Iterator[bytes], layout: Layout) -> tuple[pl.DataFrame, list[str]]:
+def _read(
+    name: str, blocks: Iterator[bytes], layout: Layout, each: Callable[[pl.DataFrame], None]
+) -> tuple[pl.DataFrame, list[str]]:
     import polars as pl
 
     first = next(blocks, b"")
     if not first or all(map(bytes.isspace, itertools.chain([first], blocks))):
         raise DataError(f"{name} is empty; check the source file, or convert.members")
     header = _header(first, name, layout)
+
+    def proved(frame: pl.DataFrame, before: int) -> pl.DataFrame:
+        rows = _proved(frame, name, layout, before)
+        each(rows)
+        return rows
+
     proofs: list[Future[pl.DataFrame]] = []
     before = 0
     with ThreadPoolExecutor(1) as thread:
@@ -113,7 +127,7 @@ def _read(name: str, blocks: Iterator[bytes], layout: Layout) -> tuple[pl.DataFr
             finally:  # a fault in the block before is the one to tell, and two at a time are enough
                 for proof in proofs[-1:]:
                     proof.result()
-            proofs.append(thread.submit(_proved, frame, name, layout, before))
+            proofs.append(thread.submit(proved, frame, before))
             before += frame.height
         frames = [proof.result() for proof in proofs]
     if not before:
