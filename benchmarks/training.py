@@ -1,11 +1,13 @@
 """How long an epoch takes, beside the reference's code with Keras' loader: one JSON line on stdout.
 
-Every architecture of params.yaml is trained, as it stands there, on shuffled batches of the same
-made-up rows: from our feed over the memory map, and from `timeseries_dataset_from_array` over
-arrays in memory, as the reference does. The model is the same; the loader is all that differs.
-A turn is some steps, scaled to the 819 of an epoch of the Jena series; validation is left out.
+Every architecture of params.yaml is trained on shuffled batches of the same made-up rows: as the
+train stage does it, from our feed over the memory map, and as the reference does it, from
+`timeseries_dataset_from_array` over arrays in memory. The layers are the same. Where the train
+stage compiles with XLA (`xla_on_cpu`), the reference's code is also measured so, with the same
+threads: the second figure is the loader's part. A contender has a process of its own. A turn is
+some steps, scaled to the 819 of an epoch of the Jena series; validation is left out.
 
-    python -m benchmarks.training > figures.json           # 10 minutes; --quick: 4
+    python -m benchmarks.training > figures.json           # 15 minutes; --quick: 6
     python -m benchmarks.training --table figures.json
 """
 
@@ -16,12 +18,13 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Figures, command_line, compared, say, take_turns
+from benchmarks.measure import Figures, command_line, compared, own_process, say, take_turns
 from benchmarks.windows import BATCH, FEATURES, JENA, PAUSE, ROWS, SEED, Case
+from jena_etl.device import use_device
 from jena_etl.models import Architecture, configure
 from jena_etl.params import read_params
 
@@ -32,7 +35,10 @@ PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
 EPOCH = 819  # batches of 256 among the 209,511 train windows
 WARM_STEPS = 10  # not timed: a loader starts, and what it prefetched before is used up
 LEAST_STEPS, MOST_STEPS = 20, 150
-OURS, REFERENCE = "with our feed, s", "with Keras' loader, s"
+OURS, REFERENCE = "the train stage, s", "the reference's code, s"
+UNDER_XLA = f"{REFERENCE}, under XLA"
+
+Batches = Callable[[Case, str], Any]
 
 
 def our_batches(case: Case, order: str) -> Any:
@@ -53,8 +59,46 @@ def reference_batches(case: Case, order: str) -> Any:
     return dataset.map(lambda inputs, targets: (tf.ensure_shape(inputs, shape), targets))
 
 
-def seconds_per_epoch(model: Any, batches: Any, steps: int) -> float:
+class Contender:
+    """An architecture and its batches, in a process of its own."""
+
+    def __init__(
+        self, architecture: Architecture, case: Case, batches: Batches, *, xla: bool
+    ) -> None:
+        self._process = own_process()
+        self._task = partial(seconds_per_epoch, architecture, case, batches, xla)
+
+    def __call__(self, steps: int) -> float:
+        """Seconds of an epoch, from `steps` steps; the first call traces the model."""
+        return self._process.submit(self._task, steps).result()
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.shutdown()
+
+
+@cache
+def compiled(architecture: Architecture, *, xla: bool) -> Any:
+    """The model, once per process."""
+    use_device("cpu", deterministic=True, xla_on_cpu=xla)
+    import keras
+
+    keras.utils.set_random_seed(SEED)
+    model = architecture.build(JENA.sequence_length, FEATURES)
+    if xla:
+        model.jit_compile = True
+    return model
+
+
+def seconds_per_epoch(
+    architecture: Architecture,
+    case: Case,
+    batches: Batches,
+    xla: bool,  # noqa: FBT001  as it is bound
+    steps: int,
+) -> float:
     """From `steps` steps, without the first ones."""
+    model = compiled(architecture, xla=xla)
     import keras
 
     ends: list[float] = []
@@ -62,31 +106,37 @@ def seconds_per_epoch(model: Any, batches: Any, steps: int) -> float:
         on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())  # noqa: ARG005
     )
     model.fit(
-        batches, steps_per_epoch=WARM_STEPS + steps, shuffle=False, verbose=0, callbacks=[clock]
+        batches(case, architecture.order),
+        steps_per_epoch=WARM_STEPS + steps,
+        shuffle=False,
+        verbose=0,
+        callbacks=[clock],
     )
     gc.collect()
     time.sleep(PAUSE)
     return (ends[-1] - ends[WARM_STEPS - 1]) / steps * EPOCH
 
 
-def figure(case: Case, architecture: Architecture, turns: int, seconds: float) -> dict[str, Any]:
+def figures_of(
+    name: str, architecture: Architecture, case: Case, turns: int, seconds: float
+) -> Figures:
     """One architecture, turn by turn; a turn of ours takes about `seconds`."""
-    import keras
-
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(SEED)
-    model = architecture.build(JENA.sequence_length, FEATURES)
-    order = architecture.order
-
-    def measure(batches: Callable[[Case, str], Any], steps: int) -> float:
-        return seconds_per_epoch(model, batches(case, order), steps)
-
-    measures = {OURS: partial(measure, our_batches), REFERENCE: partial(measure, reference_batches)}
-    # The first of each traces the model.
-    epoch, _ = [one(LEAST_STEPS) for one in measures.values()]
+    xla = architecture.xla_on_cpu
+    contenders = {
+        OURS: Contender(architecture, case, our_batches, xla=xla),
+        REFERENCE: Contender(architecture, case, reference_batches, xla=False),
+    }
+    if xla:
+        contenders[UNDER_XLA] = Contender(architecture, case, reference_batches, xla=True)
+    epoch, *_ = [contender(LEAST_STEPS) for contender in contenders.values()]
     steps = max(LEAST_STEPS, min(MOST_STEPS, round(seconds * EPOCH / epoch)))
-    taken = take_turns({name: partial(one, steps) for name, one in measures.items()}, turns)
-    return compared(taken[OURS], taken[REFERENCE], "s")
+    taken = take_turns({key: partial(one, steps) for key, one in contenders.items()}, turns)
+    for contender in contenders.values():
+        contender.close()
+    figures = {name: compared(taken[OURS], taken[REFERENCE], "s")}
+    if xla:
+        figures[f"{name}, XLA for both"] = compared(taken[OURS], taken[UNDER_XLA], "s")
+    return figures
 
 
 def measured(quick: bool) -> tuple[str, Figures]:  # noqa: FBT001  as the command line calls it
@@ -99,7 +149,7 @@ def measured(quick: bool) -> tuple[str, Figures]:  # noqa: FBT001  as the comman
         for name in params.architectures:
             say(name)
             architecture = configure(name, params.models[name])
-            figures[name] = figure(case, architecture, turns, seconds)
+            figures |= figures_of(name, architecture, case, turns, seconds)
     about = f"seconds per epoch of {EPOCH} batches ({BATCH}, {JENA.sequence_length}, {FEATURES})"
     return about, figures
 

@@ -25,6 +25,12 @@ COMMAND = [sys.executable, "-c", RUN, "doctor"]
 FEATURES = "data/processed/features.npy"
 
 
+@pytest.fixture(autouse=True)
+def stages_run_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    monkeypatch.setenv("PATH", path)
+
+
 def examined(repo: Any, *, verify: bool = False) -> dict[str, Check]:
     return {check.name: check for check in examine(open_project(repo.root), verify=verify)}
 
