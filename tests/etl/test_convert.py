@@ -3,6 +3,7 @@
 import csv
 import errno
 import io
+import itertools
 import json
 import os
 import struct
@@ -388,6 +389,20 @@ def test_fault_is_named_by_its_line(
     text = csv_text(with_line(number, line), eol=eol, end=eol)
     message = refused(zipped(tmp_path, text), said)
     assert message.startswith(f"a.csv, line {number}")
+
+
+def test_a_bomb_of_one_line_is_refused_before_it_fills_the_memory() -> None:
+    read = 0
+
+    def zeros() -> Iterable[bytes]:
+        nonlocal read
+        while read < 1 << 30:
+            read += 1 << 20
+            yield bytes(1 << 20)
+
+    with pytest.raises(DataError, match=r"bomb\.csv goes on for 16 MiB without a line end"):
+        read_csv("bomb.csv", itertools.chain([csv_text(SOUND)], zeros()), layout())
+    assert read <= 32 << 20
 
 
 def test_blank_lines_at_the_end(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ MISSING_WORDS = [
 FIRST, LAST = datetime.min, datetime.max  # noqa: DTZ901  local station time
 BOM = b"\xef\xbb\xbf"
 SEPARATORS = ",;\t|"
+LONGEST_LINE = 16 << 20  # bytes
 ENCODINGS = ("utf-8", "cp1252", "latin-1")
 
 
@@ -94,7 +95,7 @@ def read_csv(
     Raises:
         DataError: header, a cell or a stamp is not what params.yaml says; names the line.
     """
-    blocks = _ahead(_blocks(_as_utf8(name, iter(chunks), layout.encoding)))
+    blocks = _ahead(_blocks(name, _as_utf8(name, iter(chunks), layout.encoding)))
     try:
         return _read(name, blocks, layout, each)
     except DataError:
@@ -151,13 +152,18 @@ def _ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
             yield block
 
 
-def _blocks(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _blocks(name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """CSV texts of the header and whole lines: a chunk's, and what the one before left over."""
     header, rest = b"", []
     for chunk in chunks:
         end = chunk.rfind(b"\n") + 1
         if not end:
             rest.append(chunk)
+            if sum(map(len, rest)) > LONGEST_LINE:  # a bomb would fill the memory
+                raise DataError(
+                    f"{name} goes on for {LONGEST_LINE >> 20} MiB without a line end, expected "
+                    "CSV, one line a row; save it so, with Unix or Windows line ends"
+                )
             continue
         block = b"".join([header, *rest, chunk[:end]])
         header = header or block[: block.index(b"\n") + 1]
