@@ -154,9 +154,21 @@ def test_what_was_written_while_reading_gives_way_to_what_was_cleaned(
         expected[sentinel_at + 1] = expected[sentinel_at]
     frame, _ = converted(zipped(tmp_path, csv_text(rows)))
     assert frame["p (mbar)"].to_list() == expected
-    file = pq.ParquetFile(tmp_path / "out/climate.parquet").metadata
-    groups = [file.row_group(number).num_rows for number in range(file.num_row_groups)]
-    assert groups == [64, 64, 64, 64, 44]
+    assert row_groups(tmp_path / "out/climate.parquet") == [64, 64, 64, 64, 44]
+
+
+@pytest.mark.parametrize(("rows", "groups"), [(3, [3]), (4, [4]), (8, [4, 4]), (9, [4, 4, 1])])
+def test_no_row_group_is_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, groups: list[int]
+) -> None:
+    monkeypatch.setattr("jena_etl.etl.convert.ROW_GROUP_ROWS", 4)
+    converted(zipped(tmp_path, csv_text(lines(rows))))
+    assert row_groups(tmp_path / "out/climate.parquet") == groups
+
+
+def row_groups(file: Path) -> list[int]:
+    metadata = pq.ParquetFile(file).metadata
+    return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
 
 
 def test_a_disk_that_is_full_while_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,7 +403,8 @@ def test_fault_is_named_by_its_line(
     assert message.startswith(f"a.csv, line {number}")
 
 
-def test_a_bomb_of_one_line_is_refused_before_it_fills_the_memory() -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_a_bomb_of_one_line_is_refused_before_it_fills_the_memory(encoding: str) -> None:
     read = 0
 
     def zeros() -> Iterable[bytes]:
@@ -401,7 +414,7 @@ def test_a_bomb_of_one_line_is_refused_before_it_fills_the_memory() -> None:
             yield bytes(1 << 20)
 
     with pytest.raises(DataError, match=r"bomb\.csv goes on for 16 MiB without a line end"):
-        read_csv("bomb.csv", itertools.chain([csv_text(SOUND)], zeros()), layout())
+        read_csv("bomb.csv", itertools.chain([csv_text(SOUND)], zeros()), layout(encoding=encoding))
     assert read <= 32 << 20
 
 

@@ -146,7 +146,7 @@ def _read(
 
 
 def _write(frames: Iterable[pl.DataFrame], target: Path) -> None:
-    """Of frames in one chunk each the bytes depend on the CSV alone, not on Polars' threads.
+    """The bytes depend on the CSV alone, not on Polars' threads: each block is one chunk of rows.
 
     The first column rises by equal steps: next to nothing, written as differences. A station has
     few different numbers: a dictionary of them saves more bytes and time than zstd without one.
@@ -169,14 +169,14 @@ def _write(frames: Iterable[pl.DataFrame], target: Path) -> None:
 
 
 def _row_groups(frames: Iterable[pl.DataFrame]) -> Iterator[pa.Table]:
-    """The rows of all frames in tables of ROW_GROUP_ROWS; the last is shorter, if only empty."""
+    """The rows of all frames in tables of ROW_GROUP_ROWS, the last of what is left."""
     import polars as pl
 
     oldest = pl.CompatLevel.oldest()  # pyarrow groups by no string views
     rest: list[pl.DataFrame] = []
     for frame in frames:
         rest.append(frame)
-        while sum(part.height for part in rest) >= ROW_GROUP_ROWS:
+        while sum(part.height for part in rest) > ROW_GROUP_ROWS:
             rows = pl.concat(rest)
             yield rows.head(ROW_GROUP_ROWS).to_arrow(compat_level=oldest)
             rest = [rows.slice(ROW_GROUP_ROWS)]

@@ -95,7 +95,7 @@ def read_csv(
     Raises:
         DataError: header, a cell or a stamp is not what params.yaml says; names the line.
     """
-    blocks = _ahead(_blocks(name, _as_utf8(name, iter(chunks), layout.encoding)))
+    blocks = _ahead(_blocks(_as_utf8(name, _lines(name, chunks), layout.encoding)))
     try:
         return _read(name, blocks, layout, each)
     except DataError:
@@ -152,18 +152,27 @@ def _ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
             yield block
 
 
-def _blocks(name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _lines(name: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same, as long as lines end: a bomb would fill the memory."""
+    since = 0
+    for chunk in chunks:
+        end = chunk.rfind(b"\n") + 1
+        since = len(chunk) - end + (0 if end else since)
+        if since > LONGEST_LINE:
+            raise DataError(
+                f"{name} goes on for {LONGEST_LINE >> 20} MiB without a line end, expected "
+                "CSV, one line a row; save it so, with Unix or Windows line ends"
+            )
+        yield chunk
+
+
+def _blocks(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """CSV texts of the header and whole lines: a chunk's, and what the one before left over."""
     header, rest = b"", []
     for chunk in chunks:
         end = chunk.rfind(b"\n") + 1
         if not end:
             rest.append(chunk)
-            if sum(map(len, rest)) > LONGEST_LINE:  # a bomb would fill the memory
-                raise DataError(
-                    f"{name} goes on for {LONGEST_LINE >> 20} MiB without a line end, expected "
-                    "CSV, one line a row; save it so, with Unix or Windows line ends"
-                )
             continue
         block = b"".join([header, *rest, chunk[:end]])
         header = header or block[: block.index(b"\n") + 1]

@@ -48,7 +48,10 @@ class PieceReader:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._queues: list[_Queue] = []  # not in use
-        self.reads_at_once = sys.platform == "linux" and platform.machine() == "x86_64"
+        is_64_bit = sys.maxsize > 1 << 32  # a 32-bit process has other numbers, too
+        self.reads_at_once = (
+            sys.platform == "linux" and platform.machine() == "x86_64" and is_64_bit
+        )
 
     def read(self, offsets: np.ndarray, size: int, memory: np.ndarray) -> bool:
         """Read `size` bytes from each of `offsets` into `memory`, one after the other.
@@ -102,12 +105,12 @@ class _Queue:
     """A kernel's queue of reads, for one thread at a time."""
 
     def __init__(self) -> None:
-        context = ctypes.c_ulong()
-        _system_call(SETUP, AT_ONCE, ctypes.addressof(context))
-        self._context = context.value
+        self._context = ctypes.c_ulong()
         self.process = os.getpid()
+        # Before there is anything to close: ctrl-C may come right after.
         self.close = weakref.finalize(self, _destroy, self._context, self.process)
         self.close.atexit = False  # the kernel does it then
+        _system_call(SETUP, AT_ONCE, ctypes.addressof(self._context))
 
     def results(self, requests: np.ndarray) -> np.ndarray:
         """Bytes read by each of up to AT_ONCE requests, in any order.
@@ -115,7 +118,7 @@ class _Queue:
         Raises:
             OSError: a request was refused or failed.
         """
-        number, context = len(requests), self._context
+        number, context = len(requests), self._context.value
         pointers = requests.ctypes.data + np.arange(number) * REQUEST.itemsize
         events = np.empty(number, EVENT)
         submitted = finished = 0
@@ -132,9 +135,9 @@ class _Queue:
         return results
 
 
-def _destroy(context: int, process: int) -> None:
-    if process == os.getpid():
-        _system_call(DESTROY, context)
+def _destroy(context: ctypes.c_ulong, process: int) -> None:
+    if context.value and process == os.getpid():
+        _system_call(DESTROY, context.value)
 
 
 def _system_call(number: int, *arguments: int) -> int:
