@@ -92,18 +92,22 @@ def test_a_read_that_was_broken_off_leaves_nothing_behind(
     with monkeypatch.context() as patched:
         patched.setattr(pieces, "_system_call", broken_off)
         with pytest.raises(KeyboardInterrupt):
-            read(reader, np.arange(5), 10)
+            read(reader, np.arange(5), 7)  # results of 7 bytes, which no later read may meet
     np.testing.assert_array_equal(
         read(reader, np.array([7, 3]), 10), [CONTENT[7:17], CONTENT[3:13]]
     )
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_forked_process_reads_too(reader: PieceReader) -> None:
+def test_a_forked_process_reads_too(reader: PieceReader, way: str) -> None:
     read(reader, np.arange(5), 10)
     fork = multiprocessing.get_context("fork")
     answers = fork.Queue()
-    child = fork.Process(target=lambda: answers.put(read(reader, np.array([7]), 10)))
+    child = fork.Process(
+        target=lambda: answers.put((read(reader, np.array([7]), 10), reader.reads_at_once))
+    )
     child.start()
-    np.testing.assert_array_equal(answers.get(timeout=60), CONTENT[np.newaxis, 7:17])
+    found, at_once = answers.get(timeout=60)
     child.join()
+    np.testing.assert_array_equal(found, CONTENT[np.newaxis, 7:17])
+    assert at_once == (way == "at once")
