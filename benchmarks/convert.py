@@ -1,10 +1,10 @@
 """How fast the zip becomes Parquet, beside pandas: one JSON line on stdout.
 
 Ours is the whole convert stage, every check, count and fill included. The peer reads the same zip
-with `read_csv`, the stamps with `to_datetime`, and writes with `to_parquet`: no checks. The file is
-made up, of the original's size and format, and in the page cache. Each turn has a process of its
-own, in which neither imports nor params.yaml are timed; peak memory is over that of the process
-before it begins.
+with `read_csv`, the timestamps with `to_datetime`, and writes with `to_parquet`: no checks. The
+file is made up, of the original's size and format, and in the page cache. Each turn has a process
+of its own, in which neither imports nor params.yaml are timed; peak memory is over that of the
+process before it begins.
 
     python -m benchmarks.convert > figures.json           # a minute; --quick: half
     python -m benchmarks.convert --table figures.json
@@ -32,8 +32,8 @@ KINDS = {"seconds": "s", "peak memory": "MB"}
 
 def ours(archive: Path, folder: Path, params: Convert) -> None:
     """What the convert stage does."""
-    from jena_etl.etl.convert import convert
     from jena_etl.files import write_json
+    from jena_etl.ingest.convert import convert
 
     outs = folder / "climate.parquet", folder / "findings.parquet"
     source = convert([archive], *outs, **dict(params))
@@ -48,8 +48,8 @@ def pandas(archive: Path, folder: Path, params: Convert) -> None:
     (name,) = params.members or ()
     with zipfile.ZipFile(archive) as opened, opened.open(name) as member:
         frame = pd.read_csv(member)
-    stamps = pd.to_datetime(frame.pop(params.datetime_column), format=params.datetime_format)
-    frame.insert(0, params.datetime_column, stamps)
+    timestamps = pd.to_datetime(frame.pop(params.datetime_column), format=params.datetime_format)
+    frame.insert(0, params.datetime_column, timestamps)
     frame.to_parquet(folder / "climate.parquet")
 
 
@@ -61,7 +61,7 @@ def imported(name: str) -> None:
     else:
         import polars as pl  # noqa: F401
 
-        import jena_etl.etl.convert  # noqa: F401
+        import jena_etl.ingest.convert  # noqa: F401
 
 
 def turn(convert: Callable[[Path, Path, Convert], None], archive: Path) -> dict[str, float]:
@@ -81,7 +81,7 @@ def turn(convert: Callable[[Path, Path, Convert], None], archive: Path) -> dict[
 
 def measured(quick: bool) -> tuple[str, Figures]:  # noqa: FBT001  as the command line calls it
     """Seconds and memory, turn by turn."""
-    from jena_etl.etl.synthetic import write_synthetic
+    from jena_etl.ingest.synthetic import write_synthetic
 
     if not installed("pandas"):
         raise SystemExit("the peer is not installed: pip install pandas")

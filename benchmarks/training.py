@@ -24,9 +24,9 @@ from typing import Any
 
 from benchmarks.measure import Figures, command_line, compared, own_process, say, take_turns
 from benchmarks.windows import BATCH, FEATURES, JENA, PAUSE, ROWS, SEED, Case
-from jena_etl.device import use_device
 from jena_etl.models import Architecture, configure
 from jena_etl.params import read_params
+from jena_etl.training.device import use_device
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"

@@ -40,9 +40,9 @@ from benchmarks.measure import (
     take_turns,
 )
 from jena_etl.windows.index import WindowIndex
-from jena_etl.windows.rows import phase_major
+from jena_etl.windows.reader import phase_major
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.windows import Windows
+from jena_etl.windows.split import SplitWindows
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -114,10 +114,10 @@ class Case:
         array: np.ndarray = np.load(self.folder / f"{name}.npy", mmap_mode="r")
         return array
 
-    def windows(self) -> Windows:
+    def windows(self) -> SplitWindows:
         """The project feed over the memory maps."""
         index = WindowIndex([range(self.count)])
-        return Windows(self.mapped("phases"), self.mapped("targets"), self.spec, index)
+        return SplitWindows(self.mapped("phases"), self.mapped("targets"), self.spec, index)
 
     def keras_arguments(self, *, shuffle: bool) -> dict[str, Any]:
         """For Keras' loader: arrays in memory; of a large file its map, the rows in its order."""

@@ -1,8 +1,8 @@
 """baseline: the naive forecast for every scored window -> data/predictions/naive.parquet."""
 
-from jena_etl.leaderboard import NAIVE
+from jena_etl.evaluation.leaderboard import NAIVE
+from jena_etl.evaluation.predictions import SCORED, beside_truth, naive_forecast, write_predictions
 from jena_etl.params import Params
-from jena_etl.predictions import SCORED, beside_truth, naive_forecast, write_predictions
 from jena_etl.project import Project
 from pipeline import run
 
@@ -12,7 +12,7 @@ def main(project: Project, _: Params) -> None:
     parts = {}
     for split in SCORED:
         windows = project.windows(split)
-        parts[split] = beside_truth(windows, project.stamps, naive_forecast(windows))
+        parts[split] = beside_truth(windows, project.timestamps, naive_forecast(windows))
     write_predictions(project.predictions_parquet(NAIVE), parts)
 
 

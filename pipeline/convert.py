@@ -2,8 +2,8 @@
 
 import sys
 
-from jena_etl.etl.convert import convert, in_words
 from jena_etl.files import write_json
+from jena_etl.ingest.convert import convert, render_source
 from jena_etl.params import Params
 from jena_etl.project import Project
 from pipeline import run
@@ -14,7 +14,7 @@ def main(project: Project, params: Params) -> None:
     outs = (project.climate_parquet, project.findings_parquet)
     source = convert(project.source_files(), *outs, **dict(params.convert))
     write_json(project.source_json, source)
-    sys.stdout.write(in_words(source, *outs))
+    sys.stdout.write(render_source(source, *outs))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 import sys
 
-from jena_etl.etl.download import download
 from jena_etl.files import sha256_of
+from jena_etl.ingest.download import download
 from jena_etl.params import Params
 from jena_etl.project import Project
 from pipeline import run

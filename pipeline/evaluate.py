@@ -2,13 +2,21 @@
 
 import sys
 
-from jena_etl.evaluation import evaluate
+from jena_etl.evaluation.leaderboard import (
+    NAIVE,
+    Entry,
+    as_csv,
+    as_markdown,
+    as_metrics,
+    ranked,
+    title,
+)
+from jena_etl.evaluation.metrics import evaluate
+from jena_etl.evaluation.predictions import read_predictions
 from jena_etl.files import write_json, write_text
-from jena_etl.leaderboard import NAIVE, Entry, as_csv, as_markdown, as_metrics, ranked, title
-from jena_etl.model_file import read_metadata
 from jena_etl.params import Params
-from jena_etl.predictions import read_predictions
 from jena_etl.project import Project
+from jena_etl.training.model_file import read_metadata
 from pipeline import run
 
 

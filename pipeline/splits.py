@@ -2,11 +2,11 @@
 
 import sys
 
-from jena_etl.etl.arrays import read_stamps
-from jena_etl.etl.quality import CellMarks, card_in_words, data_card
-from jena_etl.etl.splits import describe_splits
 from jena_etl.files import write_json
 from jena_etl.params import Params
+from jena_etl.prepare.arrays import read_timestamps
+from jena_etl.prepare.data_card import CellMarks, data_card, render_card
+from jena_etl.prepare.splits import describe_splits
 from jena_etl.project import Project
 from jena_etl.windows.spec import WindowSpec
 from pipeline import run
@@ -18,7 +18,7 @@ def main(project: Project, params: Params) -> None:
     climate, findings = project.climate_parquet, project.findings_parquet
     fractions = {"train": split.train, "validation": split.validation}
     splits = describe_splits(
-        read_stamps(climate),
+        read_timestamps(climate),
         project.statistics,
         **fractions,
         policy=split.policy,
@@ -31,7 +31,7 @@ def main(project: Project, params: Params) -> None:
     write_json(project.splits_json, splits)
     write_json(project.data_card_json, card)
     counts = ", ".join(f"{name} {s['windows']:,}" for name, s in splits["splits"].items())
-    sys.stdout.write(f"windows under policy {splits['policy']}: {counts}\n{card_in_words(card)}")
+    sys.stdout.write(f"windows under policy {splits['policy']}: {counts}\n{render_card(card)}")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 import sys
 
-from jena_etl.etl.statistics import train_statistics
 from jena_etl.files import write_json
 from jena_etl.params import Params
+from jena_etl.prepare.statistics import train_statistics
 from jena_etl.project import Project
 from pipeline import run
 

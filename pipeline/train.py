@@ -4,16 +4,16 @@ The forecasts are made here, from the file loaded anew, because TensorFlow takes
 than most models take to forecast; they are scored apart, so that no change of a score retrains.
 """
 
-from jena_etl.checkpoint import run_key
-from jena_etl.device import use_device
+from jena_etl.evaluation.predictions import SCORED, beside_truth, forecast, write_predictions
 from jena_etl.files import sha256_of, write_text
-from jena_etl.model_file import load_model, write_model
 from jena_etl.models import configure
 from jena_etl.params import Params
-from jena_etl.predictions import SCORED, beside_truth, forecast, write_predictions
 from jena_etl.project import Project
-from jena_etl.run_log import logged
-from jena_etl.training import seeded_model, train
+from jena_etl.training.checkpoint import run_key
+from jena_etl.training.device import use_device
+from jena_etl.training.fit import seeded_model, train
+from jena_etl.training.model_file import load_model, write_model
+from jena_etl.training.run_log import logged
 from pipeline import architecture_asked_for, run
 
 
@@ -63,7 +63,7 @@ def main(project: Project, params: Params) -> None:
         for split in SCORED:
             windows = project.windows(split)
             predicted = forecast(model, windows, batch_size=batch_size, order=order)
-            parts[split] = beside_truth(windows, project.stamps, predicted)
+            parts[split] = beside_truth(windows, project.timestamps, predicted)
         write_predictions(project.predictions_parquet(name), parts)
     for old in scratch.parent.glob(f"{name}-*.npz"):  # this run's, and those of runs given up
         old.unlink()

@@ -42,7 +42,11 @@ def test_the_checkouts_values_are_the_references(checkout: Path) -> None:
     assert (window.sequence_length, window.sampling_rate, window.horizon) == (120, 6, 24)
     assert window.sequence_stride == 1
     assert window.target == "T (degC)"
-    assert (params.split.train, params.split.validation, params.split.policy) == (0.5, 0.25, "book")
+    assert (params.split.train, params.split.validation, params.split.policy) == (
+        0.5,
+        0.25,
+        "reference",
+    )
     assert params.train.batch_size == 256
     assert len(params.convert.columns) == 14
     assert (params.convert.on_duplicate, params.window.gaps) == ("keep", "keep")
@@ -95,7 +99,7 @@ def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
         (
             "split.policy",
             "strickt",
-            "split.policy: input should be 'book', 'strict' or 'lookback', found 'strickt'",
+            "split.policy: input should be 'reference', 'strict' or 'lookback', found 'strickt'",
         ),
         (
             "window.target",

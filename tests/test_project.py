@@ -11,7 +11,7 @@ import pytest
 
 from jena_etl.errors import ProjectError, WindowError
 from jena_etl.project import Project, open_project
-from jena_etl.windows.rows import phase_major
+from jena_etl.windows.reader import phase_major
 
 
 @pytest.fixture

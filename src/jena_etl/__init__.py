@@ -15,10 +15,10 @@ if TYPE_CHECKING:
         WindowError,
     )
     from jena_etl.project import Project, open_project
-    from jena_etl.windows.loader import timeseries_dataset_from_array
     from jena_etl.windows.spec import WindowSpec
+    from jena_etl.windows.timeseries import timeseries_dataset_from_array
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "DataError",
@@ -35,11 +35,11 @@ __all__ = [
     "timeseries_dataset_from_array",
 ]
 
-_ROOMS = {
+_DEFINED_IN = {
     "Project": "project",
     "WindowSpec": "windows.spec",
     "open_project": "project",
-    "timeseries_dataset_from_array": "windows.loader",
+    "timeseries_dataset_from_array": "windows.timeseries",
 }
 
 
@@ -47,4 +47,4 @@ def __getattr__(name: str) -> Any:
     # Imported when asked for, so that `jena-etl --help` does not wait for NumPy.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_ROOMS.get(name, 'errors')}"), name)
+    return getattr(import_module(f"{__name__}.{_DEFINED_IN.get(name, 'errors')}"), name)

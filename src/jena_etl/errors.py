@@ -3,7 +3,7 @@
 JenaEtlError
 ├── ParamsError     params.yaml: an unknown key, a wrong type, a value out of range
 ├── SourceError     the source files: not there, not the pinned bytes, damaged
-├── DataError       what the file holds: header, numbers, stamps, too few rows
+├── DataError       what the file holds: header, numbers, timestamps, too few rows
 ├── ProjectError    a stage's output: not built yet, or contradicting another one
 ├── WindowError     an argument of a window function (also a ValueError)
 ├── DeviceError     a GPU was asked for and there is none

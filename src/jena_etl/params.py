@@ -37,7 +37,7 @@ Text = Annotated[str, Field(min_length=1)]
 Order = Literal["forward", "reversed"]
 # YAML has lists only; strict mode would refuse one where a tuple is declared.
 Names = Annotated[tuple[Text, ...], Field(min_length=1, strict=False)]
-Policy = Literal["book", "strict", "lookback"]
+Policy = Literal["reference", "strict", "lookback"]
 
 
 def _encoding(name: str) -> str:

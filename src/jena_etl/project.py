@@ -13,9 +13,9 @@ from jena_etl.errors import ProjectError, WindowError
 from jena_etl.files import not_built, read_json
 
 if TYPE_CHECKING:
-    from jena_etl.windows.feed import NumpyBatches
+    from jena_etl.windows.batches import NumpyBatches
     from jena_etl.windows.spec import WindowSpec
-    from jena_etl.windows.windows import Windows
+    from jena_etl.windows.split import SplitWindows
 
 # The windows are imported where they are asked for: the first stages have none, and a change of
 # the windows must not run them again.
@@ -75,8 +75,8 @@ class Project:
         return self.root / "data/processed/targets.npy"
 
     @property
-    def stamps_npy(self) -> Path:
-        return self.root / "data/processed/stamps.npy"
+    def timestamps_npy(self) -> Path:
+        return self.root / "data/processed/timestamps.npy"
 
     @property
     def leaderboard_csv(self) -> Path:
@@ -160,11 +160,11 @@ class Project:
         return WindowSpec(**self.splits["window"])
 
     @property
-    def stamps(self) -> np.ndarray:
+    def timestamps(self) -> np.ndarray:
         """datetime64[s] of shape (rows,), memory-mapped."""
-        return self._array(self.stamps_npy, (self.splits["rows"],), "datetime64[s]")
+        return self._array(self.timestamps_npy, (self.splits["rows"],), "datetime64[s]")
 
-    def windows(self, split: str) -> Windows:
+    def windows(self, split: str) -> SplitWindows:
         """The windows of train, validation or test, over memory-mapped arrays.
 
         Raises:
@@ -172,7 +172,7 @@ class Project:
             ProjectError: a file is not built yet, damaged, or of another shape than splits.json.
         """
         from jena_etl.windows.index import SPLITS, WindowIndex
-        from jena_etl.windows.windows import Windows
+        from jena_etl.windows.split import SplitWindows
 
         if split not in SPLITS:
             raise WindowError(f"split must be one of {', '.join(SPLITS)}, found {split!r}")
@@ -194,7 +194,7 @@ class Project:
                 f"splits.json is damaged: windows of {split} start in rows {first} to {end - 1} "
                 f"and span {spec.span} rows, of {rows}; build it again: dvc repro -f splits"
             )
-        return Windows(
+        return SplitWindows(
             features=self._array(self.features_npy, shape, "float32"),
             targets=self._array(self.targets_npy, (rows,), "float32"),
             spec=spec,

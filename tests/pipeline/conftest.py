@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from jena_etl.etl.synthetic import write_synthetic
 from jena_etl.files import sha256_of
+from jena_etl.ingest.synthetic import write_synthetic
 
 ROWS = 3_000
 COPIED = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", ".dvc/config", "pipeline", "src")

@@ -15,7 +15,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import jena_etl
-from jena_etl.doctor import Check, describe, examine
+from jena_etl.commands.doctor import Check, examine, render_checks
 from jena_etl.project import open_project
 
 # This checkout's command line; that of the scratch repository would be as good.
@@ -77,7 +77,7 @@ def test_a_reproduced_pipeline_is_sound(built: Any) -> None:
     outs = YAML(typ="safe", pure=True).load(built.root / "dvc.lock")["stages"]
     sizes = [out["size"] for stage in outs.values() for out in stage["outs"]]
     assert checks["data"].found.startswith(f"{len(sizes)} outputs, {sum(sizes) / 1e3:,.1f} kB")
-    assert len(describe(checks.values()).splitlines()) == len(checks)
+    assert len(render_checks(checks.values()).splitlines()) == len(checks)
 
 
 def test_the_command_line(repo: Any) -> None:
@@ -118,8 +118,8 @@ def test_damage_to_the_workspace(repo: Any) -> None:
     examined(repo)  # DVC remembers every hash now
     rot(repo.root / FEATURES)
     assert not faults(examined(repo))
-    rot(repo.root / "data/processed/stamps.npy")
-    rot(cached(repo, "data/processed/stamps.npy"))
+    rot(repo.root / "data/processed/timestamps.npy")
+    rot(cached(repo, "data/processed/timestamps.npy"))
     (repo.root / "data/processed/statistics.json").unlink()
     cached(repo, "data/processed/statistics.json").unlink()
     (repo.root / "reports/leaderboard.md").unlink()  # git's, not DVC's
@@ -128,9 +128,9 @@ def test_damage_to_the_workspace(repo: Any) -> None:
         file.truncate(1_000)
     checks = examined(repo, verify=True)
     assert faults(checks) == ["cache", "data"]
-    assert checks["cache"].next == f"rm -f {cached(repo, 'data/processed/stamps.npy')}"
+    assert checks["cache"].next == f"rm -f {cached(repo, 'data/processed/timestamps.npy')}"
     assert checks["data"].next == (
-        f"rm -r {FEATURES} data/processed/stamps.npy models/dense.keras"
+        f"rm -r {FEATURES} data/processed/timestamps.npy models/dense.keras"
         f" && dvc checkout data/raw {FEATURES} models/dense.keras"
         " && dvc repro"
     )
@@ -162,10 +162,10 @@ def test_a_changed_number_makes_its_stages_out_of_date(repo: Any) -> None:
 
 def test_a_model_just_added_is_not_built_yet(repo: Any) -> None:
     repo.edit(lambda params: params["architectures"].append("conv1d"))
-    (repo.root / "src/jena_etl/leaderboard.py").write_text("# changed")
+    (repo.root / "src/jena_etl/evaluation/leaderboard.py").write_text("# changed")
     found = examined(repo)["pipeline"].found
     assert "train@conv1d" not in found  # evaluate and baseline come first: they are wrong
-    assert "evaluate (src/jena_etl/leaderboard.py, architectures changed)" in found
+    assert "evaluate (src/jena_etl/evaluation/leaderboard.py, architectures changed)" in found
 
 
 def test_a_fresh_clone_is_no_fault(repo: Any) -> None:

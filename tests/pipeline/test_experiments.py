@@ -7,7 +7,7 @@ from typing import Any
 
 def test_a_queued_experiment_runs_its_own_code(repo: Any) -> None:
     """The editable install beside it would import the workspace's code (dvc#10419)."""
-    module = repo.root / "src/jena_etl/leaderboard.py"
+    module = repo.root / "src/jena_etl/evaluation/leaderboard.py"
     original = module.read_text()
     module.write_text(original.replace('"# Leaderboard"', '"# Changed in the experiment"'))
     repo.dvc("exp", "run", "--queue", "--name", "changed")

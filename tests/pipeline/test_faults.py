@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from jena_etl.doctor import examine
+from jena_etl.commands.doctor import examine
 from jena_etl.project import open_project
 
 # Found on PYTHONPATH by every Python that starts: strikes when a stage is about to rename a file

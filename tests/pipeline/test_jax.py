@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jena_etl.model_file import load_model
-from jena_etl.predictions import SCORED, forecast, read_predictions
+from jena_etl.evaluation.predictions import SCORED, forecast, read_predictions
 from jena_etl.project import open_project
+from jena_etl.training.model_file import load_model
 
 
 @pytest.mark.parametrize("name", ["dense", "lstm"])

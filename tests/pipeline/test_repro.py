@@ -67,7 +67,7 @@ def test_a_model_off_the_list_leaves_the_leaderboard(repo: Any) -> None:
 def test_scores_follow_from_the_predictions(built: Any) -> None:
     project = open_project(built.root)
     rows = pq.read_table(project.climate_parquet).to_pydict()
-    at = {stamp: row for row, stamp in enumerate(rows["Date Time"])}
+    at = {timestamp: row for row, timestamp in enumerate(rows["Date Time"])}
     for name in ("dense", "lstm"):
         predictions = pq.read_table(project.predictions_parquet(name)).to_pylist()
         for split in ("validation", "test"):
@@ -84,8 +84,8 @@ def test_scores_follow_from_the_predictions(built: Any) -> None:
             skill = 1 - mae / (math.fsum(map(abs, naive)) / len(naive))
             assert math.isclose(scores["skill"], skill, rel_tol=1e-4)
             for p in mine[:: len(mine) // 7]:
-                assert (p["stamp"] - p["issued"]).total_seconds() == 24 * 3600
-                assert math.isclose(p["truth"], rows["T (degC)"][at[p["stamp"]]], rel_tol=1e-6)
+                assert (p["timestamp"] - p["issued"]).total_seconds() == 24 * 3600
+                assert math.isclose(p["truth"], rows["T (degC)"][at[p["timestamp"]]], rel_tol=1e-6)
 
 
 def test_batches_equal_the_reference_loader(built: Any) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jena_etl.errors import WindowError
-from jena_etl.etl.splits import split_rows
+from jena_etl.prepare.splits import split_rows
 from jena_etl.windows.index import POLICIES, SPLITS, WindowIndex, split_windows
 from jena_etl.windows.spec import WindowSpec
 
@@ -27,7 +27,7 @@ def belongs(start: int, split: range, rows: int, spec: WindowSpec, policy: str) 
     a, b = split.start, split.stop
     if target >= rows:
         return False
-    if policy == "book":
+    if policy == "reference":
         last = rows - (target - start)
         return all(a <= row < min(b, last) for row in inputs)
     if policy == "strict":
@@ -52,7 +52,7 @@ def test_windows_are_those_of_the_rule(
 @pytest.mark.parametrize(
     ("policy", "counts"),
     [
-        ("book", (209_511, 104_398, 103_542)),
+        ("reference", (209_511, 104_398, 103_542)),
         ("strict", (209_367, 104_254, 104_256)),
         ("lookback", (209_367, 105_112, 105_114)),
     ],
@@ -72,7 +72,7 @@ def test_counts_of_the_jena_series(policy: str, counts: tuple[int, int, int]) ->
 def test_an_unknown_policy_is_refused() -> None:
     spec = WindowSpec(sequence_length=1)
     with pytest.raises(
-        WindowError, match="policy must be one of book, strict, lookback, found 'x'"
+        WindowError, match="policy must be one of reference, strict, lookback, found 'x'"
     ):
         split_windows({"train": range(9)}, 9, spec, "x")
 
@@ -196,7 +196,7 @@ def test_book_sees_no_label_of_a_later_split_before_its_forecast_is_issued(
     spec: WindowSpec, rows: int, parts: tuple[float, float]
 ) -> None:
     ranges = split_rows(rows, train=parts[0], validation=parts[1])
-    windows = split_windows(ranges, rows, spec, "book")
+    windows = split_windows(ranges, rows, spec, "reference")
     ends = {name: [touched(start, spec)[-2:] for start in held(windows[name])] for name in SPLITS}
     for earlier, later in (("train", "validation"), ("validation", "test")):
         issued = [issue for issue, _ in ends[later]]

@@ -2,12 +2,12 @@
 
 A window belongs to a split of rows [a, b) of n when, by policy,
 
-- book: its input rows lie in [a, min(b, n - target offset)); what the reference does with
+- reference: its input rows lie in [a, min(b, n - target offset)); what the reference does with
   Keras' loader over `data[:-858]`, batch for batch. The last train labels lie in validation rows.
 - strict: its input rows and its target row lie in [a, b).
 - lookback: its target row lies in [a, b); its inputs may reach back over the border.
 
-Where segments are given (rows whose stamps are one regular grid), a window also lies in one of
+Where segments are given (rows whose timestamps are one regular grid), a window also lies in one of
 them from its first input to its target. Windows whose target row is excluded belong to no split.
 """
 
@@ -21,7 +21,7 @@ from jena_etl.errors import WindowError
 from jena_etl.windows.spec import WindowSpec
 
 SPLITS = ("train", "validation", "test")
-POLICIES = ("book", "strict", "lookback")
+POLICIES = ("reference", "strict", "lookback")
 
 
 class WindowIndex:
@@ -83,7 +83,7 @@ def split_windows(
         ranges: the row range of each split.
         rows: n, the rows of the series.
         spec: the window.
-        policy: book, strict or lookback; see the module's text.
+        policy: reference, strict or lookback; see the module's text.
         segments: row ranges that no window may cross; None allows any window.
         excluded: rows that may be no window's target, ascending; None excludes none.
 
@@ -123,7 +123,7 @@ def _within(starts: range, first: int, end: int) -> range:
 
 def _bounds(split: range, rows: int, spec: WindowSpec, policy: str) -> tuple[int, int]:
     """First start row, and one past the last."""
-    if policy == "book":
+    if policy == "reference":
         return split.start, min(split.stop, rows - spec.target) - spec.last_input
     if policy == "strict":
         return split.start, split.stop - spec.target

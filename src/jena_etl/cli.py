@@ -1,0 +1,136 @@
+"""The command line: each command parses its arguments and calls one function of `commands/`.
+
+Heavy imports happen inside the commands, so that `--help` starts at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jena_etl import __version__
+from jena_etl.errors import JenaEtlError
+
+app = typer.Typer(
+    help="From a station's zip to scored forecasts. The pipeline itself runs with `dvc repro`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain text: an error is two lines, and --help starts at once
+)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001  Typer calls it so
+    if wanted:
+        typer.echo(f"jena-etl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+    ] = False,
+    debug: Annotated[bool, typer.Option(help="Show a traceback for an error.")] = False,
+) -> None:
+    """Options of every command."""
+
+
+@app.command()
+def inspect(
+    project: Annotated[Path, typer.Argument(help="The project folder.")] = Path(),
+    *,
+    models: Annotated[
+        bool, typer.Option("--models", help="The architectures instead; takes some seconds.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Show the source, the columns, the splits and the window; or the models."""
+    from jena_etl.commands.inspect import inspection, render_inspection
+    from jena_etl.commands.models import model_summary, render_models
+    from jena_etl.models import configure
+    from jena_etl.params import read_params
+    from jena_etl.project import open_project
+
+    opened = open_project(project)
+    params = read_params(opened.params_yaml)
+    for name in params.architectures:
+        configure(name, params.models[name])  # a typo shows here, before anything is trained
+    found = model_summary(params) if models else inspection(opened, params)
+    words = render_models if models else render_inspection
+    typer.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else words(found))
+
+
+@app.command()
+def doctor(
+    project: Annotated[Path, typer.Argument(help="The project folder.")] = Path(),
+    *,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Recompute every hash, also of DVC's cache.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Check environment, params, pipeline, data, cache, disk and GPU; exit code 1 for a fault."""
+    from jena_etl.commands.doctor import as_dict, examine, render_checks
+    from jena_etl.project import open_project
+
+    checks = examine(open_project(project), verify=verify)
+    typer.echo(json.dumps(as_dict(checks), indent=2) if as_json else render_checks(checks))
+    if any(check.mark == "fault" for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def peek(
+    file: Annotated[Path, typer.Argument(help="A .csv, a .csv.gz or a .zip of CSV files.")],
+) -> None:
+    """Guess the convert and window blocks for a file, each with its reason, ready to paste."""
+    from jena_etl.commands.peek import peek as peek_at
+
+    typer.echo(str(peek_at(file)), nl=False)
+
+
+@app.command()
+def synth(
+    out: Annotated[Path, typer.Argument(metavar="OUT.zip", help="The file to write.")],
+    rows: Annotated[int, typer.Option(min=1, help="One row is 10 minutes; a year has 52,560.")],
+    seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same bytes.")],
+) -> None:
+    """Write a synthetic station file in the format of the original download."""
+    from jena_etl.ingest.synthetic import write_synthetic
+
+    write_synthetic(out, rows=rows, seed=seed)
+    typer.echo(f"{out}: {rows:,} synthetic rows, {out.stat().st_size:,} bytes")
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path | None,
+        typer.Option("--dir", help="The scratch folder; demo/ in the checkout by default."),
+    ] = None,
+) -> None:
+    """Run this checkout's pipeline in a scratch folder, on a synthetic year and few epochs."""
+    from jena_etl.commands.demo import find_checkout, prepare, reproduce
+
+    checkout = find_checkout(Path.cwd())
+    scratch = prepare(checkout, folder or checkout / "demo")
+    typer.echo(f"The whole pipeline on a synthetic year, in {os.path.relpath(scratch)}", err=True)
+    typer.echo(reproduce(scratch))
+
+
+def run() -> None:
+    """Run the command line; a user's mistake is one or two lines and exit code 2."""
+    try:
+        app()
+    except JenaEtlError as error:
+        if "--debug" in sys.argv:
+            raise
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,137 @@
+"""The checkout's own pipeline in a scratch folder, on synthetic data and few epochs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from jena_etl.errors import ProjectError
+from jena_etl.files import replacing, sha256_of
+from jena_etl.ingest.synthetic import write_synthetic
+from jena_etl.params import read_params
+from jena_etl.project import Project
+
+ROWS, SEED = 52_560, 0  # a year
+# A year has few batches: steps ten times the reference's see the loss fall in two epochs.
+# Neighbouring windows are much alike, and eleven architectures should take minutes.
+EPOCHS, LEARNING_RATE, STRIDE = 2, 0.01, 3
+SOURCE = "synthetic.zip"
+COPIED = ("dvc.yaml", ".dvcignore", "pipeline", "src/jena_etl")
+
+
+def find_checkout(start: Path) -> Path:
+    """The checkout that `start` lies in, else the one this package is installed from.
+
+    Raises:
+        ProjectError: neither is there (the package was installed from a wheel).
+    """
+    for folder in (start.resolve(), *start.resolve().parents, Path(__file__).resolve().parents[2]):
+        # A demo has no pyproject.toml, so it is not taken for the checkout.
+        if all((folder / name).is_file() for name in ("dvc.yaml", "pyproject.toml")):
+            return folder
+    raise ProjectError(
+        f"{start} lies in no checkout of jena-etl (no dvc.yaml and pyproject.toml there or above); "
+        "clone the repository and run the demo in it"
+    )
+
+
+def prepare(checkout: Path, scratch: Path) -> Path:
+    """Copy the pipeline's code to `scratch`, with a synthetic year and few epochs in params.yaml.
+
+    params.yaml there is written anew each time: to experiment, change it and run `dvc repro`.
+
+    Raises:
+        ProjectError: the folder holds something else.
+    """
+    source = scratch / SOURCE
+    read_params(checkout / "params.yaml")  # a mistake there is said before anything is written
+    inside = {path.name for path in scratch.iterdir()} if scratch.is_dir() else set()
+    if SOURCE not in inside and inside - {f"{SOURCE}.part"}:
+        raise ProjectError(
+            f"{scratch} holds something else than a demo; name an empty or new folder with --dir"
+        )
+    if not source.is_file():
+        write_synthetic(source, rows=ROWS, seed=SEED)
+    for name in COPIED:
+        _copy(checkout / name, scratch / name)
+    _write_params(checkout / "params.yaml", scratch / "params.yaml", sha256_of(source))
+    with replacing(scratch / ".dvc/config") as part:  # the scratch folder is no git repository
+        part.write_text("[core]\n    no_scm = true\n    analytics = false\n", encoding="utf-8")
+    return scratch
+
+
+def reproduce(scratch: Path) -> str:
+    """Run `dvc repro` with its progress on stderr; return what there is to see now.
+
+    Raises:
+        ProjectError: a stage failed.
+    """
+    project = Project(scratch)
+    pictures = scratch / "dvc_plots/index.html"
+    said = "Nothing to do: the demo is up to date."
+    if _dvc(scratch, "status", "--quiet"):
+        pictures.unlink(missing_ok=True)
+        _or_fail(scratch, "repro")
+        said = "Done: zip to leaderboard."
+    if not pictures.is_file():
+        _or_fail(scratch, "plots", "show", "--quiet")
+    return f"\n{project.leaderboard_md.read_text(encoding='utf-8')}\n{said}\n{_next_steps(scratch)}"
+
+
+def _or_fail(scratch: Path, *command: str) -> None:
+    if _dvc(scratch, *command):
+        raise ProjectError(
+            f"dvc {command[0]} failed in {scratch}; its message stands above. Mend that, then run "
+            "the demo again: it goes on where it stopped"
+        )
+
+
+def _next_steps(scratch: Path) -> str:
+    shown = os.path.relpath(scratch)
+    return (
+        "Half a year and two epochs teach a model little: the naive forecast is hard to beat.\n\n"
+        "  first        source .venv/bin/activate\n"
+        f"  pictures     open {shown}/dvc_plots/index.html in a browser (online: it fetches Vega)\n"
+        f"  the data     jena-etl inspect {shown}\n"
+        f"  experiment   cd {shown}; change a number in params.yaml; dvc repro\n"
+        "  real data    dvc repro, here, downloads the Jena series and trains on it"
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        return
+    shutil.rmtree(target, ignore_errors=True)  # a module that is gone must not linger
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def _write_params(source: Path, target: Path, sha256: str) -> None:
+    yaml = YAML()
+    params = yaml.load(source)
+    params["download"].update(url=SOURCE, bytes=None, sha256=sha256)
+    params["window"]["sequence_stride"] = STRIDE
+    for name in params["architectures"]:
+        block = params["models"][name]
+        block.update(epochs=EPOCHS, learning_rate=LEARNING_RATE)
+        block.pop("xla_on_cpu", None)  # so few steps do not make up for compiling
+    with replacing(target) as part:
+        yaml.dump(params, part)
+
+
+def _dvc(folder: Path, *command: str) -> int:
+    # Stages call `python`: it must be the one that runs this.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return subprocess.run(  # noqa: S603  DVC's own command line, no outside input
+        [sys.executable, "-m", "dvc", *command],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        stdout=sys.stderr,
+        check=False,
+    ).returncode

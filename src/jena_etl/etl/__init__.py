@@ -1,1 +1,0 @@
-"""What happens before a window exists: from the zip to memory-mappable arrays."""

@@ -1,0 +1,53 @@
+"""Scores of forecasts against what came, and against the naive forecast."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from jena_etl.errors import ProjectError
+from jena_etl.evaluation.predictions import Predictions
+
+
+def evaluate(
+    name: str, predicted: dict[str, Predictions], naive: dict[str, Predictions]
+) -> dict[str, Any]:
+    """Score the forecasts called `name`: `scores` per split, over the naive forecast's windows.
+
+    Raises:
+        ProjectError: the two are not about the same windows.
+    """
+    report: dict[str, Any] = {"architecture": name}
+    for split, theirs in naive.items():
+        mine = predicted[split]
+        for what in ("issued", "timestamp", "truth"):
+            if not np.array_equal(getattr(mine, what), getattr(theirs, what)):
+                raise ProjectError(
+                    f"the {split} forecasts of {name} are of other windows than the naive "
+                    f"forecast's ({len(mine.truth):,} and {len(theirs.truth):,}; they differ in "
+                    f"{what}); make both again: dvc repro train@{name} baseline"
+                )
+        report[split] = scores(mine.truth, mine.prediction, theirs.prediction)
+    return report
+
+
+def scores(actual: np.ndarray, predicted: np.ndarray, naive: np.ndarray) -> dict[str, Any]:
+    """MAE, RMSE and bias in the target's unit, skill against `naive`; all arrays (windows,).
+
+    bias = mean(prediction - truth); skill = 1 - MAE / MAE of the naive forecast, None where the
+    naive forecast is perfect. Computed in float64.
+
+    >>> scores(np.array([1.0, 2.0]), np.array([1.0, 4.0]), np.array([3.0, 4.0]))
+    {'mae': 1.0, 'rmse': 1.4142135623730951, 'bias': 1.0, 'skill': 0.5, 'windows': 2}
+    """
+    error = predicted.astype(np.float64) - actual
+    mae = float(np.abs(error).mean())
+    naive_mae = float(np.abs(naive.astype(np.float64) - actual).mean())
+    return {
+        "mae": mae,
+        "rmse": float(np.sqrt((error**2).mean())),
+        "bias": float(error.mean()),
+        "skill": 1 - mae / naive_mae if naive_mae else None,
+        "windows": len(error),
+    }

@@ -1,0 +1,1 @@
+"""From the source to clean Parquet: fetch, unpack, read, prove, clean."""

@@ -1,0 +1,232 @@
+"""The CSV files in what was downloaded: members of a zip, inside a .gz, or as they are.
+
+The first bytes or the ending of its name make a file a zip or a gzip; any other is the CSV itself.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Literal
+
+from jena_etl.errors import SourceError
+from jena_etl.files import sha256_of
+from jena_etl.params import nearest
+
+ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+GZIP_START = b"\x1f\x8b"
+CHUNK = 1 << 21  # half of it is slower to parse, twice as much takes 25 MB more
+SHOWN = 10  # of several candidates, the message lists the first
+
+
+def member_names(files: Sequence[Path]) -> dict[str, Path]:
+    """What `open_members` may be asked for: each name, and the file that holds it.
+
+    Raises:
+        SourceError: a file is damaged, encrypted or holds nothing, a path leads out of the zip,
+            or a name is there twice.
+    """
+    holders: dict[str, Path] = {}
+    for file in files:
+        with _unpacking(file.name):
+            names = _names(file, file.name)
+        for name in names:
+            if name in holders:
+                raise SourceError(
+                    f"{name!r:.60} is in {holders[name].name} and again in {file.name}; "
+                    "leave one out of download.url, or rename it there"
+                )
+            holders[name] = file
+    return holders
+
+
+def open_members(
+    files: Sequence[Path], members: Sequence[str] | None
+) -> list[tuple[str, Iterator[bytes]]]:
+    """Name and bytes of each CSV file, in the order of `members`.
+
+    The bytes come in chunks, unpacked as they are asked for, so that no file need be held whole.
+
+    Args:
+        files: the source files. A member of a zip is called by its path in the zip, what is
+            inside NAME.csv.gz is called NAME.csv, any other file by its own name.
+        members: the names to read; None reads the only one there is.
+
+    Raises:
+        SourceError: a file is damaged, encrypted or holds nothing, a path leads out of the zip,
+            a name is unknown or there twice, or `members` is None where there are several. Damage
+            within a file shows when its chunks are read, some of it only at the end.
+    """
+    holders = member_names(files)
+    if members is None:
+        members = list(holders)
+        if len(members) > 1:
+            shown = ", ".join(f"{name!r:.60}" for name in members[:SHOWN])
+            more = f" and {len(members) - SHOWN:,} more" if len(members) > SHOWN else ""
+            raise SourceError(
+                f"the source holds {len(members):,} files: {shown}{more}; "
+                "name those to read in convert.members in params.yaml, in time order"
+            )
+    for name in members:
+        if name not in holders:
+            raise SourceError(
+                f"convert.members names {name!r}, which is not in "
+                f"{', '.join(file.name for file in files)}" + nearest(name, holders)
+            )
+    return [(name, _chunks(holders[name], name)) for name in members]
+
+
+def check_whole(file: Path, name: str) -> None:
+    """Read `file`, which is to be called `name`, to its end.
+
+    Raises:
+        SourceError: it is empty, a web page, damaged, encrypted, or neither archive nor text.
+    """
+    with file.open("rb") as opened:
+        _check_start(opened, name)
+    with _unpacking(f"{name}: got {file.stat().st_size} bytes that"):
+        _names(file, name)
+        if _kind(file, name) == "zip":
+            with zipfile.ZipFile(file) as archive:
+                if damaged := archive.testzip():
+                    raise zipfile.BadZipFile(f"member {damaged!r} does not match its checksum")
+        elif _kind(file, name) == "gzip":
+            with gzip.open(file) as inside:
+                _check_text(inside, name)  # type: ignore[arg-type]  # a reader, if no BinaryIO
+        else:
+            with file.open("rb") as opened:
+                _check_text(opened, name)
+
+
+def source_card(file: Path) -> dict[str, Any]:
+    """Name, size and digest of a source file, and whether `jena-etl synth` wrote it."""
+    from jena_etl.ingest.jena import SYNTHETIC_COMMENT  # here: the download does not depend on it
+
+    comment = b""
+    if _kind(file, file.name) == "zip":
+        with _unpacking(file.name), zipfile.ZipFile(file) as archive:
+            comment = archive.comment
+    return {
+        "name": file.name,
+        "bytes": file.stat().st_size,
+        "sha256": sha256_of(file),
+        "synthetic": comment.startswith(SYNTHETIC_COMMENT.encode()),
+    }
+
+
+def _kind(file: Path, name: str) -> Literal["zip", "gzip", "text"]:
+    with file.open("rb") as opened:
+        start = opened.read(4)
+    if start in ZIP_STARTS or name.lower().endswith(".zip"):
+        return "zip"
+    if start.startswith(GZIP_START) or name.lower().endswith(".gz"):
+        return "gzip"
+    return "text"
+
+
+def _names(file: Path, name: str) -> list[str]:
+    """What `file`, called `name`, has to offer."""
+    kind = _kind(file, name)
+    if kind != "zip":
+        return [re.sub(r"(?i)\.gz\Z", "", name) if kind == "gzip" else name]
+    with zipfile.ZipFile(file) as archive:
+        members = [info for info in archive.infolist() if not _is_litter(info)]
+    if not members:
+        raise SourceError(f"{name} holds no file, expected a CSV file in it; check download.url")
+    for member in members:
+        if _leaves(member.filename):
+            raise SourceError(
+                f"{name} holds {member.filename!r:.60}, a path that leaves the folder it would be "
+                "unpacked in; zip the CSV file alone and set download.url to that zip's path"
+            )
+        if not member.filename.isprintable():  # every message calls the file by that name
+            raise SourceError(
+                f"{name} holds {member.filename!r:.60}, a name that cannot be printed; "
+                "zip the CSV file alone under another name and set download.url to that zip's path"
+            )
+        if member.flag_bits & 1:
+            raise SourceError(
+                f"{member.filename!r:.60} in {name} is encrypted, expected a zip without a "
+                "password; unpack it and set download.url to the path of the CSV file"
+            )
+    names = [member.filename for member in members]
+    if twice := next((member for member, times in Counter(names).items() if times > 1), None):
+        raise SourceError(
+            f"{name} holds {twice!r:.60} twice; zip the right one alone and set download.url to "
+            "that zip's path"
+        )
+    return names
+
+
+def _is_litter(info: zipfile.ZipInfo) -> bool:
+    """Folders, and what macOS' archiver leaves beside the files."""
+    path = info.filename
+    return info.is_dir() or path.startswith("__MACOSX/") or path.endswith(".DS_Store")
+
+
+def _leaves(path: str) -> bool:
+    parts = re.split(r"[/\\]", path)
+    return parts[0] == "" or ".." in parts or re.match("[A-Za-z]:", path) is not None
+
+
+def _chunks(file: Path, member: str) -> Iterator[bytes]:
+    place = member if member == file.name else f"{member} of {file.name}"
+    with _unpacking(place), _opened(file, member) as inside:
+        while chunk := inside.read(CHUNK):
+            yield chunk
+
+
+@contextmanager
+def _opened(file: Path, member: str) -> Iterator[IO[bytes]]:
+    kind = _kind(file, file.name)
+    if kind == "zip":
+        with zipfile.ZipFile(file) as archive, archive.open(member) as inside:
+            yield inside
+    else:
+        with gzip.open(file) if kind == "gzip" else file.open("rb") as inside:
+            yield inside  # type: ignore[misc]  # gzip's is a reader, if no IO
+
+
+@contextmanager
+def _unpacking(place: str) -> Iterator[None]:
+    try:
+        yield
+    except SourceError:
+        raise
+    except Exception as error:  # noqa: BLE001  damage shows as any of a dozen kinds of error
+        # An OSError's own text would repeat the path.
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise SourceError(
+            f"{place} cannot be unpacked ({reason:.120}), expected a whole zip, gzip or CSV file; "
+            "fetch it again: dvc repro -f download, or check download.url"
+        ) from None
+
+
+def _check_start(file: BinaryIO, name: str) -> None:
+    start = file.read(512)
+    if not start:
+        raise SourceError(
+            f"{name} is empty: got 0 bytes, expected a CSV file, plain or in a zip or .gz; "
+            "open download.url in a browser and see what it gives"
+        )
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        raise SourceError(
+            f"{name} is a web page (HTML or XML), not a station's file: a login, an error? "
+            "Open download.url in a browser and copy the file's own address"
+        )
+
+
+def _check_text(file: BinaryIO, name: str) -> None:
+    _check_start(file, name)
+    file.seek(0)
+    while chunk := file.read(CHUNK):
+        if b"\0" in chunk:
+            raise SourceError(
+                f"{name} is no text file (it holds a NUL byte), expected CSV, plain or in a zip or "
+                ".gz; export it as CSV, not as a spreadsheet, a tar or UTF-16"
+            )

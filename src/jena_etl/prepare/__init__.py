@@ -1,0 +1,1 @@
+"""From Parquet to arrays: statistics, splits, normalised arrays, the data card."""

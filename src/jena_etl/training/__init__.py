@@ -1,0 +1,1 @@
+"""Fit one architecture on one device, resumably, and keep it as a byte-stable file."""

@@ -1,0 +1,97 @@
+"""Where a training run stands after an epoch, kept so that a kill costs one epoch at most.
+
+Keras' own backup leaves out the seed generators of dropout, the best epoch so far and the history;
+a run that goes on from it ends elsewhere than one that was never cut off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jena_etl.files import replacing, sha256_of
+from jena_etl.training.device import versions
+
+COLUMNS = ("loss", "mae", "val_loss", "val_mae")
+
+
+@dataclass
+class Progress:
+    """A run after some epochs.
+
+    Attributes:
+        history: a row of COLUMNS per epoch.
+        state: every variable of model, optimizer and seed generators after the last epoch.
+        best: the same after the best epoch by validation loss.
+    """
+
+    history: list[list[float]] = field(default_factory=list)
+    state: list[np.ndarray] = field(default_factory=list)
+    best: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def epochs(self) -> int:
+        """How many are done."""
+        return len(self.history)
+
+    @property
+    def best_epoch(self) -> int:
+        """The first of those with the lowest validation loss, from 0."""
+        losses = [row[COLUMNS.index("val_loss")] for row in self.history]
+        return losses.index(min(losses))
+
+    def add(self, row: list[float], state: Sequence[np.ndarray]) -> None:
+        """One more epoch is done."""
+        self.history.append(row)
+        self.state = list(state)
+        if self.best_epoch == self.epochs - 1:
+            self.best = self.state
+
+
+def run_key(**defines: Any) -> str:
+    """A name for what defines a run: any difference gives another one, in code and versions too."""
+    code = [sha256_of(file) for file in sorted(Path(__file__).parent.rglob("*.py"))]
+    text = json.dumps({**defines, "code": code, "versions": versions()}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def save(path: Path, progress: Progress) -> None:
+    """Write the checkpoint aside, then rename it."""
+    arrays = {"history": np.array(progress.history)}
+    arrays |= {f"state_{at}": value for at, value in enumerate(progress.state)}
+    arrays |= {f"best_{at}": value for at, value in enumerate(progress.best)}
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def load(path: Path, shapes: list[tuple[int, ...]]) -> Progress:
+    """Read a checkpoint of variables of these shapes; a new run where there is none.
+
+    A damaged file is set aside, and stderr says so: losing epochs must be seen.
+    """
+    if not path.is_file():
+        return Progress()
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            both = [
+                [arrays[f"{kind}_{at}"] for at in range(len(shapes))] for kind in ("state", "best")
+            ]
+            history = arrays["history"].tolist()
+        if [[value.shape for value in values] for values in both] != [shapes, shapes]:
+            raise ValueError("it holds other variables")  # noqa: TRY301  damage like any other
+    except Exception as error:  # noqa: BLE001  damage shows as any of a dozen kinds of error
+        aside = path.with_suffix(".damaged")
+        path.replace(aside)
+        sys.stderr.write(
+            f"warning: checkpoint {path.name} is damaged ({error}); set aside as {aside.name}, "
+            "training starts at epoch 1\n"
+        )
+        return Progress()
+    return Progress(history, *both)

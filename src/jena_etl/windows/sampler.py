@@ -1,0 +1,96 @@
+"""Which windows a batch holds: a pure function of (seed, epoch, batch number)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jena_etl.errors import WindowError
+from jena_etl.windows.index import WindowIndex
+from jena_etl.windows.shuffle import shuffled
+
+SEEDS = 1 << 32  # as many as NumPy and Keras have
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchSampler:
+    """The batches of each epoch.
+
+    Attributes:
+        index: the windows, in time order.
+        batch_size: windows in a batch; the last one may be short.
+        shuffle: another order each epoch, or time order.
+        seed: of the shuffle.
+        epoch: the number of the first pass; each further pass adds one.
+        start_batch: where the first pass begins; the others begin at 0.
+        shard: (number, count): of the epoch's order, the windows number, number + count, ...
+
+    Raises:
+        WindowError: a value is out of its range, or nothing is left to read.
+    """
+
+    index: WindowIndex
+    batch_size: int
+    shuffle: bool = False
+    seed: int = 0
+    epoch: int = 0
+    start_batch: int = 0
+    shard: tuple[int, int] = (0, 1)
+
+    def __post_init__(self) -> None:
+        for name, least in (("batch_size", 1), ("seed", 0), ("epoch", 0), ("start_batch", 0)):
+            # As Python's own int: NumPy's small ones would overflow in the sums below.
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
+        if self.seed >= SEEDS:
+            raise WindowError(f"seed must be lower than 2**32, found {self.seed}")
+        try:
+            number, count = self.shard
+        except (TypeError, ValueError):
+            raise WindowError(f"shard must be (number, count), found {self.shard!r}") from None
+        whole_number("the shard's count", count, 1)
+        if whole_number("the shard's number", number, 0) >= count:
+            raise WindowError(
+                f"shard must be (number, count), number below count, found {self.shard}"
+            )
+        if not self.windows:
+            raise WindowError(
+                f"no window is left: {len(self.index)} windows in {count} shards; "
+                "use longer data, shorter windows or fewer shards"
+            )
+        if self.start_batch >= self.batches:
+            raise WindowError(
+                f"start_batch is {self.start_batch}, a pass has {self.batches} batches, "
+                f"0 to {self.batches - 1}; after the last one comes epoch {self.epoch + 1}, batch 0"
+            )
+
+    @property
+    def windows(self) -> int:
+        """Windows in a whole pass."""
+        number, count = self.shard
+        return len(range(number, len(self.index), count))
+
+    @property
+    def batches(self) -> int:
+        """Batches in a whole pass."""
+        return -(-self.windows // self.batch_size)
+
+    def starts(self, epoch: int, first: int, last: int) -> np.ndarray:
+        """The start rows of the windows of batches first to last (not included): int64."""
+        number, count = self.shard
+        ranks = np.arange(first * self.batch_size, min(last * self.batch_size, self.windows))
+        positions = ranks * count + number
+        if self.shuffle:
+            positions = shuffled(positions, len(self.index), seed=self.seed, epoch=epoch)
+        return self.index.starts(positions)
+
+
+def whole_number(name: str, value: object, least: int) -> int:
+    """Check an argument that counts something.
+
+    Raises:
+        WindowError: it is no whole number, or below `least`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise WindowError(f"{name} must be a whole number of at least {least}, found {value!r}")
+    return int(value)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jena_etl.errors import ProjectError, TrainingError
+from jena_etl.evaluation.predictions import (
+    SCORED,
+    beside_truth,
+    forecast,
+    naive_forecast,
+    read_predictions,
+    write_predictions,
+)
+from jena_etl.windows.index import WindowIndex
+from jena_etl.windows.reader import phase_major
+from jena_etl.windows.spec import WindowSpec
+from jena_etl.windows.split import SplitWindows
+
+
+def windows() -> SplitWindows:
+    rows = np.arange(30, dtype=np.float32)
+    spec = WindowSpec(sequence_length=3, sampling_rate=2, horizon=4)
+    return SplitWindows(phase_major(rows[:, None], 2), rows * 10, spec, WindowIndex([range(5, 15)]))
+
+
+def test_naive_is_the_target_column_at_the_last_input() -> None:
+    # Starts 5..14: the last input lies 2 * 2 rows on, the target 4 * 2 rows after it.
+    assert naive_forecast(windows()).tolist() == [10 * (s + 4) for s in range(5, 15)]
+
+
+STAMPS = np.datetime64("2016-01-01T00:00:00") + np.arange(30) * np.timedelta64(600)
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    predicted = np.arange(10, dtype=np.float32)
+    parts = {
+        split: beside_truth(windows(), STAMPS, predicted + at) for at, split in enumerate(SCORED)
+    }
+    path = tmp_path / "any.parquet"
+    write_predictions(path, parts)
+    read = read_predictions(path, built_by="train@any")
+    assert list(read) == list(SCORED)
+    for at, split in enumerate(SCORED):
+        assert read[split].truth.tolist() == [10 * (s + 12) for s in range(5, 15)]
+        assert read[split].issued.tolist() == STAMPS[9:19].tolist()
+        assert read[split].timestamp.tolist() == STAMPS[17:27].tolist()
+        assert read[split].prediction.tolist() == (predicted + at).tolist()
+
+
+def test_a_file_that_is_missing_or_damaged_names_its_stage(tmp_path: Path) -> None:
+    path = tmp_path / "any.parquet"
+    with pytest.raises(ProjectError, match=r"not built yet; build it: dvc repro train@any"):
+        read_predictions(path, built_by="train@any")
+    path.write_bytes(b"PAR1 and no more")
+    with pytest.raises(ProjectError, match=r"damaged .* dvc repro -f train@any"):
+        read_predictions(path, built_by="train@any")
+
+
+class Echo:
+    """A model that forecasts what it is told, whatever the windows."""
+
+    def __init__(self, out: np.ndarray) -> None:
+        self.out = out
+
+    def predict(self, _: object, verbose: int) -> np.ndarray:
+        assert verbose == 0
+        return self.out
+
+
+def test_a_forecast_that_is_no_number_is_refused() -> None:
+    broken = np.full((10, 1), np.nan, dtype=np.float32)
+    with pytest.raises(TrainingError, match="forecasts NaN or infinity"):
+        forecast(Echo(broken), windows(), batch_size=4, order="forward")
+
+
+def test_a_window_left_out_is_noticed() -> None:
+    short = np.zeros((9, 1), dtype=np.float32)
+    with pytest.raises(TrainingError, match=r"gave \(9, 1\) forecasts for 10 windows"):
+        forecast(Echo(short), windows(), batch_size=4, order="forward")

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+import jena_etl
+from jena_etl.ingest.jena import JENA_COLUMNS
+from jena_etl.ingest.synthetic import MEMBER, write_synthetic
+
+COMMAND = [sys.executable, "-c", "from jena_etl.cli import run; run()"]
+
+
+def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
+    """A project up to its arrays, on 4,000 synthetic rows, with short windows."""
+    root = tmp_path_factory.mktemp("project")
+    write_synthetic(root / "station.zip", rows=4_000, seed=3)
+    shutil.copytree(checkout / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(checkout / "pipeline", root / "pipeline")
+    params = YAML().load(checkout / "params.yaml")
+    params["download"].update(url="station.zip", bytes=None)
+    params["window"].update(sequence_length=12)
+    YAML().dump(params, root / "params.yaml")
+    for stage in ("download", "convert", "statistics", "splits", "arrays"):
+        subprocess.run([sys.executable, "-m", f"pipeline.{stage}"], cwd=root, check=True)
+    return root
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout == f"jena-etl {jena_etl.__version__}\n"
+    shown = run("--help").stdout
+    for command in ("doctor", "inspect", "peek", "synth", "demo"):
+        assert command in shown
+
+
+def test_inspect_shows_counts_worked_out_by_hand(project: Path) -> None:
+    shown = json.loads(run("inspect", project, "--json").stdout)
+    assert shown["source"]["synthetic"] is True
+    assert shown["data"]["rows"] == 4_000
+    assert shown["data"]["step_seconds"] == 600
+    assert shown["window"]["last_input_offset"] == 6 * 11
+    assert shown["window"]["target_offset"] == 6 * (12 + 24 - 1)
+    assert shown["window"]["features_shape"] == [256, 12, 14]
+    # reference: 2,000 - 66; 1,000 - 66; and the test split ends 210 rows before the series does.
+    assert {name: split["windows"] for name, split in shown["splits"].items()} == {
+        "train": 1_934,
+        "validation": 934,
+        "test": 1_000 - 210 - 66,
+    }
+    assert [split["batches"] for split in shown["splits"].values()] == [8, 4, 3]
+    assert list(shown["missing"]) == ["models"]
+    assert "not trained yet: dense, conv1d, " in shown["missing"]["models"]
+    assert "one alone: dvc repro train@dense" in shown["missing"]["models"]
+
+
+def test_inspect_in_words(project: Path) -> None:
+    shown = run("inspect", project).stdout
+    for part in (
+        "station.zip: SYNTHETIC data",
+        "4,000 rows from 2009-01-01 00:10 to 2009-01-28 18:40, one every 10 minutes",
+        "[2,000, 3,000)",
+        "reference   keep           1,934         934         724  in force",
+        "window: 12 inputs, one every 1 hour (12 hours); target T (degC), 1 day after",
+        "+210",
+        "features (256, 12, 14), targets (256,)",
+        "train: dvc repro (one alone: dvc repro train@dense)",
+    ):
+        assert part in shown
+
+
+def test_inspect_models_is_quiet_json(project: Path) -> None:
+    """The folder needs no more than its params.yaml; TensorFlow's notes stay off stderr."""
+    done = run("inspect", project, "--models", "--json")
+    assert done.stderr == ""
+    lstm = json.loads(done.stdout)["models"]["lstm"]
+    assert lstm["trainable_parameters"] == 4 * (14 * 16 + 16 * 16 + 16) + 17
+    assert lstm["layers"][0] == {
+        "layer": "LSTM",
+        "output_shape": [None, 16],
+        "fast_path": True,
+        "why_not": [],
+    }
+
+
+def test_inspect_of_a_bare_checkout_names_the_next_commands(tmp_path: Path, checkout: Path) -> None:
+    shutil.copyfile(checkout / "params.yaml", tmp_path / "params.yaml")
+    done = run("inspect", tmp_path)
+    assert done.returncode == 0
+    assert "data_card.json is not built yet; build it: dvc repro splits" in done.stdout
+    assert json.loads(run("inspect", tmp_path, "--json").stdout)["splits"] is None
+
+
+def faulty(folder: Path) -> None:
+    """The station's file with 3 sentinel winds, an absurd one, a hole and a repeat, by hand."""
+    write_synthetic(folder / "station.zip", rows=4_000, seed=3)
+    with zipfile.ZipFile(folder / "station.zip") as archive:
+        lines = archive.read(MEMBER).decode().splitlines()
+    for row, wind in {100: "-9999", 2_500: "-9999", 2_501: "-9999", 3_500: "99"}.items():
+        cells = lines[1 + row].split(",")
+        cells[1 + JENA_COLUMNS.index("wv (m/s)")] = wind
+        lines[1 + row] = ",".join(cells)
+    lines[1 + 1_000 : 1 + 1_000] = [lines[1 + 999]]
+    del lines[1 + 2_101]
+    with zipfile.ZipFile(folder / "station.zip", "w") as archive:
+        archive.writestr(MEMBER, "\n".join(lines))
+
+
+def test_inspect_tells_what_is_wrong_and_where(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "faulty"
+    shutil.copytree(project, root)
+    faulty(root)
+    for stage in ("download", "convert", "statistics", "splits"):
+        subprocess.run([sys.executable, "-m", f"pipeline.{stage}"], cwd=root, check=True)
+    shown = run("inspect", root).stdout
+    # An input is read by 12 windows; two neighbours by 24, all in the validation split.
+    for part in (
+        "holes 1        20 minutes after 2009-01-15 14:00, validation",
+        "timestamps logged before, 2009-01-07 22:40 to 2009-01-07 22:40, kept: train 1",
+        "  wv (m/s): sentinel, filled, 2009-01-01 16:50 to 2009-01-18 09:00",
+        "train               1         12\n",
+        "validation          2         24\n",
+        "values in doubt (a warning; nothing is changed)",
+        "wv (m/s): 1 outside 0 to 75, first 2009-01-25 07:30; test 1",
+        "reference      4,000       1,934         934         724\n",
+    ):
+        assert part in shown
+    found = json.loads(run("inspect", root, "--json").stdout)["data"]
+    assert found["findings"][0]["splits"]["test"] == {"cells": 0, "windows": 0}
+    assert found["presets"]["clean"]["rows"] == 3_999
+
+
+def test_inspect_says_when_params_have_moved_on(project: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(project, moved)
+    params = YAML().load(moved / "params.yaml")
+    params["window"]["horizon"] = 12
+    YAML().dump(params, moved / "params.yaml")
+    shown = json.loads(run("inspect", moved, "--json").stdout)
+    assert shown["window"]["horizon"] == 24
+    assert "dvc repro splits" in shown["missing"]["splits"]
+
+
+def test_inspect_starts_neither_tensorflow_nor_polars(project: Path) -> None:
+    code = (
+        "import sys; from jena_etl.cli import app\n"
+        f"try: app(['inspect', {str(project)!r}])\n"
+        "except SystemExit: print([m for m in ('tensorflow', 'polars') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("doctor", "nowhere"), "error: nowhere is no jena-etl project"),
+        (("inspect", "nowhere"), "error: nowhere is no jena-etl project"),
+        (("peek", "nowhere.csv"), "error: nowhere.csv is not there"),
+        (("peek", "."), "is a folder, expected a .csv"),
+        (("synth", "x.zip", "--rows", "0", "--seed", "1"), "Invalid value for '--rows'"),
+        (("synth", "x.zip", "--rows", "1"), "Missing option '--seed'"),
+        (("inspekt",), "No such command 'inspekt'"),
+    ],
+)
+def test_a_mistake_is_short_and_exits_with_2(
+    arguments: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    assert "Traceback" in run("--debug", "inspect", tmp_path / "nowhere").stderr
+
+
+def test_peek_prints_the_blocks_and_nothing_else(tmp_path: Path) -> None:
+    write_synthetic(tmp_path / "station.zip", rows=2_000, seed=3)
+    done = run("peek", tmp_path / "station.zip")
+    assert (done.returncode, done.stderr) == (0, "")
+    blocks = YAML(typ="safe", pure=True).load(done.stdout)
+    assert list(blocks) == ["convert", "window"]
+    assert blocks["window"]["sampling_rate"] == 6
+    assert "A window spans 859 rows, a quarter of the file is 500" in done.stdout
+
+
+def test_synth_writes_the_same_bytes_for_the_same_seed(tmp_path: Path) -> None:
+    for name in ("a.zip", "b.zip"):
+        assert run("synth", tmp_path / name, "--rows", "50", "--seed", "7").returncode == 0
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def test_demo_leaves_other_peoples_folders_alone(tmp_path: Path, checkout: Path) -> None:
+    (tmp_path / "mine.txt").write_text("keep")
+    done = run("demo", "--dir", tmp_path, cwd=checkout)
+    assert done.returncode == 2
+    assert "holds something else than a demo" in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]

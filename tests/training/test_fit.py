@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jena_etl.errors import TrainingError
+from jena_etl.evaluation.predictions import forecast
+from jena_etl.models import configure
+from jena_etl.training.fit import seeded_model, train
+from jena_etl.training.model_file import load_model, write_model
+from jena_etl.windows.index import WindowIndex
+from jena_etl.windows.spec import WindowSpec
+from jena_etl.windows.split import SplitWindows
+
+SMALL = {"epochs": 3, "optimizer": "rmsprop", "learning_rate": 0.01, "order": "forward", "units": 4}
+
+
+def windows(first: int, last: int) -> SplitWindows:
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((200, 2)).astype(np.float32)
+    spec = WindowSpec(sequence_length=5)
+    return SplitWindows(rows[np.newaxis], rows[:, 0] + 3, spec, WindowIndex([range(first, last)]))
+
+
+def fitted(
+    name: str = "dense", *, targets: np.ndarray | None = None, xla: bool = False, **block: Any
+) -> tuple[Any, str]:
+    architecture = configure(name, {**SMALL, **block})
+    part, held_out = windows(0, 100), windows(120, 180)
+    if targets is not None:
+        part.targets[:] = targets
+    model = seeded_model(architecture, part, seed=1)
+    history = train(
+        model,
+        lambda epoch: part.dataset(16, shuffle=True, seed=1, epoch=epoch),
+        held_out.dataset(16),
+        epochs=architecture.epochs,
+        patience=architecture.early_stopping,
+        xla=xla,
+    )
+    return model, history
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_the_checkpoint_goes_on_where_a_kill_cut_off(tmp_path: Path, backend: str) -> None:
+    """The same bytes, with dropout's seeds, the optimizer and the shuffle all under way."""
+    pytest.importorskip(backend, reason=f"Keras' backend {backend} is not installed")
+    ends = [
+        run_training(tmp_path / name, kills, backend) for name, kills in (("whole", 0), ("cut", 2))
+    ]
+    assert ends == [[0], [9, 0]]
+    whole, cut = (
+        [(tmp_path / name / file).read_bytes() for file in ("model.keras", "history.csv")]
+        for name in ("whole", "cut")
+    )
+    assert whole == cut
+
+
+TRAINING = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from jena_etl.training import checkpoint
+from jena_etl.training.model_file import write_model
+from jena_etl.models import configure
+from jena_etl.training.fit import seeded_model, train
+from jena_etl.windows.index import WindowIndex
+from jena_etl.windows.spec import WindowSpec
+from jena_etl.windows.split import SplitWindows
+
+folder, kill_after = Path(sys.argv[1]), int(sys.argv[2])
+rows = np.random.default_rng(0).standard_normal((1, 300, 2)).astype(np.float32)
+spec = WindowSpec(sequence_length=5)
+part, held_out = (
+    SplitWindows(rows, rows[0, :, 0], spec, WindowIndex([run]))
+    for run in (range(200), range(210, 290))
+)
+block = dict(epochs=4, optimizer="adam", learning_rate=0.01, order="forward", units=3)
+architecture = configure("lstm_dropout", block | dict(recurrent_dropout=0.3, dropout=0.5))
+save = checkpoint.save
+
+def save_then_die(path, progress):
+    save(path, progress)
+    if progress.epochs == kill_after:
+        os._exit(9)
+
+checkpoint.save = save_then_die
+model = seeded_model(architecture, part, seed=1)
+history = train(
+    model,
+    lambda epoch: part.for_model(32, shuffle=True, seed=1, epoch=epoch),
+    held_out.for_model(32),
+    epochs=4,
+    scratch=folder / "scratch.npz",
+    xla=True,
+)
+write_model(model, folder / "model.keras", architecture="lstm_dropout", order="forward")
+(folder / "history.csv").write_text(history)
+"""
+
+
+def run_training(folder: Path, kill_after: int, backend: str) -> list[int]:
+    """Train until it is done; the first try may die. Returns the exit codes."""
+    folder.mkdir()
+    codes = []
+    for kill in (kill_after, 0):
+        command = [sys.executable, "-c", TRAINING, str(folder), str(kill)]
+        environment = {**os.environ, "KERAS_BACKEND": backend}
+        codes.append(subprocess.run(command, env=environment, check=False).returncode)
+        if codes[-1] == 0:
+            break
+    return codes
+
+
+def test_xla_gives_the_same_model_to_rounding_and_the_same_file(tmp_path: Path) -> None:
+    """A file that asked for XLA would not open where cuDNN is used: XLA cannot compile it."""
+    models = [fitted("lstm", xla=xla)[0] for xla in (False, True)]
+    plain, compiled = (model.get_weights() for model in models)
+    for one, other in zip(plain, compiled, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    assert [model.jit_compile for model in models] == [False, True]
+    configs = []
+    for number, model in enumerate(models):
+        file = tmp_path / f"{number}.keras"
+        write_model(model, file, architecture="lstm", order="forward")
+        with zipfile.ZipFile(file) as archive:
+            configs.append(archive.read("config.json"))
+    assert configs[0] == configs[1]
+
+
+def test_early_stopping_waits_as_long_as_it_is_told() -> None:
+    _, history = fitted(epochs=30, learning_rate=0.3, early_stopping=2)
+    losses = [float(row["val_loss"]) for row in csv.DictReader(io.StringIO(history))]
+    best = losses.index(min(losses))
+    assert len(losses) == best + 1 + 2 < 30
+
+
+def test_the_model_is_left_at_its_best_epoch() -> None:
+    # So fast that the loss goes up again.
+    model, history = fitted(epochs=5, learning_rate=0.3)
+    rows = list(csv.DictReader(io.StringIO(history)))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4", "5"]
+    losses = [float(row["val_loss"]) for row in rows]
+    assert min(losses) < losses[-1]
+    held_out = windows(120, 180)
+    error = model.predict(held_out.dataset(16), verbose=0)[:, 0]
+    error -= held_out.targets[held_out.target_rows()]
+    assert math.isclose(float((error**2).mean()), min(losses), rel_tol=1e-4)
+
+
+def test_a_loss_that_is_no_number_stops_with_the_epoch() -> None:
+    with pytest.raises(
+        TrainingError, match=r"loss is (nan|inf) after epoch 1; no model was written"
+    ):
+        fitted(targets=np.full(200, np.nan, dtype=np.float32))
+
+
+def test_mixed_precision_leaves_weights_forecast_and_loss_in_32_bits(tmp_path: Path) -> None:
+    """Built, trained, written and loaded on the CPU, where the train stage would refuse it."""
+    import keras
+
+    part, held_out = windows(0, 96), windows(120, 184)
+    block = {**SMALL, "recurrent_dropout": 0.3, "dropout": 0.5}
+    model = seeded_model(configure("lstm_dropout", block), part, seed=1, mixed_precision=True)
+    assert keras.config.dtype_policy().name == "float32"  # as before: of this model alone
+    assert [layer.compute_dtype for layer in model.layers] == ["float16", "float16", "float32"]
+    assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
+    assert keras.backend.standardize_dtype(model.outputs[0].dtype) == "float32"
+    assert type(model.optimizer).__name__ == "LossScaleOptimizer"
+
+    train(model, lambda epoch: part.for_model(16, epoch=epoch), held_out.for_model(16), epochs=3)
+    path = tmp_path / "models/lstm_dropout.keras"
+    write_model(model, path, architecture="lstm_dropout", order="forward")
+    again = load_model(path, architecture="lstm_dropout")
+    assert [layer.compute_dtype for layer in again.layers] == ["float16", "float16", "float32"]
+    pairs = zip(
+        [*model.weights, *model.optimizer.variables],
+        [*again.weights, *again.optimizer.variables],
+        strict=True,
+    )
+    for ours, theirs in pairs:
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    forecasts = forecast(again, held_out, batch_size=16, order="forward")
+    assert forecasts.dtype == np.float32
+    # 16 bits show: the same weights in 32 bits forecast something a little else.
+    whole = seeded_model(configure("lstm_dropout", block), part, seed=1)
+    whole.set_weights(again.get_weights())
+    exact = forecast(whole, held_out, batch_size=16, order="forward")
+    assert 0 < np.abs(forecasts - exact).max() < 0.01

@@ -1,0 +1,362 @@
+"""A model file: the same bytes from every process, whole or refused with a reason."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jena_etl.errors import ProjectError, TrainingError
+from jena_etl.training import model_file
+from jena_etl.training.model_file import ModelMetadata, load_model, read_metadata, write_model
+
+# Trainable parameters, by hand, of 2 units on windows of 3 rows and 3 features, then Dense(1).
+LSTM = 4 * (3 * 2 + 2 * 2 + 2)
+GRUS = 3 * (3 * 2 + 2 * 2 + 2 * 2) + 3 * (2 * 2 + 2 * 2 + 2 * 2)
+PARAMETERS = {
+    "dense": (3 * 3 * 2 + 2) + 3,
+    "conv1d": (2 * 3 * 2 + 2) + (1 * 2 * 2 + 2) + 3,
+    "simple_rnn": (3 * 2 + 2 * 2 + 2) + 3,
+    "simple_rnn_stacked": (3 * 2 + 2 * 2 + 2) + 2 * (2 * 2 + 2 * 2 + 2) + 3,
+    "lstm": LSTM + 3,
+    "lstm_dropout": LSTM + 3,
+    "lstm_unrolled": LSTM + 3,
+    "stacked_gru": GRUS + 3,
+    "stacked_gru_dropout": GRUS + 3,
+    "lstm_reversed": LSTM + 3,
+    "bidirectional_lstm": 2 * LSTM + 5,
+}
+STEPS = 4  # in an epoch
+
+# Trains the architectures named on its command line, in that order, as params.yaml sets them up but
+# small; keeps their histories and forecasts.
+TRAIN = f"""
+import sys
+from pathlib import Path
+import keras
+import numpy as np
+from jena_etl.training.model_file import write_model
+from jena_etl.models import configure
+from jena_etl.params import read_params
+from jena_etl.training.fit import seeded_model, train
+from jena_etl.windows.index import WindowIndex
+from jena_etl.windows.spec import WindowSpec
+from jena_etl.windows.split import SplitWindows
+
+folder, blocks, names = Path(sys.argv[1]), read_params(Path(sys.argv[2])).models, sys.argv[3:]
+rows = np.random.default_rng(0).standard_normal((1, 120, 3)).astype(np.float32)
+spec = WindowSpec(sequence_length=3)
+part, held_out = (
+    SplitWindows(rows, rows[0, :, 0], spec, WindowIndex([starts]))
+    for starts in (range(16 * {STEPS}), range(80, 112))
+)
+small = dict(filters=2, kernel_sizes=[2, 1], units=2)
+for name in names:
+    changes = {{key: small[key] for key in small if key in blocks[name]}}
+    architecture = configure(name, blocks[name] | changes)
+    model = seeded_model(architecture, part, seed=42)
+    history = train(
+        model,
+        lambda epoch: part.for_model(16, shuffle=True, seed=42, epoch=epoch),
+        held_out.for_model(16),
+        epochs=2,
+        xla=architecture.xla_on_cpu,
+    )
+    write_model(model, folder / f"models/{{name}}.keras", architecture=name, order="forward")
+    (folder / f"{{name}}.csv").write_text(history)
+    x = np.load(folder.parent / "x.npy")
+    np.save(folder / f"{{name}}.npy", keras.ops.convert_to_numpy(model(x)))
+"""
+
+# Loads all models where `import jena_etl` fails, and keeps their forecasts.
+LOAD_ELSEWHERE = """
+import sys
+from pathlib import Path
+sys.modules["jena_etl"] = None
+import keras
+import numpy as np
+
+folder = Path(sys.argv[1])
+x = np.load(folder.parent / "x.npy")
+for name in sys.argv[2:]:
+    model = keras.models.load_model(folder / "models" / (name + ".keras"))
+    np.save(folder / (name + ".elsewhere.npy"), keras.ops.convert_to_numpy(model(x)))
+"""
+
+
+def start(code: str, *arguments: object, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def output(process: subprocess.Popen[str]) -> str:
+    stdout, stderr = process.communicate(timeout=300)
+    assert process.returncode == 0, stderr
+    return stdout
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> tuple[Path, Path]:
+    """Two folders, each the work of a fresh process.
+
+    The processes differ in what may not show: the order of the architectures, the hash seed,
+    the addresses, the folder.
+    """
+    root = tmp_path_factory.mktemp("runs")
+    x = np.random.default_rng(0).normal(size=(16, 3, 3)).astype("float32")
+    np.save(root / "x.npy", x)
+    first, second = root / "first", root / "second"
+    params, names = checkout / "params.yaml", list(PARAMETERS)
+    for folder in (first, second):
+        folder.mkdir()
+    processes = [
+        start(TRAIN, first, params, *names, PYTHONHASHSEED="1"),
+        start(TRAIN, second, params, *reversed(names), PYTHONHASHSEED="2"),
+    ]
+    for process in processes:
+        output(process)
+    return first, second
+
+
+@pytest.fixture
+def model_path(runs: tuple[Path, Path], tmp_path: Path) -> Path:
+    """A copy of the LSTM's file, to be spoilt."""
+    path = tmp_path / "models/lstm.keras"
+    path.parent.mkdir()
+    path.write_bytes((runs[0] / "models/lstm.keras").read_bytes())
+    return path
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_two_processes_write_the_same_bytes(runs: tuple[Path, Path], name: str) -> None:
+    for file in (f"models/{name}.keras", f"{name}.csv"):
+        first, second = ((run / file).read_bytes() for run in runs)
+        assert first == second
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_nothing_in_the_file_names_a_device(runs: tuple[Path, Path], name: str) -> None:
+    import h5py
+
+    with zipfile.ZipFile(runs[0] / f"models/{name}.keras") as archive:
+        config = archive.read("config.json")
+        words = [config + archive.read("metadata.json")]
+        with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as weights:
+            weights.visititems(lambda at, item: words.append(f"{at} {dict(item.attrs)}".encode()))
+    assert len(words) > 2
+    for word in (b"device", b"cpu", b"gpu", b"cuda"):
+        assert not [text for text in words if word in text.lower()]
+    # Keras would note here whether the device at hand compiles with XLA.
+    assert json.loads(config)["compile_config"]["jit_compile"] == "auto"
+
+
+def test_only_model_files_are_left(runs: tuple[Path, Path]) -> None:
+    found = {file.name for file in (runs[0] / "models").iterdir()}
+    assert found == {f"{name}.keras" for name in PARAMETERS}
+
+
+def test_no_clock_in_the_file(model_path: Path) -> None:
+    with zipfile.ZipFile(model_path) as archive:
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        metadata = json.loads(archive.read("metadata.json"))
+    assert metadata.pop("keras_version")[0] == "3"
+    assert metadata == {
+        "date_saved": "1980-01-01@00:00:00",
+        "jena_etl": {
+            "architecture": "lstm",
+            "order": "forward",
+            "trainable_parameters": PARAMETERS["lstm"],
+        },
+    }
+
+
+def test_shared_objects_are_numbered_in_order_of_appearance() -> None:
+    nodes = [{"shared_object_id": address} for address in (900, 17, 900)]
+    saved = json.dumps({"config": nodes, "compile_config": {}}).encode()
+    config = json.loads(model_file._canonical_config(saved))["config"]
+    ids = [node["shared_object_id"] for node in config]
+    assert ids == [1, 2, 1]
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_loaded_model_forecasts_the_same_and_can_train_on(
+    runs: tuple[Path, Path], name: str
+) -> None:
+    model = load_model(runs[0] / f"models/{name}.keras", architecture=name)
+    forecasts = model(np.load(runs[0].parent / "x.npy")).numpy()
+    np.testing.assert_array_equal(forecasts, np.load(runs[0] / f"{name}.npy"))
+    with (runs[0] / f"{name}.csv").open() as history:
+        losses = [float(row["val_loss"]) for row in csv.DictReader(history)]
+    assert int(model.optimizer.iterations) == STEPS * (losses.index(min(losses)) + 1)
+
+
+def test_keras_loads_it_without_this_package(runs: tuple[Path, Path]) -> None:
+    output(start(LOAD_ELSEWHERE, runs[0], *PARAMETERS))
+    for name in PARAMETERS:
+        forecasts = np.load(runs[0] / f"{name}.elsewhere.npy")
+        np.testing.assert_array_equal(forecasts, np.load(runs[0] / f"{name}.npy"))
+
+
+def test_every_architecture_trains_under_jax_without_tensorflow(
+    runs: tuple[Path, Path], checkout: Path
+) -> None:
+    """Its file, loaded here under TensorFlow, forecasts what the jax backend forecasts."""
+    pytest.importorskip("jax", reason="Keras' jax backend is not installed")
+    folder = runs[0].parent / "jax"
+    folder.mkdir()
+    code = f"import sys; sys.modules['tensorflow'] = None{TRAIN}"
+    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # it compiles for longer than it trains
+    output(start(code, folder, checkout / "params.yaml", *PARAMETERS, KERAS_BACKEND="jax", **quick))
+    x = np.load(folder.parent / "x.npy")
+    for name in PARAMETERS:
+        model = load_model(folder / f"models/{name}.keras", architecture=name)
+        np.testing.assert_allclose(model(x).numpy(), np.load(folder / f"{name}.npy"), atol=1e-5)
+        assert not np.array_equal(np.load(folder / f"{name}.npy"), np.load(runs[0] / f"{name}.npy"))
+
+
+def test_short_memory_does_not_change_the_bytes(
+    runs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model(runs[0] / "models/lstm.keras", architecture="lstm")
+    write_model(model, tmp_path / "plenty.keras", architecture="lstm", order="forward")
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=0))
+    write_model(model, tmp_path / "short.keras", architecture="lstm", order="forward")
+    assert (tmp_path / "plenty.keras").read_bytes() == (tmp_path / "short.keras").read_bytes()
+
+
+@pytest.mark.parametrize(("name", "parameters"), PARAMETERS.items())
+def test_metadata(runs: tuple[Path, Path], name: str, parameters: int) -> None:
+    assert read_metadata(runs[0] / f"models/{name}.keras") == ModelMetadata(
+        name, "forward", parameters
+    )
+
+
+def test_metadata_needs_neither_keras_nor_tensorflow(model_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from jena_etl.training.model_file import read_metadata\n"
+        "read_metadata(Path(sys.argv[1])); print(sorted({'keras', 'tensorflow'} & {*sys.modules}))"
+    )
+    assert output(start(code, model_path)) == "[]\n"
+
+
+def test_failed_write_leaves_the_old_file_alone(model_path: Path) -> None:
+    before = model_path.read_bytes()
+
+    class Full:
+        trainable_weights = ()
+
+        def save(self, folder: str, **_: Any) -> None:
+            Path(folder, "config.json").write_text("{")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(ProjectError, match="No space left"):
+        write_model(Full(), model_path, architecture="lstm", order="forward")
+    assert model_path.read_bytes() == before
+    assert list(model_path.parent.iterdir()) == [model_path]
+
+
+def refusal(path: Path, architecture: str = "lstm") -> str:
+    with pytest.raises(TrainingError) as caught:
+        load_model(path, architecture=architecture)
+    return str(caught.value)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "models/lstm.keras") == (
+        "models/lstm.keras is not there; get it: dvc checkout models/lstm.keras; "
+        "or train it: dvc repro train@lstm"
+    )
+
+
+def test_unreadable_file(tmp_path: Path) -> None:
+    folder = tmp_path / "lstm.keras"
+    folder.mkdir()
+    assert "cannot be read (Is a directory)" in refusal(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04"])
+def test_file_that_is_no_zip(model_path: Path, content: bytes) -> None:
+    model_path.write_bytes(content)
+    assert refusal(model_path) == (
+        "models/lstm.keras is damaged (File is not a zip file), expected a whole .keras file; "
+        "train the model again: dvc repro -f train@lstm"
+    )
+
+
+def test_truncated_file(model_path: Path) -> None:
+    whole = model_path.read_bytes()
+    for length in range(1, len(whole), 997):
+        model_path.write_bytes(whole[:length])
+        assert "is damaged" in refusal(model_path)
+
+
+def test_flipped_byte_of_the_weights(model_path: Path) -> None:
+    content = bytearray(model_path.read_bytes())
+    content[content.index(b"\x89HDF") + 10_000] ^= 1
+    model_path.write_bytes(content)
+    assert "is damaged (Bad CRC-32 for file 'model.weights.h5')" in refusal(model_path)
+
+
+def test_any_changed_byte_is_found_or_harmless(model_path: Path) -> None:
+    """Every bit of the zip's own records, and one bit of every 97th byte it holds."""
+    whole, members = model_path.read_bytes(), model_file._read_members(model_path)
+    with zipfile.ZipFile(model_path) as archive:
+        records = {*range(archive.start_dir, len(whole))}
+        for member in archive.infolist():
+            records |= {member.header_offset + i for i in range(30 + len(member.filename))}
+    changes = [(place, 1 << bit) for place in records for bit in range(8)]
+    changes += [(place, 64) for place in range(0, len(whole), 97) if place not in records]
+    refused = 0
+    for place, mask in changes:
+        changed = bytearray(whole)
+        changed[place] ^= mask
+        model_path.write_bytes(changed)
+        try:
+            assert model_file._read_members(model_path) == members, (place, mask)
+        except TrainingError:
+            refused += 1
+    assert refused > len(changes) / 2
+
+
+def test_other_architecture(model_path: Path) -> None:
+    assert refusal(model_path, "dense") == (
+        "models/lstm.keras holds a model of architecture lstm, expected dense; "
+        "train it again: dvc repro -f train@dense"
+    )
+
+
+def test_file_of_something_else(model_path: Path) -> None:
+    with zipfile.ZipFile(model_path, "w") as archive:
+        for name in ("config.json", "metadata.json", "model.weights.h5"):
+            archive.writestr(name, "{}")
+    assert "was written by something else: its metadata.json has no jena_etl" in refusal(model_path)
+
+
+def test_lambda_is_refused(tmp_path: Path) -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x * 2)])
+    model.compile(loss="mse")
+    path = tmp_path / "models/doubled.keras"
+    write_model(model, path, architecture="doubled", order="forward")
+    assert refusal(path, "doubled") == (
+        "Keras' safe mode refuses models/doubled.keras: Requested the deserialization of a "
+        "`Lambda` layer whose `function` is a Python lambda. Expected Keras' own layers and no "
+        "Lambda; take it out of the architecture, then: dvc repro train@doubled"
+    )

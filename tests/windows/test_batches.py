@@ -1,0 +1,318 @@
+"""The three kinds of batches against each other, pass after pass."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jena_etl import timeseries_dataset_from_array
+from jena_etl.errors import WindowError
+from jena_etl.windows.batches import Feed
+from jena_etl.windows.index import WindowIndex
+from jena_etl.windows.reader import WindowReader, phase_major
+from jena_etl.windows.sampler import BatchSampler
+from jena_etl.windows.spec import WindowSpec
+from jena_etl.windows.split import SplitWindows
+
+ROWS = 60
+DATA = np.random.default_rng(1).normal(size=(ROWS, 2)).astype("f4")
+SPEC = WindowSpec(sequence_length=4, sampling_rate=3, horizon=2)
+STARTS = [*range(2, 30), *range(35, 40)]  # 33 windows; the last target is row 54
+WINDOWS = SplitWindows(
+    phase_major(DATA, 3), DATA[:, 1], SPEC, WindowIndex([range(2, 30), range(35, 40)])
+)
+
+Batches = list[tuple[list[int], list[float]]]
+
+
+def read(batches: Any) -> Batches:
+    """The start rows of the windows, found again in the data, and the targets."""
+    found = []
+    for inputs, targets in batches:
+        values = np.asarray(inputs)
+        starts = [int(np.flatnonzero((window[0] == DATA).all(axis=1))[0]) for window in values]
+        for start, window in zip(starts, values, strict=True):
+            assert window.tolist() == DATA[start : start + 12 : 3].tolist()
+        found.append((starts, np.asarray(targets).tolist()))
+    return found
+
+
+def expected(batch_size: int, starts: list[int]) -> Batches:
+    cut = [starts[at : at + batch_size] for at in range(0, len(starts), batch_size)]
+    return [(each, [float(DATA[start + 15, 1]) for start in each]) for each in cut]
+
+
+def forms(batch_size: int, **options: Any) -> Iterator[Any]:
+    yield WINDOWS.batches(batch_size, **options)
+    yield WINDOWS.dataset(batch_size, **options)
+    if "start_batch" not in options:
+        dataset = WINDOWS.keras_dataset(batch_size, **options)
+        yield [dataset[number] for number in range(len(dataset))]
+
+
+@pytest.mark.parametrize("batch_size", [1, 8, 11, 33, 34, 2**40])
+def test_batches_in_time_order(batch_size: int) -> None:
+    """With a short last batch, without one, and with nothing but one."""
+    for form in forms(batch_size):
+        assert read(form) == expected(batch_size, STARTS)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"seed": 9},
+        {"epoch": 4},
+        {"shard": (1, 3)},
+        {"shard": (4, 5), "seed": 2, "epoch": 1},
+    ],
+)
+def test_shuffled_batches_are_the_same_in_every_form(options: dict[str, Any]) -> None:
+    numpy, tensorflow, keras = (read(form) for form in forms(5, shuffle=True, **options))
+    assert numpy == tensorflow
+    assert numpy == keras
+    number, count = options.get("shard", (0, 1))
+    shards = [
+        read(WINDOWS.batches(5, shuffle=True, **{**options, "shard": (at, count)}))
+        for at in range(count)
+    ]
+    assert shards[number] == numpy
+    starts = [start for shard in shards for batch, _ in shard for start in batch]
+    assert sorted(starts) == STARTS
+    assert starts != STARTS
+
+
+def test_reversed_windows_hold_the_same_rows_backwards() -> None:
+    for forward, backward in zip(forms(8), forms(8, order="reversed"), strict=True):
+        for one, other in zip(forward, backward, strict=True):
+            assert np.array_equal(np.asarray(one[0])[:, ::-1], np.asarray(other[0]))
+            assert np.array_equal(np.asarray(one[1]), np.asarray(other[1]))
+
+
+@pytest.mark.parametrize("form", ["batches", "dataset"])
+def test_each_pass_is_the_next_epoch(form: str) -> None:
+    make = getattr(WINDOWS, form)
+    epochs = [read(make(8, shuffle=True, seed=3, epoch=epoch)) for epoch in range(4)]
+    assert len({str(each) for each in epochs}) == 4
+    one = make(8, shuffle=True, seed=3)
+    assert [read(one) for _ in range(4)] == epochs
+    later = make(8, shuffle=True, seed=3, epoch=2)
+    assert [read(later) for _ in range(2)] == epochs[2:]
+    # What was built twice counts for itself.
+    assert read(make(8, shuffle=True, seed=3)) == epochs[0]
+
+
+def test_tensorflows_own_passes_are_epochs() -> None:
+    epochs = [read(WINDOWS.batches(8, shuffle=True, epoch=epoch)) for epoch in range(3)]
+    repeated = WINDOWS.dataset(8, shuffle=True).repeat(3).prefetch(5)
+    assert read(repeated) == [*epochs[0], *epochs[1], *epochs[2]]
+    looked_at = WINDOWS.dataset(8, shuffle=True)
+    assert read(looked_at.take(1)) == epochs[0][:1]
+    assert read(looked_at) == epochs[1]
+
+
+@pytest.mark.parametrize("form", ["batches", "dataset"])
+@pytest.mark.parametrize("start", [1, 3, 4])
+@pytest.mark.parametrize("batch_size", [7, 8])  # the fifth batch is short
+def test_a_pass_can_begin_later(form: str, start: int, batch_size: int) -> None:
+    make = getattr(WINDOWS, form)
+    whole = make(batch_size, shuffle=True, seed=1, epoch=6)
+    first, second = read(whole), read(whole)
+    rest = make(batch_size, shuffle=True, seed=1, epoch=6, start_batch=start)
+    assert read(rest) == first[start:]
+    assert read(rest) == second
+    assert len(second) == 5
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("chunk", [1, 7, 8, 9, 20])
+def test_borders_of_what_is_planned_at_a_time_do_not_show(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Any,
+    chunk: int,
+    large: bool,  # noqa: FBT001
+) -> None:
+    whole = read(WINDOWS.batches(4, shuffle=True, start_batch=1))
+    monkeypatch.setattr("jena_etl.windows.batches.PLANNED_WINDOWS", chunk)
+    windows = WINDOWS
+    if large:
+        monkeypatch.setattr("jena_etl.windows.reader.RESIDENT_BYTES", 10)
+        np.save(tmp_path / "features.npy", WINDOWS.features)
+        features = np.load(tmp_path / "features.npy", mmap_mode="r")
+        windows = SplitWindows(features, WINDOWS.targets, SPEC, WINDOWS.index)
+    for form in (windows.batches, windows.dataset):
+        assert read(form(4, shuffle=True, start_batch=1)) == whole
+
+
+def test_what_is_planned_at_a_time_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def planned(**options: Any) -> int:
+        feed = WINDOWS.feed(1, **options)
+        plan = BatchSampler(index=WindowIndex([range(10**6)]), batch_size=10)
+        return Feed(plan, feed.inputs, feed.targets)._chunk
+
+    assert planned() == (1 << 14) // 10
+    monkeypatch.setattr("jena_etl.windows.batches.CHUNK_BYTES", 1200)
+    assert planned() == 10  # a start row of 8 bytes and a target of 4: 100 windows
+    monkeypatch.setattr("jena_etl.windows.batches.CHUNK_BYTES", 1)
+    assert planned() == 1  # never less than a batch
+
+
+def test_cardinality() -> None:
+    import tensorflow as tf
+
+    for batch_size, batches in ((8, 5), (11, 3), (100, 1)):
+        assert int(WINDOWS.dataset(batch_size).cardinality()) == batches
+        assert len(WINDOWS.dataset(batch_size, shuffle=True)) == batches
+        assert len(WINDOWS.batches(batch_size)) == batches
+        assert len(WINDOWS.keras_dataset(batch_size)) == batches
+    # The first pass is shorter than the others: no one number holds.
+    resumed = WINDOWS.dataset(8, start_batch=2)
+    assert int(resumed.cardinality()) == tf.data.UNKNOWN_CARDINALITY
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("start_batch", [0, 1])
+def test_static_shapes(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Any,
+    start_batch: int,
+    large: bool,  # noqa: FBT001
+) -> None:
+    """A model can be built from the dataset before any batch is read."""
+    import tensorflow as tf
+
+    data: Any = DATA
+    if large:
+        monkeypatch.setattr("jena_etl.windows.reader.RESIDENT_BYTES", 10)
+        np.save(tmp_path / "data.npy", DATA)
+        data = np.load(tmp_path / "data.npy", mmap_mode="r")
+
+    def spec(**call: Any) -> Any:
+        given = {"sequence_length": 4, "start_batch": start_batch, **call}
+        return timeseries_dataset_from_array(data, given.pop("targets", None), **given).element_spec
+
+    assert spec(batch_size=8) == tf.TensorSpec((None, 4, 2), tf.float32)
+    assert spec(batch_size=None) == tf.TensorSpec((4, 2), tf.float32)
+    targets = np.zeros((ROWS, 3))
+    assert spec(targets=targets, batch_size=8, horizon=[1, 2]) == (
+        tf.TensorSpec((None, 4, 2), tf.float32),
+        tf.TensorSpec((None, 2, 3), tf.float64),
+    )
+    assert spec(targets=targets[:, 0] > 1, batch_size=None) == (
+        tf.TensorSpec((4, 2), tf.float32),
+        tf.TensorSpec((), tf.bool),
+    )
+
+
+def test_specification_of_a_projects_windows() -> None:
+    import tensorflow as tf
+
+    inputs, targets = WINDOWS.dataset(8).element_spec
+    assert inputs.dtype == targets.dtype == tf.float32
+    assert inputs.shape.as_list() == [None, 4, 2]
+    assert targets.shape.as_list() == [None]
+
+
+def test_keras_dataset_moves_on_when_keras_ends_an_epoch() -> None:
+    epochs = [read(WINDOWS.batches(8, shuffle=True, epoch=epoch)) for epoch in (3, 4, 5)]
+    dataset = WINDOWS.keras_dataset(8, shuffle=True, epoch=3)
+    for epoch in epochs:
+        dataset.on_epoch_begin()
+        # Any batch at any time, as Keras' workers ask for them.
+        assert read([dataset[number] for number in (4, 0, 2, 1, 3)]) == [
+            epoch[number] for number in (4, 0, 2, 1, 3)
+        ]
+        dataset.on_epoch_end()
+
+
+@pytest.mark.parametrize("batch_size", [8, 17, 33])  # five batches, two, one
+def test_fit_trains_on_an_epoch_after_the_other(batch_size: int) -> None:
+    import keras
+
+    epochs = [read(WINDOWS.batches(batch_size, shuffle=True, epoch=epoch)) for epoch in range(3)]
+    dataset = WINDOWS.keras_dataset(batch_size, shuffle=True)
+    seen: list[int] = []
+
+    class Watch(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            assert not logs
+            seen.append(dataset.epoch)
+            assert read([dataset[0]]) == epochs[epoch][:1]
+
+    model = keras.Sequential([keras.Input((4, 2)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(dataset, epochs=3, shuffle=False, verbose=0, callbacks=[Watch()])
+    assert seen == [0, 1, 2]
+
+
+def test_keras_dataset_begins_at_the_first_batch() -> None:
+    with pytest.raises(WindowError, match="start_batch must be 0 for a PyDataset, found 2"):
+        WINDOWS.keras_dataset(8, start_batch=2)
+
+
+def test_windows_know_their_rows() -> None:
+    assert len(WINDOWS) == 33
+    assert WINDOWS.issued_rows().tolist() == [start + 9 for start in STARTS]
+    assert WINDOWS.target_rows().tolist() == [start + 15 for start in STARTS]
+
+
+def test_two_readers_at_once() -> None:
+    """Two passes begun together are two epochs, whichever is read first."""
+    epochs = [read(WINDOWS.batches(8, shuffle=True, epoch=epoch)) for epoch in (0, 1)]
+    batches = WINDOWS.batches(8, shuffle=True)
+    one, other = iter(batches), iter(batches)
+    assert read(other) == epochs[1]
+    assert read(one) == epochs[0]
+
+
+def test_tensorflow_lets_go_of_what_it_read() -> None:
+    """TensorFlow itself keeps every Python function it was ever given."""
+
+    def used() -> weakref.ref[np.ndarray]:
+        data = np.arange(3000.0)
+        dataset = timeseries_dataset_from_array(data, data, 5, batch_size=64)
+        assert len(list(dataset.map(lambda inputs, _: inputs).repeat(2))) == 94
+        return weakref.ref(data)
+
+    kept = used()
+    gc.collect()
+    assert kept() is None
+
+
+def test_a_dataset_lives_as_long_as_what_was_made_of_it() -> None:
+    import tensorflow as tf
+
+    def make() -> Any:
+        return timeseries_dataset_from_array(np.arange(300.0), None, 5, batch_size=32)
+
+    def count(batches: Any) -> int:
+        gc.collect()
+        return sum(1 for _ in batches)
+
+    assert count(iter(make())) == 10
+    assert count(make().map(lambda inputs: inputs + 1).repeat(3).prefetch(2)) == 30
+    assert count(tf.data.Dataset.zip((make(), make()))) == 10
+    assert count(tf.data.Dataset.range(2).flat_map(lambda _: make())) == 20
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def counted() -> Any:
+        return make().reduce(np.int64(0), lambda found, _: found + 1)
+
+    assert int(counted()) == 10
+    gc.collect()
+    assert int(counted()) == 10  # the graph has been built, its dataset is gone
+
+
+def test_a_feed_of_its_own_parts() -> None:
+    """One offset is a window without the axis of steps."""
+    plan = BatchSampler(index=WindowIndex([range(0, 20, 5)]), batch_size=3)
+    feed = Feed(plan, WindowReader(DATA, np.array([4, 1])), WindowReader(DATA, np.array(2)))
+    for form in (feed.numpy(), feed.tensorflow()):
+        inputs, targets = next(iter(form))
+        assert np.asarray(inputs).tolist() == DATA[[[4, 1], [9, 6], [14, 11]]].tolist()
+        assert np.asarray(targets).tolist() == DATA[[2, 7, 12]].tolist()

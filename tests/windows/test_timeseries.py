@@ -1,0 +1,530 @@
+"""The drop-in against Keras' own function, and what it adds against a walk over the rows."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from jena_etl import timeseries_dataset_from_array
+from jena_etl.errors import WindowError
+
+DTYPES = ("f2", "f4", "f8", "i1", "i4", "i8", "u2", "?", "c8", "c16")
+ITEMS: tuple[tuple[int, ...], ...] = ((), (1,), (3,), (2, 3), (2, 1, 3))
+
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+def numbers(rows: int, item: tuple[int, ...] = (), dtype: str = "f4") -> np.ndarray:
+    """Numbers that hardly repeat."""
+    values = np.random.default_rng(rows).integers(0, 120, (rows, *item))
+    if dtype == "?":
+        return values > 60
+    return (values + 1j * values[::-1] if dtype.startswith("c") else values).astype(dtype)
+
+
+def walked(
+    data: np.ndarray,
+    targets: np.ndarray | None,
+    sequence_length: int,
+    sequence_stride: int = 1,
+    sampling_rate: int = 1,
+    *,
+    start_index: int | None = None,
+    end_index: int | None = None,
+    horizon: int | Sequence[int] | None = None,
+    order: str = "forward",
+    segments: Sequence[tuple[int, int]] | None = None,
+) -> list[Any]:
+    """The windows as the documentation has them, row by row."""
+    first = start_index or 0
+    end = len(data) if end_index is None else end_index
+    found: list[Any] = []
+    for begin, stop in [(first, end)] if segments is None else segments:
+        start = max(begin, first)
+        while True:
+            inputs = [start + step * sampling_rate for step in range(sequence_length)]
+            if inputs[-1] >= stop:
+                break
+            if horizon is None:
+                forecast: Any = start
+            elif isinstance(horizon, int):
+                forecast = inputs[-1] + horizon * sampling_rate
+            else:
+                forecast = [inputs[-1] + step * sampling_rate for step in horizon]
+            if horizon is not None and targets is not None:
+                if np.max(forecast) >= len(targets):
+                    break
+                if segments is not None and np.max(forecast) >= stop:
+                    break
+            window = data[inputs if order == "forward" else inputs[::-1]]
+            found.append(window if targets is None else (window, targets[forecast]))
+            start += sequence_stride
+    return found
+
+
+def same(found: np.ndarray, expected: np.ndarray) -> bool:
+    return (
+        found.dtype == expected.dtype
+        and found.shape == expected.shape
+        and bool(np.array_equal(found, expected))
+    )
+
+
+def assert_batches_are(batches: Iterable[Any], windows: list[Any], batch_size: int | None) -> None:
+    """The windows in this order, `batch_size` to a batch, the rest in the last one."""
+    found = list(batches)
+    if batch_size is None:
+        expected = windows
+    else:
+        cuts = [windows[at : at + batch_size] for at in range(0, len(windows), batch_size)]
+        expected = [
+            tuple(np.stack(part) for part in zip(*cut, strict=True))
+            if isinstance(cut[0], tuple)
+            else np.stack(cut)
+            for cut in cuts
+        ]
+    assert len(found) == len(expected)
+    for mine, theirs in zip(found, expected, strict=True):
+        if isinstance(theirs, tuple):
+            assert isinstance(mine, tuple)
+            assert len(mine) == len(theirs)
+        pairs = zip(mine, theirs, strict=True) if isinstance(theirs, tuple) else [(mine, theirs)]
+        assert all(same(np.asarray(one), np.asarray(other)) for one, other in pairs)
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> dict[str, Any]:
+    """Arguments that Keras knows; some of them fit no window."""
+    rows = draw(st.integers(2, 40))
+    data = numbers(rows, draw(st.sampled_from(ITEMS)), draw(st.sampled_from(DTYPES)))
+    targets = None
+    if draw(st.booleans()):
+        length = draw(st.sampled_from([rows, rows, rows + 3, max(1, rows // 2)]))
+        targets = numbers(length, draw(st.sampled_from(ITEMS)), draw(st.sampled_from(DTYPES)))
+    end = draw(st.none() | st.integers(1, rows - 1))
+    return {
+        "data": data,
+        "targets": targets,
+        "sequence_length": draw(st.integers(1, 8)),
+        "sequence_stride": draw(st.integers(1, min(4, rows - 1))),
+        "sampling_rate": draw(st.integers(1, min(4, rows - 1))),
+        "batch_size": draw(st.none() | st.integers(1, 9)),
+        "start_index": draw(st.none() | st.integers(0, (end or rows) - 1)),
+        "end_index": end,
+    }
+
+
+def covered(call: dict[str, Any]) -> list[Any] | None:
+    """The windows of a call, None where one of them has no target."""
+    walk = {key: value for key, value in call.items() if key != "batch_size"}
+    windows = walked(**{**walk, "targets": None})
+    if call["targets"] is None:
+        return windows
+    last = (call["start_index"] or 0) + (len(windows) - 1) * call["sequence_stride"]
+    return walked(**walk) if last < len(call["targets"]) else None
+
+
+@settings(max_examples=400, deadline=None)
+@given(calls())
+def test_windows_are_those_of_a_walk_over_the_rows(call: dict[str, Any]) -> None:
+    windows = covered(call)
+    if not windows:
+        with pytest.raises(WindowError, match=r"no window fits|the last window starts at row"):
+            timeseries_dataset_from_array(**call, format="numpy")
+        return
+    batches = timeseries_dataset_from_array(**call, format="numpy")
+    assert_batches_are(batches, windows, call["batch_size"])
+
+
+@settings(max_examples=25, deadline=None)
+@given(calls())
+def test_batches_are_those_of_keras(call: dict[str, Any]) -> None:
+    import keras
+
+    if not covered(call):  # Keras gives an empty dataset, leaves windows out, or fails in use
+        with pytest.raises(WindowError):
+            timeseries_dataset_from_array(**call)
+        return
+    expected = list(keras.utils.timeseries_dataset_from_array(**call))
+    found = list(timeseries_dataset_from_array(**call))
+    assert len(found) == len(expected)
+    for mine, theirs in zip(found, expected, strict=True):
+        assert type(mine) is type(theirs)
+        pairs = zip(mine, theirs, strict=True) if isinstance(mine, tuple) else [(mine, theirs)]
+        assert all(same(one.numpy(), other.numpy()) for one, other in pairs)
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 7, 64])
+@pytest.mark.parametrize("targets", [None, numbers(50, (2,), "f8")])
+def test_shuffled_windows_are_those_of_keras_in_another_order(
+    batch_size: int | None, targets: np.ndarray | None
+) -> None:
+    import keras
+
+    call: dict[str, Any] = {
+        "data": np.arange(50) * 1.5,
+        "targets": targets,
+        "sequence_length": 4,
+        "sampling_rate": 3,
+        "batch_size": batch_size,
+        "shuffle": True,
+        "seed": 3,
+    }
+
+    def windows(dataset: Any) -> list[bytes]:
+        if batch_size is not None:
+            dataset = dataset.unbatch()
+        parts = ([np.asarray(part) for part in each] for each in dataset)
+        return [b"".join(part.tobytes() for part in each) for each in parts]
+
+    found = windows(timeseries_dataset_from_array(**call))
+    expected = windows(keras.utils.timeseries_dataset_from_array(**call))
+    assert sorted(found) == sorted(expected)
+    assert len(set(found)) == 41
+    in_order = windows(timeseries_dataset_from_array(**{**call, "shuffle": False}))
+    assert found != in_order
+    assert sorted(found) == sorted(in_order)
+
+
+def test_signature_begins_with_that_of_keras() -> None:
+    import keras
+
+    theirs = inspect.signature(keras.utils.timeseries_dataset_from_array).parameters.values()
+    mine = list(inspect.signature(timeseries_dataset_from_array).parameters.values())
+    assert [(each.name, each.default) for each in mine[: len(theirs)]] == [
+        (each.name, each.default) for each in theirs
+    ]
+    assert all(each.kind is each.KEYWORD_ONLY for each in mine[len(theirs) :])
+
+
+# What Keras refuses with a ValueError too, beside what the message says.
+REFUSED_BY_BOTH: dict[str, tuple[dict[str, Any], str]] = {
+    "rate 0": ({"sampling_rate": 0}, "sampling_rate must be a whole number of at least 1, found 0"),
+    "rate -1": ({"sampling_rate": -1}, "sampling_rate must be .* found -1"),
+    "rate of all rows": ({"sampling_rate": 20}, "sampling_rate must be lower than the 20 rows"),
+    "stride 0": ({"sequence_stride": 0}, "sequence_stride must be .* found 0"),
+    "stride of all rows": ({"sequence_stride": 20}, "sequence_stride must be lower than the 20"),
+    "start -1": ({"start_index": -1}, "start_index must be a whole number of at least 0"),
+    "start 20": ({"start_index": 20}, "start_index must be lower than the 20 rows"),
+    "end -1": ({"end_index": -1}, "end_index must be a whole number of at least 1, found -1"),
+    "end 20": ({"end_index": 20}, "end_index must be lower than the 20 rows of data, found 20"),
+    "end at start": (
+        {"start_index": 5, "end_index": 5},
+        "end_index must be higher than start_index, found 5 and 5",
+    ),
+    "no rows": ({"data": []}, "sampling_rate must be lower than the 0 rows"),
+    "one row": ({"data": [1.0]}, "sampling_rate must be lower than the 1 rows"),
+    "format": ({"format": "torch"}, "format must be 'tf' or 'numpy', found 'torch'"),
+    "seed": ({"shuffle": True, "seed": 2**32}, r"seed must be lower than 2\*\*32"),
+    "negative seed": ({"shuffle": True, "seed": -1}, "seed must be a whole number of at least 0"),
+    "timestamps": (
+        {"data": np.arange(20).astype("M8[s]")},
+        "data must hold numbers, found dtype date",
+    ),
+    "objects": ({"data": np.array([object()] * 20)}, "data must hold numbers, found dtype object"),
+    "ragged": ({"data": [[1.0], [1.0, 2.0], [3.0]]}, "inhomogeneous"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_BY_BOTH)
+def test_what_keras_refuses_is_refused(name: str) -> None:
+    import keras
+
+    given_, message = REFUSED_BY_BOTH[name]
+    call = {"data": numbers(20), "targets": None, "sequence_length": 3, **given_}
+    with pytest.raises(ValueError):  # noqa: PT011  Keras' own words
+        keras.utils.timeseries_dataset_from_array(**call)
+    with pytest.raises(ValueError, match=message):
+        timeseries_dataset_from_array(**call)
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "length 0": ({"sequence_length": 0}, "sequence_length must be a whole number .* found 0"),
+    "length 2.0": ({"sequence_length": 2.0}, "sequence_length must be .* found 2.0"),
+    "length True": ({"sequence_length": True}, "sequence_length must be .* found True"),
+    "longer than the data": (
+        {"sequence_length": 21},
+        "no window fits: sequence_length 21 at sampling_rate 1 spans 21 rows, rows 0 to 20 are",
+    ),
+    "longer than what is used": (
+        {"sequence_length": 4, "sampling_rate": 2, "start_index": 3, "end_index": 9},
+        "spans 7 rows, rows 3 to 9 are given",
+    ),
+    "end 0": ({"end_index": 0}, "end_index must be a whole number of at least 1, found 0"),
+    "batch 0": ({"batch_size": 0}, "batch_size must be a whole number of at least 1, found 0"),
+    "single number": ({"data": 5.0}, "data must have an axis of rows, found a single value"),
+    "words": ({"data": ["a"] * 20}, "data must hold numbers, found dtype <U1"),
+    "targets of words": ({"targets": ["a"] * 20}, "targets must hold numbers, found dtype <U1"),
+    "short targets": (
+        {"targets": numbers(17)},
+        "targets have 17 rows, the last window starts at row 17: .* cut the data",
+    ),
+    "short targets from a start on": (
+        {"targets": numbers(15), "start_index": 10, "end_index": 18},
+        "targets have 15 rows, the last window starts at row 15",
+    ),
+    "grain": ({"format": "grain"}, "found 'grain'; for grain, wrap the NumPy batches"),
+    "horizon without targets": ({"horizon": 1}, "horizon needs targets"),
+    "horizon 0": ({"targets": numbers(20), "horizon": 0}, "horizon must be .* found 0"),
+    "one bad step": ({"targets": numbers(20), "horizon": [1, -2]}, "horizon must be .* found -2"),
+    "no step": ({"targets": numbers(20), "horizon": []}, "horizon names no step"),
+    "horizon of words": ({"targets": numbers(20), "horizon": "24"}, "horizon .* found '24'"),
+    "horizon of no axis": (
+        {"targets": numbers(20), "horizon": np.array(1.5)},
+        r"horizon must be .* found array\(1.5\)",
+    ),
+    "horizon too far": (
+        {"targets": numbers(20), "horizon": 18},
+        "no window fits: .* spans 3 rows, 21 with its target",
+    ),
+    "order": ({"order": "backward"}, "order must be one of forward, reversed, found 'backward'"),
+    "no segments": ({"segments": []}, "no window fits"),
+    "short segments": ({"segments": [(0, 2), (2, 4)]}, "no window fits"),
+    "segment of no pair": ({"segments": [5]}, "segments must be .* pairs, found 5"),
+    "segment of three": ({"segments": [(1, 2, 3)]}, r"segments must be .* found \(1, 2, 3\)"),
+    "backward segment": ({"segments": [(9, 5)]}, "with first < end <= 20, found"),
+    "segment beyond": ({"segments": [(0, 21)]}, r"first < end <= 20, found \(0, 21\)"),
+    "overlap": (
+        {"segments": [(0, 9), (8, 20)]},
+        r"segments must follow each other, found \(8, 20\) after row 9",
+    ),
+    "half a row": ({"segments": [(0, 9.5)]}, "a bound of segments must be .* found 9.5"),
+    "segment without targets": (
+        {"targets": numbers(15), "horizon": 1, "segments": [(0, 20)]},
+        r"targets have 15 rows, segment \(0, 20\) needs 20",
+    ),
+    "epoch": ({"epoch": -1}, "epoch must be a whole number of at least 0, found -1"),
+    "start_batch": ({"start_batch": 1}, "start_batch is 1, a pass has 1 batches"),
+    "shard": ({"shard": (2, 2)}, r"number below count, found \(2, 2\)"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("form", ["numpy", "tf"])
+def test_what_is_refused_beyond_keras(name: str, form: str) -> None:
+    given_, message = REFUSED[name]
+    call = {
+        "data": numbers(20),
+        "targets": None,
+        "sequence_length": 3,
+        "format": form,
+        **given_,
+    }
+    with pytest.raises(WindowError, match=message):
+        timeseries_dataset_from_array(**call)
+
+
+def tensors(dtype: str) -> Callable[[], Any]:
+    def make() -> Any:
+        import tensorflow as tf
+
+        return tf.constant([[1, 2], [3, 4], [5, 6]], dtype)
+
+    return make
+
+
+READ_AS_KERAS_READS: dict[str, Callable[[], Any]] = {
+    "floats": lambda: [1.5, 2.5, 3.5],
+    "ints": lambda: [1, 2, 3],
+    "ints and floats": lambda: [1, 2.5, 3],
+    "long ints": lambda: [1, 2**40, -(2**40)],
+    "largest short ints": lambda: [2**31 - 1, -(2**31), 0],
+    "bools": lambda: [True, False, True],
+    "complex": lambda: [1j, 2, 3],
+    "rows": lambda: [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]],
+    "tuples": lambda: ((1, 2), (3, 4), (5, 6)),
+    "range": lambda: range(5),
+    "NumPy's doubles": lambda: list(np.arange(4.0)),
+    "NumPy's singles": lambda: list(np.arange(4, dtype="f4")),
+    "NumPy's ints": lambda: list(np.arange(4)),
+    "arrays of doubles": lambda: [np.arange(3.0)] * 4,
+    "arrays of ints": lambda: [np.arange(3)] * 4,
+    "doubles in tuples": lambda: [(np.float64(1), 2.0)] * 4,
+    "tensor of floats": tensors("float32"),
+    "tensor of doubles": tensors("float64"),
+    "tensor of ints": tensors("int64"),
+    "list of tensors": lambda: list(tensors("float64")()),
+    "big-endian": lambda: np.arange(5, dtype=">f4"),
+    "no columns": lambda: np.zeros((5, 0)),
+    "a matrix' every other row": lambda: np.arange(20.0).reshape(10, 2)[::2],
+    "Fortran's order": lambda: np.asfortranarray(np.arange(20.0).reshape(10, 2)),
+    "read-only": lambda: np.frombuffer(np.arange(5.0).tobytes()),
+    "one row repeated": lambda: np.broadcast_to(np.arange(3.0), (5, 3)),
+}
+
+
+@pytest.mark.parametrize("name", READ_AS_KERAS_READS)
+def test_data_and_targets_are_read_as_keras_reads_them(name: str) -> None:
+    import keras
+
+    values = READ_AS_KERAS_READS[name]()
+    targets = values if np.size(values) else None
+    expected = next(iter(keras.utils.timeseries_dataset_from_array(values, targets, 2)))
+    for form in ("tf", "numpy"):
+        found = next(iter(timeseries_dataset_from_array(values, targets, 2, format=form)))
+        pairs = [(found, expected)] if targets is None else zip(found, expected, strict=True)
+        for mine, theirs in pairs:
+            assert same(np.asarray(mine), theirs.numpy())
+
+
+def test_short_numpy_integers_count_like_any_other() -> None:
+    # 120 x 6 is more than an int8, and 2 x 100 than either.
+    data = np.arange(1000)
+    whole = {"sequence_length": 120, "sampling_rate": 6, "batch_size": 100, "sequence_stride": 1}
+    short: dict[str, Any] = {name: np.int8(value) for name, value in whole.items()}
+    batches = timeseries_dataset_from_array(data, None, **short, format="numpy")
+    assert_batches_are(batches, walked(data, None, 120, 1, 6), 100)
+
+
+extras = st.fixed_dictionaries(
+    {
+        "sequence_length": st.integers(1, 5),
+        "sequence_stride": st.integers(1, 4),
+        "sampling_rate": st.integers(1, 3),
+        "horizon": st.none() | st.integers(1, 5) | st.lists(st.integers(1, 5), min_size=1),
+        "order": st.sampled_from(["forward", "reversed"]),
+    }
+)
+
+
+@st.composite
+def cuts(draw: st.DrawFn, rows: int = 40) -> list[tuple[int, int]] | None:
+    """Segments that follow each other, with and without rows between them."""
+    bounds = sorted(draw(st.lists(st.integers(0, rows), max_size=6)))
+    pairs = [pair for pair in zip(bounds[::2], bounds[1::2], strict=False) if pair[0] < pair[1]]
+    return draw(st.none() | st.just(pairs))
+
+
+@settings(max_examples=400, deadline=None)
+@given(extras, st.sampled_from(ITEMS), cuts(), st.integers(0, 9), st.integers(1, 9))
+@example({"sequence_length": 3, "horizon": [24, 1]}, (2,), None, 0, 4)
+def test_horizon_order_and_segments_are_those_of_a_walk(
+    extra: dict[str, Any],
+    item: tuple[int, ...],
+    segments: list[tuple[int, int]] | None,
+    start_index: int,
+    batch_size: int,
+) -> None:
+    data = np.arange(40)
+    targets = numbers(40, item, "f8")
+    given_ = {**extra, "segments": segments, "start_index": start_index}
+    windows = walked(data, targets, **given_)
+    call = {**given_, "batch_size": batch_size, "format": "numpy"}
+    if not windows:
+        with pytest.raises(WindowError, match="no window fits"):
+            timeseries_dataset_from_array(data, targets, **call)
+        return
+    assert_batches_are(timeseries_dataset_from_array(data, targets, **call), windows, batch_size)
+
+
+@settings(max_examples=200, deadline=None)
+@given(extras, cuts())
+def test_no_window_crosses_the_border_of_a_segment(
+    extra: dict[str, Any], segments: list[tuple[int, int]] | None
+) -> None:
+    rows = np.arange(40)
+    held = [(0, 40)] if segments is None else segments
+    try:
+        batches = timeseries_dataset_from_array(
+            rows, rows, **extra, segments=segments, batch_size=None, format="numpy"
+        )
+    except WindowError:
+        return
+    for inputs, target in batches:
+        touched = [*inputs.tolist(), *np.atleast_1d(target).tolist()]
+        assert any(first <= min(touched) and max(touched) < end for first, end in held)
+
+
+def test_the_references_windows_by_hand() -> None:
+    """Chapter 10's call, on numbers small enough to read."""
+    data = np.arange(20)
+    delay = 2 * (3 + 2 - 1)
+    reference = timeseries_dataset_from_array(
+        data[:-delay], data[delay:], 3, sampling_rate=2, batch_size=8, format="numpy"
+    )
+    first, second = next(iter(reference))
+    assert first.tolist()[:2] == [[0, 2, 4], [1, 3, 5]]
+    assert second.tolist() == [8, 9, 10, 11, 12, 13, 14, 15]
+    # The same, said with a horizon; it also holds the windows whose inputs reach the last rows.
+    ahead = timeseries_dataset_from_array(
+        data, data, 3, sampling_rate=2, batch_size=8, horizon=2, format="numpy"
+    )
+    inputs, targets = next(iter(ahead))
+    assert inputs.tolist() == first.tolist()
+    assert targets.tolist() == second.tolist()
+    assert sum(len(batch) for batch, _ in reference) == 8
+    assert sum(len(batch) for batch, _ in ahead) == 12
+
+
+def test_without_a_seed_every_call_draws_one() -> None:
+    orders = {
+        tuple(next(iter(dataset)).ravel().tolist())
+        for dataset in (
+            timeseries_dataset_from_array(range(99), None, 1, shuffle=True, format="numpy")
+            for _ in range(4)
+        )
+    }
+    assert len(orders) == 4
+
+
+FRESH = """
+import json, sys
+import numpy as np
+from jena_etl import timeseries_dataset_from_array
+from jena_etl.windows.index import WindowIndex
+from jena_etl.windows.reader import phase_major
+from jena_etl.windows.spec import WindowSpec
+from jena_etl.windows.split import SplitWindows
+
+rows = np.arange(30.0)
+drop_in = timeseries_dataset_from_array(
+    rows, rows, 3, sampling_rate=2, horizon=1, batch_size=4, shuffle=True, seed=5, epoch=2,
+    format="numpy",
+)
+spec = WindowSpec(sequence_length=3, sampling_rate=2)
+windows = SplitWindows(phase_major(rows[:, None], 2), rows, spec, WindowIndex([range(24)]))
+batches = windows.batches(4, shuffle=True, seed=5, epoch=2)
+both = [[target.tolist() for _, target in each] for each in (drop_in, batches)]
+heavy = [name for name in ("tensorflow", "keras", "polars", "jax") if name in sys.modules]
+print(json.dumps([both, heavy]))
+"""
+
+
+def test_a_fresh_process_finds_the_same_order_and_imports_no_framework() -> None:
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FRESH], capture_output=True, text=True, check=True
+    )
+    (drop_in, batches), heavy = json.loads(run.stdout)
+    rows = np.arange(30.0)
+    here = timeseries_dataset_from_array(
+        rows, rows, 3, sampling_rate=2, horizon=1, batch_size=4, shuffle=True, seed=5, epoch=2
+    )
+    assert drop_in == [target.numpy().tolist() for _, target in here]
+    assert batches == drop_in
+    assert heavy == []
+
+
+def test_nothing_is_written_into_what_was_given() -> None:
+    data, targets = numbers(60, (3,)), numbers(60)
+    copies = data.copy(), targets.copy()
+    for form in ("numpy", "tf"):
+        for batch in timeseries_dataset_from_array(
+            data, targets, 4, sampling_rate=2, horizon=1, shuffle=True, seed=1, format=form
+        ):
+            inputs = np.array(batch[0])
+            inputs += 1
+    # NumPy's batches are the caller's to change.
+    for inputs, labels in timeseries_dataset_from_array(data, targets, 4, format="numpy"):
+        inputs *= -1  # noqa: PLW2901
+        labels *= -1  # noqa: PLW2901
+    assert same(data, copies[0])
+    assert same(targets, copies[1])
