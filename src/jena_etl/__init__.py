@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         WindowError,
     )
     from jena_etl.project import Project, open_project
+    from jena_etl.windows.index import segments_from_timestamps
     from jena_etl.windows.spec import WindowSpec
     from jena_etl.windows.timeseries import timeseries_dataset_from_array
 
@@ -32,6 +33,7 @@ __all__ = [
     "WindowError",
     "WindowSpec",
     "open_project",
+    "segments_from_timestamps",
     "timeseries_dataset_from_array",
 ]
 
@@ -39,6 +41,7 @@ _DEFINED_IN = {
     "Project": "project",
     "WindowSpec": "windows.spec",
     "open_project": "project",
+    "segments_from_timestamps": "windows.index",
     "timeseries_dataset_from_array": "windows.timeseries",
 }
 

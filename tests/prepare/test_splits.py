@@ -11,8 +11,14 @@ from jena_etl.errors import DataError, ProjectError, WindowError
 from jena_etl.ingest.convert import convert
 from jena_etl.params import read_params
 from jena_etl.prepare.arrays import read_timestamps
-from jena_etl.prepare.splits import describe_splits, regular_segments, split_rows
-from jena_etl.windows.index import POLICIES, SPLITS, WindowIndex, split_windows
+from jena_etl.prepare.splits import describe_splits, split_rows
+from jena_etl.windows.index import (
+    POLICIES,
+    SPLITS,
+    WindowIndex,
+    segments_from_timestamps,
+    split_windows,
+)
 from jena_etl.windows.spec import WindowSpec
 
 JENA = WindowSpec(sequence_length=120, sampling_rate=6, horizon=24)
@@ -233,11 +239,11 @@ def timestamped(steps: list[int]) -> np.ndarray:
     ],
 )
 def test_segments_by_hand(steps: list[int], segments: list[range]) -> None:
-    assert regular_segments(timestamped(steps)) == segments
+    assert segments_from_timestamps(timestamped(steps)) == segments
 
 
 def test_no_timestamps_no_segments() -> None:
-    assert sum(map(len, regular_segments(timestamped([])[:0]))) == 0
+    assert sum(map(len, segments_from_timestamps(timestamped([])[:0]))) == 0
 
 
 odd_steps = st.sampled_from([0, -600, -1200, -86_400, 1, 599, 601, 1200, 1800, 86_400])
@@ -273,7 +279,7 @@ def test_gaps_drop_is_the_windows_of_one_regular_grid(
     rows = len(timestamps)
     ranges = split_rows(rows, train=0.5, validation=0.25)
     every = split_windows(ranges, rows, spec, policy)
-    dropped = split_windows(ranges, rows, spec, policy, regular_segments(timestamps))
+    dropped = split_windows(ranges, rows, spec, policy, segments_from_timestamps(timestamps))
     ten_minutes = np.timedelta64(600, "s")
     for name in SPLITS:
         starts = every[name].starts(np.arange(len(every[name]))).tolist()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
 
 from jena_etl.errors import DataError, ProjectError
-from jena_etl.windows.index import POLICIES, SPLITS, split_windows
+from jena_etl.windows.index import POLICIES, SPLITS, segments_from_timestamps, split_windows
 from jena_etl.windows.spec import WindowSpec
 
 
@@ -60,7 +59,7 @@ def describe_splits(
             f"statistics.json was computed from rows {statistics['rows']}, the train split is "
             f"[0, {ranges['train'].stop}]; build it again: dvc repro statistics"
         )
-    segments = {"keep": None, "drop": regular_segments(timestamps)}
+    segments = {"keep": None, "drop": segments_from_timestamps(timestamps)}
     every = split_windows(ranges, len(timestamps), spec, policy, segments[gaps])
     windows = split_windows(
         ranges, len(timestamps), spec, policy, segments[gaps], excluded=filled_targets
@@ -139,22 +138,10 @@ def preset_windows(
 
     return {
         "reference": counted(rows_read, "reference"),
-        "clean": counted(len(once), "strict", segments=regular_segments(once), excluded=gaps),
+        "clean": counted(
+            len(once), "strict", segments=segments_from_timestamps(once), excluded=gaps
+        ),
     }
-
-
-def regular_segments(timestamps: np.ndarray) -> list[range]:
-    """The longest row ranges whose timestamps are one regular grid, (rows,) datetime64.
-
-    They end at a hole, at an irregular step and where a timestamp repeats an earlier one.
-    """
-    steps = np.diff(timestamps)
-    if not len(steps):
-        return [range(len(timestamps))]
-    values, counts = np.unique(steps[steps > np.timedelta64(0)], return_counts=True)
-    regular = steps == values[counts.argmax()] if len(values) else np.zeros(len(steps), bool)
-    borders = [0, *(np.flatnonzero(~regular) + 1).tolist(), len(timestamps)]
-    return [range(*pair) for pair in itertools.pairwise(borders)]
 
 
 def _filled(windows: int, target: str) -> str:
