@@ -201,13 +201,51 @@ class Project:
             index=index,
         )
 
-    def dataset(self, split: str, batch_size: int = 256, **options: Any) -> Any:
-        """`windows(split).dataset(...)`: a tf.data.Dataset of (features, targets) batches."""
-        return self.windows(split).dataset(batch_size, **options)
+    def dataset(
+        self,
+        split: str,
+        batch_size: int = 256,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        epoch: int = 0,
+        start_batch: int = 0,
+        shard: tuple[int, int] = (0, 1),
+        order: str = "forward",
+    ) -> Any:
+        """A split's batches as a tf.data.Dataset: `SplitWindows.batches` explains the arguments."""
+        return self.windows(split).dataset(
+            batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            epoch=epoch,
+            start_batch=start_batch,
+            shard=shard,
+            order=order,
+        )
 
-    def batches(self, split: str, batch_size: int = 256, **options: Any) -> NumpyBatches:
-        """`windows(split).batches(...)`: the same as NumPy, without TensorFlow."""
-        return self.windows(split).batches(batch_size, **options)
+    def batches(
+        self,
+        split: str,
+        batch_size: int = 256,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        epoch: int = 0,
+        start_batch: int = 0,
+        shard: tuple[int, int] = (0, 1),
+        order: str = "forward",
+    ) -> NumpyBatches:
+        """A split's batches as NumPy arrays: `SplitWindows.batches` explains the arguments."""
+        return self.windows(split).batches(
+            batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            epoch=epoch,
+            start_batch=start_batch,
+            shard=shard,
+            order=order,
+        )
 
     def _array(self, path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:
         try:

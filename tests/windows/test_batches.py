@@ -151,7 +151,7 @@ def test_borders_of_what_is_planned_at_a_time_do_not_show(
 
 def test_what_is_planned_at_a_time_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     def planned(**options: Any) -> int:
-        feed = WINDOWS.feed(1, **options)
+        feed = WINDOWS._feed(1, **{"order": "forward", **options})
         plan = BatchSampler(index=WindowIndex([range(10**6)]), batch_size=10)
         return Feed(plan, feed.inputs, feed.targets)._chunk
 

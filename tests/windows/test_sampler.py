@@ -90,24 +90,26 @@ def test_what_counts_something_is_a_whole_number(name: str, value: object) -> No
     with pytest.raises(WindowError) as caught:
         plan(**{name: value})
     assert str(caught.value) == (
-        f"{name} must be a whole number of at least {least}, found {value!r}"
+        f"`{name}` must be a whole number of at least {least}, found {value!r}"
+    )
+
+
+@pytest.mark.parametrize(
+    "shard", [None, 3, (1,), (0, 1, 2), (0, 0), (0, 1.5), (-1, 2), "01", (2, 2), (0, 10**30)]
+)
+def test_a_shard_is_a_number_below_a_count(shard: object) -> None:
+    with pytest.raises(WindowError) as caught:
+        plan(shard=shard)
+    assert str(caught.value) == (
+        f"`shard` must be (number, count), whole numbers with number below count, found {shard!r}"
     )
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 0}, "batch_size must be a whole number of at least 1, found 0"),
-        ({"seed": 2**32}, "seed must be lower than 2**32, found 4294967296"),
-        ({"shard": None}, "shard must be (number, count), found None"),
-        ({"shard": 3}, "shard must be (number, count), found 3"),
-        ({"shard": (1,)}, "shard must be (number, count), found (1,)"),
-        ({"shard": (0, 1, 2)}, "shard must be (number, count), found (0, 1, 2)"),
-        ({"shard": (0, 0)}, "the shard's count must be a whole number of at least 1, found 0"),
-        ({"shard": (0, 1.5)}, "the shard's count must be a whole number of at least 1, found 1.5"),
-        ({"shard": (-1, 2)}, "the shard's number must be a whole number of at least 0, found -1"),
-        ({"shard": "01"}, "the shard's count must be a whole number of at least 1, found '1'"),
-        ({"shard": (2, 2)}, "shard must be (number, count), number below count, found (2, 2)"),
+        ({"batch_size": 0}, "`batch_size` must be a whole number of at least 1, found 0"),
+        ({"seed": 2**32}, "`seed` must be lower than 2**32, found 4294967296"),
         (
             {"shard": (28, 29)},
             (
@@ -125,15 +127,15 @@ def test_what_counts_something_is_a_whole_number(name: str, value: object) -> No
         (
             {"start_batch": 7, "epoch": 3},
             (
-                "start_batch is 7, a pass has 7 batches, 0 to 6; after the last one comes epoch 4, "
-                "batch 0"
+                "`start_batch` is 7, a pass has 7 batches, 0 to 6; after the last one comes "
+                "epoch 4, batch 0"
             ),
         ),
         (
             {"start_batch": 4, "shard": (1, 2)},
             (
-                "start_batch is 4, a pass has 4 batches, 0 to 3; after the last one comes epoch 1, "
-                "batch 0"
+                "`start_batch` is 4, a pass has 4 batches, 0 to 3; after the last one comes "
+                "epoch 1, batch 0"
             ),
         ),
     ],

@@ -27,7 +27,7 @@ def test_count_is_what_a_walk_over_the_rows_finds(spec: WindowSpec, rows: int) -
 @pytest.mark.parametrize("value", [0, -1, 1.0, "3", True, None])
 def test_a_value_that_is_no_count_is_refused(value: object) -> None:
     with pytest.raises(
-        WindowError, match=f"horizon must be an integer of at least 1, found {value!r}"
+        WindowError, match=f"`horizon` must be a whole number of at least 1, found {value!r}"
     ):
         WindowSpec(sequence_length=3, horizon=value)  # type: ignore[arg-type]
 

@@ -9,6 +9,7 @@ import numpy as np
 from jena_etl.errors import WindowError
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.shuffle import shuffled
+from jena_etl.windows.spec import whole_number
 
 SEEDS = 1 << 32  # as many as NumPy and Keras have
 
@@ -43,15 +44,15 @@ class BatchSampler:
             # As Python's own int: NumPy's small ones would overflow in the sums below.
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
         if self.seed >= SEEDS:
-            raise WindowError(f"seed must be lower than 2**32, found {self.seed}")
+            raise WindowError(f"`seed` must be lower than 2**32, found {self.seed}")
         try:
-            number, count = self.shard
+            number, count = (whole_number("shard", part, 0) for part in self.shard)
         except (TypeError, ValueError):
-            raise WindowError(f"shard must be (number, count), found {self.shard!r}") from None
-        whole_number("the shard's count", count, 1)
-        if whole_number("the shard's number", number, 0) >= count:
+            number = count = 0
+        if number >= count:
             raise WindowError(
-                f"shard must be (number, count), number below count, found {self.shard}"
+                "`shard` must be (number, count), whole numbers with number below count, "
+                f"found {self.shard!r}"
             )
         if not self.windows:
             raise WindowError(
@@ -60,7 +61,7 @@ class BatchSampler:
             )
         if self.start_batch >= self.batches:
             raise WindowError(
-                f"start_batch is {self.start_batch}, a pass has {self.batches} batches, "
+                f"`start_batch` is {self.start_batch}, a pass has {self.batches} batches, "
                 f"0 to {self.batches - 1}; after the last one comes epoch {self.epoch + 1}, batch 0"
             )
 
@@ -83,14 +84,3 @@ class BatchSampler:
         if self.shuffle:
             positions = shuffled(positions, len(self.index), seed=self.seed, epoch=epoch)
         return self.index.starts(positions)
-
-
-def whole_number(name: str, value: object, least: int) -> int:
-    """Check an argument that counts something.
-
-    Raises:
-        WindowError: it is no whole number, or below `least`.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise WindowError(f"{name} must be a whole number of at least {least}, found {value!r}")
-    return int(value)

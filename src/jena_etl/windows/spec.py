@@ -11,6 +11,23 @@ from jena_etl.errors import WindowError
 ORDERS = ("forward", "reversed")
 
 
+MOST = (1 << 63) - 1  # what NumPy's and TensorFlow's int64 hold
+
+
+def whole_number(name: str, value: object, least: int) -> int:
+    """Check an argument that counts something, and return it as Python's own int.
+
+    Raises:
+        WindowError: it is not a whole number, below `least` or beyond int64. The message begins
+            with the name in backticks, as Keras' do.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise WindowError(f"`{name}` must be a whole number of at least {least}, found {value!r}")
+    if value > MOST:
+        raise WindowError(f"`{name}` must be at most {MOST:,}, found {value:,}")
+    return int(value)
+
+
 def input_steps(sequence_length: int, sampling_rate: int, order: str) -> np.ndarray:
     """The offsets of a window's inputs from its start, int64 (sequence_length,).
 
@@ -21,7 +38,7 @@ def input_steps(sequence_length: int, sampling_rate: int, order: str) -> np.ndar
     [12, 6, 0]
     """
     if order not in ORDERS:
-        raise WindowError(f"order must be one of {', '.join(ORDERS)}, found {order!r}")
+        raise WindowError(f"`order` must be one of {', '.join(ORDERS)}, found {order!r}")
     steps = np.arange(sequence_length) * sampling_rate
     return steps if order == "forward" else steps[::-1]
 
@@ -40,7 +57,7 @@ class WindowSpec:
         sequence_stride: rows from the start of one window to the start of the next.
 
     Raises:
-        WindowError: a value is no integer of at least 1.
+        WindowError: a value is not a whole number of at least 1.
 
     >>> jena = WindowSpec(sequence_length=120, sampling_rate=6, horizon=24)
     >>> jena.last_input, jena.target, jena.span
@@ -56,9 +73,8 @@ class WindowSpec:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise WindowError(f"{field.name} must be an integer of at least 1, found {value!r}")
+            value = whole_number(field.name, getattr(self, field.name), 1)
+            object.__setattr__(self, field.name, value)
 
     @property
     def last_input(self) -> int:

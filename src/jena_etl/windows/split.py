@@ -14,7 +14,7 @@ from jena_etl.windows.sampler import BatchSampler
 from jena_etl.windows.spec import WindowSpec, input_steps
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SplitWindows:
     """The windows of one split.
 
@@ -33,6 +33,11 @@ class SplitWindows:
     def __len__(self) -> int:
         return len(self.index)
 
+    def __repr__(self) -> str:
+        """One line, where the arrays would fill the screen."""
+        shape = (self.spec.sequence_length, *self.features.shape[2:])
+        return f"<SplitWindows: {len(self):,} windows of {shape}, {self.spec!r}>"
+
     def issued_rows(self) -> np.ndarray:
         """The row of each window's last input, int64 (windows,), in time order."""
         return self.index.starts(np.arange(len(self))) + self.spec.last_input
@@ -41,38 +46,107 @@ class SplitWindows:
         """The row of each window's target, int64 (windows,), in time order."""
         return self.index.starts(np.arange(len(self))) + self.spec.target
 
-    def batches(self, batch_size: int = 256, **options: Any) -> NumpyBatches:
-        """As NumPy arrays: features (batch, sequence_length, features), targets (batch,).
+    def batches(
+        self,
+        batch_size: int = 256,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        epoch: int = 0,
+        start_batch: int = 0,
+        shard: tuple[int, int] = (0, 1),
+        order: str = "forward",
+    ) -> NumpyBatches:
+        """Batches as NumPy arrays: features (batch, sequence_length, features), targets (batch,).
 
-        Each pass over them is the next epoch.
+        TensorFlow is not imported. Each pass over the batches is the next epoch.
 
         Args:
-            batch_size: windows in a batch; the last one may be short.
-            **options: shuffle, seed, epoch, start_batch and shard of
-                `jena_etl.windows.sampler.BatchSampler`, and order: forward (default) or reversed.
+            batch_size: Windows in a batch; the last batch may be short.
+            shuffle: Whether each epoch has an order of its own, which depends on `seed` and the
+                epoch alone, or runs in the order of time.
+            seed: Of the shuffle.
+            epoch: The number of the first pass; each further pass is the next one.
+            start_batch: The batch with which the first pass begins, to go on with a run that was
+                cut off.
+            shard: (number, count) gives one worker its part: of the epoch's order the windows
+                number, number + count, and so on.
+            order: "forward", or "reversed" for windows that begin with the last input.
 
         Raises:
-            WindowError: an option is out of its range.
+            WindowError: An argument is out of its range.
         """
-        return self.feed(batch_size, **options).numpy()
+        return self._feed(
+            batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            epoch=epoch,
+            start_batch=start_batch,
+            shard=shard,
+            order=order,
+        ).numpy()
 
-    def dataset(self, batch_size: int = 256, **options: Any) -> Any:
-        """The same as a tf.data.Dataset."""
-        return self.feed(batch_size, **options).tensorflow()
+    def dataset(
+        self,
+        batch_size: int = 256,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        epoch: int = 0,
+        start_batch: int = 0,
+        shard: tuple[int, int] = (0, 1),
+        order: str = "forward",
+    ) -> Any:
+        """The same batches, from the same arguments, as a tf.data.Dataset."""
+        return self._feed(
+            batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            epoch=epoch,
+            start_batch=start_batch,
+            shard=shard,
+            order=order,
+        ).tensorflow()
 
-    def keras_dataset(self, batch_size: int = 256, **options: Any) -> Any:
-        """The same as a keras.utils.PyDataset, for any Keras backend."""
-        return self.feed(batch_size, **options).keras()
+    def keras_dataset(
+        self,
+        batch_size: int = 256,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        epoch: int = 0,
+        start_batch: int = 0,
+        shard: tuple[int, int] = (0, 1),
+        order: str = "forward",
+    ) -> Any:
+        """The same batches, from the same arguments, as a keras.utils.PyDataset for any backend."""
+        return self._feed(
+            batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            epoch=epoch,
+            start_batch=start_batch,
+            shard=shard,
+            order=order,
+        ).keras()
 
-    def for_model(self, batch_size: int = 256, **options: Any) -> Any:
-        """What a model takes under the Keras backend in force: one of the two above."""
+    def for_model(
+        self,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        epoch: int = 0,
+        order: str = "forward",
+    ) -> Any:
+        """What a model trains on fastest under the Keras backend in force: one of the two above."""
         import keras
 
         on_tensorflow = keras.config.backend() == "tensorflow"
-        return (self.dataset if on_tensorflow else self.keras_dataset)(batch_size, **options)
+        batches = self.dataset if on_tensorflow else self.keras_dataset
+        return batches(batch_size, shuffle=shuffle, seed=seed, epoch=epoch, order=order)
 
-    def feed(self, batch_size: int, *, order: str = "forward", **options: Any) -> Feed:
-        """What all of the above are made of."""
+    def _feed(self, batch_size: int, *, order: str, **options: Any) -> Feed:
         spec = self.spec
         steps = input_steps(spec.sequence_length, spec.sampling_rate, order)
         return Feed(
