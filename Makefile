@@ -8,7 +8,7 @@ WITH_DEV := .venv/.installed-with-dev
 
 SYNC := UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --python $(BIN)/python
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint docs clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -17,15 +17,19 @@ demo: $(INSTALLED)  ## the whole pipeline on a synthetic year, in demo/
 	@$(BIN)/jena-etl demo
 
 test: $(WITH_DEV)  ## the tests
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2 --dist loadgroup --cov
 
 lint: $(WITH_DEV)  ## ruff and mypy
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-clean:  ## remove the demo and the environment
-	rm -rf demo .venv
+docs: $(WITH_DEV)  ## docs/ as a site, in site/
+	@$(SYNC) --group docs
+	@NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --quiet --strict
+
+clean:  ## remove the demo, the site and the environment
+	rm -rf demo site .venv
 
 # uv installs exactly what uv.lock pins; it lives in the environment itself.
 $(INSTALLED): pyproject.toml uv.lock
