@@ -30,7 +30,7 @@ def find_checkout(start: Path) -> Path:
     Raises:
         ProjectError: neither is there (the package was installed from a wheel).
     """
-    for folder in (start.resolve(), *start.resolve().parents, Path(__file__).resolve().parents[2]):
+    for folder in (start.resolve(), *start.resolve().parents, Path(__file__).resolve().parents[3]):
         # A demo has no pyproject.toml, so it is not taken for the checkout.
         if all((folder / name).is_file() for name in ("dvc.yaml", "pyproject.toml")):
             return folder
