@@ -11,7 +11,7 @@ import pytest
 from jena_etl.ingest import jena
 from jena_etl.ingest.jena import FloatArray
 
-YEAR_2020 = Path(__file__).parents[1] / "../shared/data/weather_2020.csv.zip"
+YEAR_2020 = Path(__file__).parents[2] / "../shared/data/weather_2020.csv.zip"
 
 # Recorded rows from p to rho, in JENA_COLUMNS' order: a winter night of 2009, then 2020-01-15
 # 07:00, 2020-06-28 06:00, 2020-08-09 15:00 (hot and dry) and 2020-12-31 23:50.
