@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         WindowError,
     )
     from jena_etl.project import Project, open_project
-    from jena_etl.windows.index import segments_from_timestamps
+    from jena_etl.windows.grid import segments_from_timestamps
     from jena_etl.windows.spec import WindowSpec
     from jena_etl.windows.timeseries import timeseries_dataset_from_array
 
@@ -41,7 +41,7 @@ _DEFINED_IN = {
     "Project": "project",
     "WindowSpec": "windows.spec",
     "open_project": "project",
-    "segments_from_timestamps": "windows.index",
+    "segments_from_timestamps": "windows.grid",
     "timeseries_dataset_from_array": "windows.timeseries",
 }
 

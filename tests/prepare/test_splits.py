@@ -12,11 +12,11 @@ from jena_etl.ingest.convert import convert
 from jena_etl.params import read_params
 from jena_etl.prepare.arrays import read_timestamps
 from jena_etl.prepare.splits import describe_splits, split_rows
+from jena_etl.windows.grid import segments_from_timestamps
 from jena_etl.windows.index import (
     POLICIES,
     SPLITS,
     WindowIndex,
-    segments_from_timestamps,
     split_windows,
 )
 from jena_etl.windows.spec import WindowSpec

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from jena_etl.windows.grid import commonest_step
+
 SHOWN = 10  # of each kind of gap, the longest are listed and the rest counted
 
 
@@ -21,8 +23,8 @@ def timestamp_card(timestamps: np.ndarray) -> dict[str, Any]:
     distinct, first_rows = np.unique(timestamps, return_index=True)
     repeats = np.setdiff1d(np.arange(len(timestamps)), first_rows, assume_unique=True)
     seconds = np.diff(distinct).astype(np.int64)
-    values, counts = np.unique(seconds, return_counts=True)
-    step = int(values[counts.argmax()]) if len(values) else 0
+    commonest = commonest_step(distinct)
+    step = 0 if commonest is None else int(commonest.astype("timedelta64[s]").astype(int))
     others: list[dict[str, Any]] = [
         {"row": int(first_rows[at]), "after": str(distinct[at]), "seconds": int(seconds[at])}
         for at in np.flatnonzero(seconds != step)

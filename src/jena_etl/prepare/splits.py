@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from jena_etl.errors import DataError, ProjectError
-from jena_etl.windows.index import POLICIES, SPLITS, segments_from_timestamps, split_windows
+from jena_etl.windows.grid import segments_from_timestamps
+from jena_etl.windows.index import POLICIES, SPLITS, split_windows
 from jena_etl.windows.spec import WindowSpec
 
 

@@ -13,7 +13,6 @@ them from its first input to its target. Windows whose target row is excluded be
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -67,43 +66,6 @@ class WindowIndex:
     def from_lists(cls, lists: list[list[int]]) -> WindowIndex:
         """The index that `as_lists` described."""
         return cls(range(*item) for item in lists)
-
-
-def segments_from_timestamps(timestamps: np.ndarray) -> list[range]:
-    """The stretches of a series within which time runs on without a break.
-
-    Give them to `timeseries_dataset_from_array` as `segments` so that no window reaches across a
-    hole. A segment ends where the next timestamp is not one step later: at a hole, at an
-    irregular step, at a repeated timestamp and where time runs back. The step is the commonest
-    difference between neighbours.
-
-    Args:
-        timestamps: datetime64 of shape (rows,).
-
-    Returns:
-        Row ranges in time order; together they hold every row once.
-
-    Raises:
-        WindowError: `timestamps` is not a datetime64 array of one axis.
-
-    >>> clock = np.array(["2009-01-01T00:10", "2009-01-01T00:20", "2009-01-01T00:30",
-    ...                   "2009-01-01T02:00", "2009-01-01T02:10"], dtype="datetime64[s]")
-    >>> segments_from_timestamps(clock)
-    [range(0, 3), range(3, 5)]
-    """
-    timestamps = np.asarray(timestamps)
-    if timestamps.dtype.kind != "M" or timestamps.ndim != 1:
-        raise WindowError(
-            "timestamps must be a datetime64 array of shape (rows,), found dtype "
-            f"{timestamps.dtype}, shape {timestamps.shape}; convert them: "
-            "np.array(timestamps, dtype='datetime64[s]')"
-        )
-    steps = np.diff(timestamps)
-    forward = steps[steps > np.timedelta64(0)]
-    values, counts = np.unique(forward, return_counts=True)
-    is_regular = steps == values[counts.argmax()] if len(values) else np.zeros(len(steps), bool)
-    borders = [0, *(np.flatnonzero(~is_regular) + 1).tolist(), len(timestamps)]
-    return [range(*pair) for pair in itertools.pairwise(borders)]
 
 
 def split_windows(
