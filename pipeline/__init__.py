@@ -5,9 +5,11 @@ A script parses its arguments, calls the package and writes its outs.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -15,34 +17,52 @@ ROOT = Path(__file__).resolve().parents[1]
 # an editable install would import the workspace's code instead (github.com/iterative/dvc#10419).
 sys.path.insert(0, str(ROOT / "src"))
 
-from jena_etl.errors import JenaEtlError, ParamsError  # noqa: E402  after the path is set
-from jena_etl.params import Params, nearest, read_params  # noqa: E402
-from jena_etl.project import Project, open_project  # noqa: E402
+from jena_etl.errors import JenaEtlError  # noqa: E402  after the path is set
+from jena_etl.params import read_params  # noqa: E402
+from jena_etl.project import open_project  # noqa: E402
 
-__all__ = ["architecture_asked_for", "run"]
+__all__ = ["run"]
 
 
-def architecture_asked_for(params: Params) -> str:
-    """The architecture named on the command line.
+def run(stage: Callable[..., None], *arguments: str) -> None:
+    """Run a stage on the project this file lies in, and end the process as a command should.
 
-    Raises:
-        ParamsError: none is named, or params.yaml has no block for it.
+    Whatever a user can put right is told in a line, with exit code 2: arguments that the stage does
+    not take, a mistake in params.yaml, a file that cannot be read or written. After Ctrl-C the exit
+    code is 130, and the line is what the KeyboardInterrupt says, if it says anything.
+
+    Args:
+        stage: called with the project, its params and the value of each argument.
+        arguments: what the command line names, as in `python -m pipeline.train ARCHITECTURE`.
     """
-    name = sys.argv[1] if len(sys.argv) > 1 else ""
-    if name not in params.models:
-        raise ParamsError(f"no architecture {name!r} in params.yaml" + nearest(name, params.models))
-    return name
-
-
-def run(stage: Callable[[Project, Params], None]) -> None:
-    """Run a stage on this folder's project; a user's mistake is one line and exit code 2."""
+    values = _command_line(stage, arguments)
     try:
         project = open_project(ROOT)
-        stage(project, read_params(project.params_yaml))
-    except JenaEtlError as error:
-        sys.exit(_fail(error))
+        stage(project, read_params(project.params_yaml), *values)
+    except (JenaEtlError, OSError) as error:
+        _end(f"error: {_one_line(error)}", 2)
+    except KeyboardInterrupt as error:
+        _end(str(error) or "stopped by Ctrl-C; dvc repro starts this stage again", 130)
 
 
-def _fail(error: JenaEtlError) -> int:
-    sys.stderr.write(f"error: {error}\n")
-    return 2
+def _command_line(stage: Callable[..., None], arguments: tuple[str, ...]) -> list[str]:
+    name = Path(sys.argv[0]).stem
+    parser = argparse.ArgumentParser(
+        prog=f"python -m pipeline.{name}", description=sys.modules[stage.__module__].__doc__
+    )
+    for argument in arguments:
+        parser.add_argument(argument, metavar=argument.upper())
+    return list(vars(parser.parse_args()).values())
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, JenaEtlError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}; put that right, then run the stage again"
+    return f"{' '.join(str(error).split())}; check the disk, then run the stage again"
+
+
+def _end(message: str, code: int) -> NoReturn:
+    sys.stderr.write(f"{message}\n")
+    sys.exit(code)

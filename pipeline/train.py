@@ -14,13 +14,12 @@ from jena_etl.training.device import use_device
 from jena_etl.training.fit import seeded_model, train
 from jena_etl.training.model_file import load_model, write_model
 from jena_etl.training.run_log import logged
-from pipeline import architecture_asked_for, run
+from pipeline import run
 
 
-def main(project: Project, params: Params) -> None:
-    """Train the architecture named on the command line."""
-    name = architecture_asked_for(params)
-    architecture = configure(name, params.models[name])
+def main(project: Project, params: Params, name: str) -> None:
+    """Train the architecture `name`."""
+    architecture = configure(name, params.models.get(name))
     settings = {
         "mixed_precision": params.train.mixed_precision,
         "deterministic": params.train.deterministic,
@@ -70,4 +69,4 @@ def main(project: Project, params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "architecture")

@@ -36,6 +36,11 @@ class Project:
         return self.root / "params.yaml"
 
     @property
+    def params_checked(self) -> Path:
+        """Says that params.yaml has been checked: what makes the other stages wait for that."""
+        return self.root / "data/params_checked.txt"
+
+    @property
     def raw(self) -> Path:
         """The folder of the source files."""
         return self.root / "data/raw"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 
 from jena_etl.project import open_project
 
 STAGES = [
+    "check",
     "download",
     "convert",
     "statistics",
@@ -52,12 +55,12 @@ def test_a_forced_repro_gives_the_same_bytes(repo: Any) -> None:
 def test_a_changed_block_reruns_that_model_alone(repo: Any) -> None:
     repo.edit(lambda params: params["models"]["dense"].update(units=3))
     ran = repo.stages_run(repo.dvc("repro"))
-    assert ran == ["train@dense", "evaluate"]
+    assert ran == ["check", "train@dense", "evaluate"]
 
 
 def test_a_model_off_the_list_leaves_the_leaderboard(repo: Any) -> None:
     repo.edit(lambda params: params["architectures"].remove("lstm"))
-    assert repo.stages_run(repo.dvc("repro")) == ["evaluate"]
+    assert repo.stages_run(repo.dvc("repro")) == ["check", "evaluate"]
     with (repo.root / "reports/leaderboard.csv").open() as file:
         assert {row["architecture"] for row in csv.DictReader(file)} == {"dense", "naive"}
     assert "lstm" not in (repo.root / "reports/leaderboard.md").read_text()
@@ -147,3 +150,39 @@ def test_a_users_mistake_is_one_line(repo: Any) -> None:
     assert output == (
         "error: params.yaml: window.sequence_lenght is not a key; did you mean 'sequence_length'?\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (
+            lambda params: params.update(architectures=["dense", "lsmt"]),
+            "architectures names 'lsmt', but there is no block models.lsmt; did you mean 'lstm'?",
+        ),
+        (
+            lambda params: params["models"]["conv1d"].update(filter=3),  # not even trained
+            "models.conv1d.filter is not a key; did you mean 'filters'?",
+        ),
+        (
+            lambda params: params["window"].update(horizon=0),
+            "window.horizon: input should be greater than or equal to 1, found 0",
+        ),
+    ],
+)
+def test_a_mistake_in_params_is_said_before_anything_runs(
+    repo: Any, change: Callable[[Any], None], line: str
+) -> None:
+    """Of a block that the first stages do not read, too, and although they are up to date."""
+    repo.edit(change)
+    output = repo.dvc("repro", fails=True)
+    assert repo.stages_run(output) == ["check"]
+    assert f"error: params.yaml: {line}\n" in output
+    assert "Errno" not in output
+
+
+def test_architectures_that_are_no_list_are_refused_by_dvc_in_plain_words(repo: Any) -> None:
+    """DVC makes the stages of them, so that none can run before."""
+    repo.edit(lambda params: params.update(architectures="lstm"))
+    output = repo.dvc("repro", fails=True)
+    assert "'stages.train.foreach'" in output
+    assert "expected list/dictionary, got str" in output

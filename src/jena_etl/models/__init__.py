@@ -6,16 +6,14 @@ params.yaml, and its name in `architectures`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
 
 from jena_etl.errors import ParamsError
 from jena_etl.models.architecture import Architecture
-from jena_etl.params import check, nearest
+from jena_etl.params import Params, check, nearest
 
-__all__ = ["Architecture", "configure", "names"]
+__all__ = ["Architecture", "configure", "configure_all", "names"]
 
 
 def names() -> list[str]:
@@ -23,7 +21,7 @@ def names() -> list[str]:
     return [module.name for module in iter_modules(__path__) if module.name != "architecture"]
 
 
-def configure(name: str, block: Mapping[str, Any]) -> Architecture:
+def configure(name: str, block: object) -> Architecture:
     """The architecture `name`, checked and set up by its block of params.yaml.
 
     Raises:
@@ -35,3 +33,12 @@ def configure(name: str, block: Mapping[str, Any]) -> Architecture:
         )
     model: type[Architecture] = import_module(f"{__name__}.{name}").Model
     return check(model, block, f"models.{name}")
+
+
+def configure_all(params: Params) -> dict[str, Architecture]:
+    """Every architecture that has a block in params.yaml, whether it is to be trained or not.
+
+    Raises:
+        ParamsError: the first block that is wrong.
+    """
+    return {name: configure(name, block) for name, block in params.models.items()}

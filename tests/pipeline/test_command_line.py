@@ -1,0 +1,101 @@
+"""What a stage says to somebody who starts it by hand, and how it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+import pipeline
+
+ROOT = Path(pipeline.__file__).parents[1]
+STAGES = sorted(
+    file.stem for file in ROOT.glob("pipeline/*.py") if file.stem not in ("__init__", "pipeline")
+)
+
+
+def started(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_run_as_a_script_says_how_it_is_run(stage: str) -> None:
+    done = started(f"pipeline/{stage}.py")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: a stage cannot be run as a script; "
+        f"in the project folder, type: python -m pipeline.{stage}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (("evaluate", "--help"), 0, "every forecast scored"),
+        (("evaluate", "dense"), 2, "unrecognized arguments: dense"),
+        (("train", "--help"), 0, "ARCHITECTURE"),
+        (("train",), 2, "required: ARCHITECTURE"),
+        (("train", "dense", "lstm"), 2, "unrecognized arguments: lstm"),
+        (("train", "lsmt"), 2, "no architecture of that name; did you mean 'lstm'?"),
+    ],
+)
+def test_usage(arguments: tuple[str, ...], code: int, part: str) -> None:
+    """The stage does not run: without outputs of the stages before, it would say so."""
+    stage, *others = arguments
+    done = started("-m", f"pipeline.{stage}", *others)
+    assert done.returncode == code
+    assert part in done.stdout + done.stderr
+    assert "is not built yet" not in done.stderr
+    assert "Traceback" not in done.stderr
+    if stage != "train" or others != ["lsmt"]:
+        assert f"usage: python -m pipeline.{stage}" in done.stdout + done.stderr
+
+
+def raising(error: BaseException) -> Callable[..., NoReturn]:
+    def stage(*_: Any) -> NoReturn:
+        raise error
+
+    return stage
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (KeyboardInterrupt(), 130, "stopped by Ctrl-C; dvc repro starts this stage again\n"),
+        (KeyboardInterrupt("stopped in epoch 5"), 130, "stopped in epoch 5\n"),
+        (
+            IsADirectoryError(21, "Is a directory", "splits.json"),
+            2,
+            "error: splits.json: Is a directory; put that right, then run the stage again\n",
+        ),
+        (
+            OSError("256 requested and 0 written"),  # NumPy's, of a full disk
+            2,
+            "error: 256 requested and 0 written; check the disk, then run the stage again\n",
+        ),
+    ],
+)
+def test_a_line_in_place_of_a_traceback(
+    error: BaseException,
+    code: int,
+    line: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["pipeline/train.py"])
+    with pytest.raises(SystemExit) as ended:
+        pipeline.run(raising(error))
+    assert ended.value.code == code
+    assert capsys.readouterr().err == line
+
+
+def test_a_fault_in_the_code_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["pipeline/train.py"])
+    with pytest.raises(KeyError):
+        pipeline.run(raising(KeyError("windows")))
