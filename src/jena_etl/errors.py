@@ -4,6 +4,7 @@ JenaEtlError
 ├── ParamsError     params.yaml: an unknown key, a wrong type, a value out of range
 ├── SourceError     the source files: not there, not the pinned bytes, damaged
 ├── DataError       what the file holds: header, numbers, timestamps, too few rows
+│   └── DialectError  the CSV is not written as its Dialect says
 ├── ProjectError    a stage's output: not built yet, or contradicting another one
 ├── WindowError     an argument of a window function (also a ValueError)
 ├── DeviceError     a GPU was asked for and there is none
@@ -12,6 +13,10 @@ JenaEtlError
 A message says what is wrong, what was found, what was expected and what to do
 next. The CLI and the stages print it without a traceback and exit with code 2.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class JenaEtlError(Exception):
@@ -28,6 +33,28 @@ class SourceError(JenaEtlError):
 
 class DataError(JenaEtlError):
     """The source file's content is not a regular station export."""
+
+
+class DialectError(DataError):
+    """A CSV is not written as its `Dialect` says; names the fields of it that may be wrong.
+
+    Attributes:
+        fault: what is wrong, and where.
+        fields: the fields of `Dialect` to change, each with the value to set where that is known.
+        remedy: what to do about the file, if the dialect is right.
+    """
+
+    def __init__(self, fault: str, fields: Mapping[str, str | None], *, remedy: str = "") -> None:
+        self.fault, self.fields, self.remedy = fault, dict(fields), remedy
+        super().__init__(self.message())
+
+    def message(self, block: str = "") -> str:
+        """The whole message; `block` is where the fields stand, as in `convert.`."""
+        named = (
+            f"{block}{name}: {value}".removesuffix(": None") for name, value in self.fields.items()
+        )
+        remedies = [*filter(None, [self.remedy]), f"set {' and '.join(named)}"]
+        return f"{self.fault}; {', or '.join(remedies)}"
 
 
 class ProjectError(JenaEtlError):

@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -26,6 +25,7 @@ from pydantic import (
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from jena_etl.csv_dialect import Dialect, Names, Text
 from jena_etl.errors import ParamsError
 
 SHOWN, SHOWN_LETTERS = 30, 60  # of names listed in a message
@@ -33,27 +33,8 @@ SHOWN, SHOWN_LETTERS = 30, 60  # of names listed in a message
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
-Text = Annotated[str, Field(min_length=1)]
 Order = Literal["forward", "reversed"]
-# YAML has lists only; strict mode would refuse one where a tuple is declared.
-Names = Annotated[tuple[Text, ...], Field(min_length=1, strict=False)]
 Policy = Literal["reference", "strict", "lookback"]
-
-
-def _encoding(name: str) -> str:
-    try:
-        "".encode(name)
-    except (LookupError, ValueError):
-        raise ValueError(
-            f"{name!r} is no text encoding Python knows; set one like utf-8, latin-1 or cp1252"
-        ) from None
-    return name
-
-
-def _separator(text: str) -> str:
-    if len(text) != 1 or not text.isascii() or text.isalnum() or text in '"\r\n.':
-        raise ValueError(f"{text!r} separates no fields; set one character like ',', ';' or a tab")
-    return text
 
 
 class Block(BaseModel):
@@ -128,16 +109,19 @@ class Download(Block):
         return self
 
 
-class Convert(Block):
-    """How to read the CSV, and what becomes of cells and rows that are no measurements."""
+class Convert(Block, Dialect):
+    """How the CSV files are written, and what becomes of cells and rows that hold no measurement.
+
+    Attributes:
+        members: the CSV files in time order; None for the only one there is.
+        units: of columns whose name does not end in one.
+        sentinels: numbers that mean "not measured".
+        on_sentinel: what becomes of them.
+        on_missing: what becomes of cells that are empty, nan, NA or null.
+        on_duplicate: what becomes of rows whose timestamp an earlier row has.
+    """
 
     members: Names | None
-    encoding: Annotated[str, AfterValidator(_encoding)]
-    separator: Annotated[str, AfterValidator(_separator)]
-    decimal: Literal[".", ","]
-    datetime_column: Text
-    datetime_format: Text
-    columns: Names
     units: dict[str, Text]
     sentinels: Annotated[tuple[FiniteFloat, ...], Field(strict=False)]
     on_sentinel: Literal["fill_forward", "keep", "error"]
@@ -145,14 +129,7 @@ class Convert(Block):
     on_duplicate: Literal["keep", "first", "error"]
 
     @model_validator(mode="after")
-    def _can_be_read(self) -> Convert:
-        if self.decimal == self.separator:
-            raise ValueError(
-                f"decimal and separator are both {self.decimal!r}; with decimal commas "
-                "the separator is mostly ';'"
-            )
-        for name in {self.datetime_column} & set(self.columns):
-            raise ValueError(f"columns names {name!r}, the datetime_column; take it off the list")
+    def _units_are_of_columns(self) -> Convert:
         for name in self.units:
             if name not in self.columns:
                 raise ValueError(
@@ -212,10 +189,6 @@ class Params(Block):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Params:
-        if repeated := sorted(
-            {c for c in self.convert.columns if self.convert.columns.count(c) > 1}
-        ):
-            raise ValueError(f"convert.columns names {', '.join(repeated)} twice; name each once")
         if self.window.target not in self.convert.columns:
             msg = f"window.target {self.window.target!r} is not one of convert.columns"
             raise ValueError(msg + nearest(self.window.target, self.convert.columns))
