@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from jena_etl.errors import ParamsError
@@ -285,7 +286,7 @@ def test_broken_yaml_shows_no_password(tmp_path: Path, text: str, said: str) -> 
 def test_any_change_of_a_character_is_read_or_refused(checkout: Path, tmp_path: Path) -> None:
     text = (checkout / "params.yaml").read_text()
     text = text[: text.index("models:")] + "models: {dense: {}}\narchitectures: [dense]\n"
-    text = re.sub(r"(?m)^architectures:.*\n(  - .*\n)+|#.*", "", text)
+    text = re.sub(r"(?m)^architectures:.*\n( *- .*\n)+|#.*", "", text)
     path = tmp_path / "params.yaml"
     path.write_text(text)
     assert read_params(path).architectures == ("dense",)
@@ -323,3 +324,23 @@ def test_no_mapping(tmp_path: Path, text: str) -> None:
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match=r"params.yaml is missing"):
         read_params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["window.horizon=12", "seed=7", f"download.sha256={'0' * 64}", "models.conv1d.filters=16", ""],
+)
+def test_dvc_exp_run_changes_one_line(checkout: Path, tmp_path: Path, override: str) -> None:
+    """The file is in the form that DVC's writer gives it, so nothing else is reformatted.
+
+    Where this fails, an edit by hand left that form. DVC's writer restores it:
+    python -c 'from dvc.utils.hydra import apply_overrides as a; a("params.yaml", [])'
+    """
+    copy = tmp_path / "params.yaml"
+    copy.write_bytes((checkout / "params.yaml").read_bytes())
+    before = copy.read_text().splitlines()
+    apply_overrides(copy, [override] if override else [])
+    after = copy.read_text().splitlines()
+    assert len(after) == len(before)
+    changed = [line for line in zip(before, after, strict=True) if line[0] != line[1]]
+    assert len(changed) == bool(override), changed

@@ -7,9 +7,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from ruamel.yaml import YAML
-
+from jena_etl.commands.edit_params import edit_params
 from jena_etl.errors import ProjectError
 from jena_etl.files import replacing, sha256_of
 from jena_etl.ingest.synthetic import write_synthetic
@@ -59,7 +59,11 @@ def prepare(checkout: Path, scratch: Path) -> Path:
         write_synthetic(source, rows=ROWS, seed=SEED)
     for name in COPIED:
         _copy(checkout / name, scratch / name)
-    _write_params(checkout / "params.yaml", scratch / "params.yaml", sha256_of(source))
+    edit_params(
+        checkout / "params.yaml",
+        lambda params: _shorten(params, sha256_of(source)),
+        target=scratch / "params.yaml",
+    )
     with replacing(scratch / ".dvc/config") as part:  # the scratch folder is no git repository
         part.write_text("[core]\n    no_scm = true\n    analytics = false\n", encoding="utf-8")
     return scratch
@@ -112,17 +116,13 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def _write_params(source: Path, target: Path, sha256: str) -> None:
-    yaml = YAML()
-    params = yaml.load(source)
+def _shorten(params: Any, sha256: str) -> None:
     params["download"].update(url=SOURCE, bytes=None, sha256=sha256)
     params["window"]["sequence_stride"] = STRIDE
     for name in params["architectures"]:
         block = params["models"][name]
         block.update(epochs=EPOCHS, learning_rate=LEARNING_RATE)
         block.pop("xla_on_cpu", None)  # so few steps do not make up for compiling
-    with replacing(target) as part:
-        yaml.dump(params, part)
 
 
 def _dvc(folder: Path, *command: str) -> int:
