@@ -1,4 +1,4 @@
-"""params.yaml changed in the user's stead: comments kept, in DVC's form, and only if it is valid."""
+"""params.yaml changed in the user's stead: comments stay, DVC's form, only if it is valid."""
 
 from __future__ import annotations
 
