@@ -12,7 +12,9 @@ from pipeline import run
 def main(project: Project, params: Params) -> None:
     """Convert the source files."""
     outs = (project.climate_parquet, project.findings_parquet)
-    source = convert(project.source_files(), *outs, **dict(params.convert))
+    source = convert(
+        project.source_files(), *outs, **dict(params.convert), train=params.split.train
+    )
     write_json(project.source_json, source)
     sys.stdout.write(render_source(source, *outs))
 

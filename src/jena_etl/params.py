@@ -127,6 +127,7 @@ class Convert(Block, Dialect):
     on_sentinel: Literal["fill_forward", "keep", "error"]
     on_missing: Literal["fill_forward", "error"]
     on_duplicate: Literal["keep", "first", "error"]
+    on_frozen: Literal["keep", "missing"]
 
     @model_validator(mode="after")
     def _units_are_of_columns(self) -> Convert:

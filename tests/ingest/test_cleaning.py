@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jena_etl.errors import DataError
-from jena_etl.ingest.cleaning import Lines, fill, resolve_repeats
+from jena_etl.ingest.cleaning import Lines, fill, find_frozen, resolve_repeats
 
 BAD = (-9999.0, 999.0)
 START = datetime(2009, 1, 1)  # noqa: DTZ001  the station's clock has no zone
@@ -136,3 +136,73 @@ def test_a_leading_sentinel_is_named() -> None:
     kept, found = fill(frame, PLACE, np.arange(3), sentinels=BAD, on_sentinel="keep")
     assert kept.rows() == frame.rows()
     assert found["filled"].to_list() == [False, False]
+
+
+# --- a sensor that hardly changes for days ---
+
+
+def hours(days: int, frozen: slice) -> pl.DataFrame:
+    """Hourly rows of `a`, a temperature that moves, but for rows in which it hardly does."""
+    rows = 24 * days
+    values = (10 * np.sin(np.arange(rows)) + np.arange(rows) % 7).round(3)
+    values[frozen] = np.where(np.arange(rows)[frozen] % 3, 4.5, 4.6)
+    return frame_of([60 * row for row in range(rows)], values.tolist())
+
+
+def test_frozen_cells_become_missing_ones_and_are_counted() -> None:
+    """Of 20 days, 10 are train: 60 frozen rows there, 40 behind them with a sentinel inside."""
+    frame = hours(20, slice(100, 160))
+    values = frame["a"].to_numpy().copy()
+    values[300:340] = 7.25
+    values[320] = -9999.0
+    frame = frame.with_columns(a=values)
+    rows = np.arange(frame.height)
+    found = find_frozen(
+        frame, PLACE, rows, train=range(240), sentinels=BAD, on_missing="fill_forward"
+    )
+    expected = [*range(100, 160), *range(300, 320), *range(321, 340)]
+    assert {name: marked.tolist() for name, marked in found.items()} == {"a": expected}
+
+    filled, findings = fill(
+        frame, PLACE, rows, sentinels=BAD, on_sentinel="fill_forward", frozen=found
+    )
+    kinds = findings.group_by("kind").len().rows()
+    assert dict(kinds) == {"frozen": 99, "sentinel": 1}
+    assert findings.filter(kind="frozen")["row"].to_list() == expected
+    assert findings.filter(row=100)["value"].to_list() == [values[100]]  # as it was recorded
+    assert findings["filled"].all()
+    after = filled["a"].to_numpy()
+    assert (after[100:160] == values[99]).all()
+    assert (after[300:340] == values[299]).all()
+    untouched = np.setdiff1d(rows, [*expected, 320])
+    assert (after[untouched] == values[untouched]).all()
+
+
+def test_a_frozen_column_is_refused_where_missing_cells_are() -> None:
+    frame = hours(20, slice(100, 160))
+    rows = np.arange(frame.height)
+    with pytest.raises(DataError) as caught:
+        find_frozen(frame, PLACE, rows, train=range(240), sentinels=BAD, on_missing="error")
+    assert str(caught.value) == (
+        "b.csv, line 99, column 'a': it hardly changes in 60 rows up to b.csv, line 158, and "
+        "convert.on_frozen treats them as missing; set convert.on_missing: fill_forward, or "
+        "convert.on_frozen: keep"
+    )
+
+
+def test_the_later_splits_do_not_say_what_is_usual() -> None:
+    """Whatever stands behind the train rows, the same of them are frozen."""
+    frame = hours(20, slice(100, 160))
+    values = frame["a"].to_numpy().copy()
+    values[120] = 300.0  # far outside, so that the run goes on behind it
+    for later in (0.0, np.arange(240) % 2, np.linspace(-1e3, 1e3, 240)):
+        values[240:] = later
+        found = find_frozen(
+            frame.with_columns(a=values),
+            PLACE,
+            np.arange(480),
+            train=range(240),
+            sentinels=BAD,
+            on_missing="fill_forward",
+        )
+        assert found["a"][found["a"] < 240].tolist() == [*range(100, 120), *range(121, 160)]

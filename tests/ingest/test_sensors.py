@@ -213,11 +213,14 @@ def test_no_alarm_on_the_hourly_file(station_data: Path) -> None:
     assert (len(timestamps), len(columns)) == (70_038, 12)
     for train in (0.1, 0.5, 0.7):
         assert findings_of(timestamps, columns, train) == []
-    years = timestamps.astype("datetime64[Y]")
-    for year in np.unique(years):
+    years = timestamps.astype("datetime64[Y]").astype(int) + 1970
+    for year in range(2009, 2017):
         chosen = years == year
         part = {name: values[chosen] for name, values in columns.items()}
-        assert findings_of(timestamps[chosen], part) == [], year
+        # A true fault: on 2011-06-06 the pressure is 977 mbar at 12:30, 914.1 at 13:30 and 977 at
+        # 14:30. Storms of other years reach 943 mbar, so that the whole file leaves it unnamed.
+        fault = [("far", "p (mbar)", 1, "914.1")] if year == 2011 else []
+        assert findings_of(timestamps[chosen], part) == fault, year
 
 
 def test_no_alarm_on_the_twin_and_the_head(station_data: Path) -> None:

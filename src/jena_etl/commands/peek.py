@@ -149,6 +149,7 @@ def guess(name: str, raw: bytes, *, members: list[str], others: list[str]) -> Gu
         "on_sentinel": "fill_forward",
         "on_missing": "fill_forward" if missing else "error",
         "on_duplicate": "keep",
+        "on_frozen": "keep",
     }
     window = {
         "target": target,

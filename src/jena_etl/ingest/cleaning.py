@@ -1,14 +1,16 @@
-"""What becomes of rows logged twice, of sentinels and of missing cells; each one is counted."""
+"""What becomes of rows logged twice, and of cells that hold no measurement; each is counted."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jena_etl.errors import DataError
+from jena_etl.ingest.sensors import frozen_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -80,6 +82,48 @@ def resolve_repeats(
     return frame[kept], kept, repeats
 
 
+def find_frozen(
+    frame: pl.DataFrame,
+    place: Lines,
+    rows: np.ndarray,
+    *,
+    train: range,
+    sentinels: tuple[float, ...],
+    on_missing: str,
+) -> dict[str, np.ndarray]:
+    """The rows of `frame` in which a column hardly changes for days, by column.
+
+    They are to be treated as missing cells. What is usual for a column is taken from its train
+    rows alone, so that nothing in the later splits decides what is trained on.
+
+    Args:
+        frame: timestamps, then numbers.
+        place: for messages.
+        rows: which row as read each row of `frame` is.
+        train: rows of `frame`.
+        sentinels: the numbers that mean "not measured".
+        on_missing: fill_forward or error.
+
+    Raises:
+        DataError: there are such rows, and `on_missing` is error.
+    """
+    timestamps = frame.to_series(0).to_numpy()
+    measured = {}
+    for name in frame.columns[1:]:
+        values = frame[name].to_numpy()
+        measured[name] = np.where(np.isin(values, sentinels), np.nan, values)
+    frozen = frozen_rows(timestamps, measured, train)
+    if on_missing == "error":
+        for name, found in frozen.items():
+            first, last = (place(int(rows[row])) for row in (found[0], found[-1]))
+            raise DataError(
+                f"{first}, column {name!r}: it hardly changes in {len(found):,} rows up to {last}, "
+                "and convert.on_frozen treats them as missing; set convert.on_missing: "
+                "fill_forward, or convert.on_frozen: keep"
+            )
+    return frozen
+
+
 def fill(
     frame: pl.DataFrame,
     place: Lines,
@@ -87,8 +131,9 @@ def fill(
     *,
     sentinels: tuple[float, ...],
     on_sentinel: str,
+    frozen: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The frame with its gaps filled, and one finding per sentinel or missing cell.
+    """The frame with its gaps filled, and one finding per cell that holds no measurement.
 
     A gap takes the column's last good value by timestamp: in a block logged twice the row before
     may have a later one.
@@ -99,18 +144,20 @@ def fill(
         rows: which row as read each row of `frame` is.
         sentinels: the numbers that mean "not measured".
         on_sentinel: fill_forward, keep or error.
+        frozen: by column, rows of `frame` that are treated as missing; see `find_frozen`.
 
     Raises:
         DataError: nothing good comes before a gap, or a sentinel where `on_sentinel` is error.
     """
     import polars as pl
 
+    frozen = frozen or {}
     findings = [_no_findings()]
     order = None
     numbers = pl.col(frame.columns[1:])
     suspicious = numbers.is_null().any() | numbers.is_in(list(sentinels)).any()
     for name, found in frame.select(suspicious).to_dicts()[0].items():
-        if not found:
+        if not found and name not in frozen:
             continue
         if order is None:
             order = np.argsort(frame.to_series(0).to_physical().to_numpy(), kind="stable")
@@ -124,11 +171,15 @@ def fill(
                 "convert.sentinels; mend or remove that line, or set convert.on_sentinel: "
                 "fill_forward or keep"
             )
-        bad = missing | sentinel
-        gaps = bad if on_sentinel == "fill_forward" else missing
+        still = np.zeros(len(values), dtype=bool)
+        still[frozen.get(name, [])] = True
+        bad = missing | sentinel | still
+        gaps = missing | still | (sentinel & (on_sentinel == "fill_forward"))
         source = _last_good(bad, order)
         for row in order[gaps[order] & (source[order] < 0)][:1].tolist():
             what = "the cell is missing" if missing[row] else f"{values[row]} is a sentinel"
+            if still[row]:
+                what = f"the column is frozen at {values[row]}"
             raise DataError(
                 f"{place(int(rows[row]))}, column {name!r}: {what} and no good value comes before "
                 "it; remove the lines up to the column's first good value, or the column from "
@@ -140,7 +191,9 @@ def fill(
                 {
                     "row": at,
                     "column": [name] * len(at),
-                    "kind": np.where(missing[at], "missing", "sentinel").tolist(),
+                    "kind": np.select(
+                        [missing[at], still[at]], ["missing", "frozen"], "sentinel"
+                    ).tolist(),
                     "value": pl.Series(values[at]).fill_nan(None),
                     "filled": gaps[at],
                 },

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from jena_etl.files import replacing
 from jena_etl.ingest.archives import open_members, source_card
-from jena_etl.ingest.cleaning import Lines, fill, resolve_repeats
+from jena_etl.ingest.cleaning import Lines, fill, find_frozen, resolve_repeats
 from jena_etl.ingest.csv_reader import Layout, read_csv
 from jena_etl.ingest.jena import unit_of
 from jena_etl.ingest.timestamps import timestamp_card
@@ -39,13 +39,15 @@ def convert(
     on_sentinel: str,
     on_missing: str,
     on_duplicate: str,
+    on_frozen: str = "keep",
+    train: float = 1.0,
     **layout: Any,
 ) -> dict[str, Any]:
     """Write `climate` and `findings`; return the content of source.json.
 
     `climate` holds the timestamps in whole seconds, then the columns as float64, in the files' row
-    order. `findings` holds one row per sentinel or missing cell: row in `climate`, column, kind
-    (sentinel or missing), value (null for a missing cell), and whether it was filled.
+    order. `findings` holds one row per cell that holds no measurement: row in `climate`, column,
+    kind (sentinel, missing or frozen), value (null for a missing cell), and whether it was filled.
 
     Args:
         files: of the source.
@@ -57,6 +59,9 @@ def convert(
         on_sentinel: fill_forward, keep or error.
         on_missing: fill_forward or error.
         on_duplicate: keep, first or error.
+        on_frozen: missing treats cells as missing in which a column hardly changes for days; keep
+            leaves them, and the data card reports them.
+        train: the share of the rows, from the first, that says what is usual for a column.
         layout: how the CSV is written, as in `reading.Layout`.
 
     Raises:
@@ -75,7 +80,16 @@ def convert(
         described = [source_card(file) for file in files]
         place = Lines(read)
         kept, rows, repeats = resolve_repeats(frame, place, on_duplicate)
-        clean, found = fill(kept, place, rows, sentinels=sentinels, on_sentinel=on_sentinel)
+        # Rounded down, as the splits are (prepare/splits): the train rows and not one more.
+        train_rows = range(int(train * kept.height))
+        frozen = None
+        if on_frozen == "missing":
+            frozen = find_frozen(
+                kept, place, rows, train=train_rows, sentinels=sentinels, on_missing=on_missing
+            )
+        clean, found = fill(
+            kept, place, rows, sentinels=sentinels, on_sentinel=on_sentinel, frozen=frozen
+        )
         as_read.result()
         if clean is not frame:
             _write([clean], part)

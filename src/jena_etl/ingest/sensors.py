@@ -33,6 +33,7 @@ USUAL_RUNS = 10  # as many runs in the train rows are no accident: only longer o
 # far
 FAR_GAP = 1.5  # in widths of the range that holds nine tenths of the different values
 FAR_LEAST_VALUES = 12  # different values in the train rows, below which there is no such range
+SHOWN = 3  # of the values that are far
 
 # step: a jump from one row to the next, where there is little noise, or days that lie apart
 JUMP_STDS = 1.25  # times the standard deviation of the train rows
@@ -142,35 +143,36 @@ def _far(column: _Known) -> tuple[np.ndarray, list[SensorFinding]]:
     """The cells beyond a gap that is wider than the range of the train rows' values.
 
     Different values are looked at, each once: so neither a sentinel in a tenth of the rows nor a
-    rain gauge's many zeros move the range.
+    rain gauge's many zeros move the range. A record in a later split is no fault where the values
+    lead up to it; whether a train row's value is far is for the train rows alone to say.
     """
-    far = np.zeros(len(column.values), dtype=bool)
-    train = np.unique(column.values[: column.train])
+    values, train = column.values, np.unique(column.values[: column.train])
+    far = np.zeros(len(values), dtype=bool)
     if len(train) < FAR_LEAST_VALUES:
         return far, []
     low, high = np.quantile(train, [0.05, 0.95])
     gap = FAR_GAP * (high - low)
-    values = np.unique(column.values)
-    lowest = _last_before_gap(-values[values < low][::-1], -low, gap)
-    highest = _last_before_gap(values[values > high], high, gap)
-    far = (column.values < -lowest) | (column.values > highest)
+    for part, known in ((slice(column.train), train), (slice(column.train, None), values)):
+        lowest = -_last_before_gap(-known, -low, gap)
+        highest = _last_before_gap(known, high, gap)
+        far[part] = (values[part] < lowest) | (values[part] > highest)
     if not far.any():
         return far, []
-    beyond = np.unique(column.values[far])
-    shown = ", ".join(f"{value:g}" for value in beyond[:3]) + (" ..." if len(beyond) > 3 else "")  # noqa: PLR2004
+    beyond = np.unique(values[far])
+    more = " ..." if len(beyond) > SHOWN else ""
     finding = SensorFinding(
         check="far",
         column=column.name,
         rows=column.rows[far],
-        found=shown,
-        expected=f"{-lowest:g} to {highest:g}",
+        found=", ".join(f"{value:g}" for value in beyond[:SHOWN]) + more,
+        expected=f"{lowest:g} to {highest:g}",
     )
     return far, [finding]
 
 
 def _last_before_gap(values: np.ndarray, start: float, gap: float) -> float:
-    """The last of ascending `values` above `start` that is reached without a gap."""
-    chain = np.concatenate([[start], values])
+    """How far above `start` the values reach without a gap."""
+    chain = np.concatenate([[start], np.unique(values[values > start])])
     wide = np.flatnonzero(np.diff(chain) > gap)
     return float(chain[wide[0]] if len(wide) else chain[-1])
 
