@@ -104,7 +104,7 @@ def test_inspect_of_a_bare_checkout_names_the_next_commands(tmp_path: Path, chec
 
 def faulty(folder: Path) -> None:
     """The station's file with 3 sentinel winds, an absurd one, a hole and a repeat, by hand."""
-    write_synthetic(folder / "station.zip", rows=4_000, seed=3)
+    write_synthetic(folder / "station.zip", rows=4_000, seed=3, replace=True)
     with zipfile.ZipFile(folder / "station.zip") as archive:
         lines = archive.read(MEMBER).decode().splitlines()
     for row, wind in {100: "-9999", 2_500: "-9999", 2_501: "-9999", 3_500: "99"}.items():
@@ -171,6 +171,7 @@ def test_inspect_starts_neither_tensorflow_nor_polars(project: Path) -> None:
         (("peek", "."), "is a folder, expected a .csv"),
         (("synth", "x.zip", "--rows", "0", "--seed", "1"), "Invalid value for '--rows'"),
         (("synth", "x.zip", "--rows", "1"), "Missing option '--seed'"),
+        (("synth", "x.zip", "--rows", "99999999999", "--seed", "1"), "a hundred years"),
         (("inspekt",), "No such command 'inspekt'"),
     ],
 )
@@ -198,10 +199,17 @@ def test_peek_prints_the_blocks_and_nothing_else(tmp_path: Path) -> None:
     assert "A window spans 859 rows, a quarter of the file is 500" in done.stdout
 
 
-def test_synth_writes_the_same_bytes_for_the_same_seed(tmp_path: Path) -> None:
+def test_synth_writes_the_same_bytes_and_replaces_a_file_with_force_alone(tmp_path: Path) -> None:
     for name in ("a.zip", "b.zip"):
         assert run("synth", tmp_path / name, "--rows", "50", "--seed", "7").returncode == 0
-    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    once = (tmp_path / "a.zip").read_bytes()
+    assert (tmp_path / "b.zip").read_bytes() == once
+    again = ("synth", tmp_path / "a.zip", "--rows", "50", "--seed", "8")
+    done = run(*again)
+    assert (done.returncode, "a.zip exists already" in done.stderr) == (2, True)
+    assert (tmp_path / "a.zip").read_bytes() == once
+    assert run(*again, "--force").returncode == 0
+    assert (tmp_path / "a.zip").read_bytes() != once
 
 
 def test_demo_leaves_other_peoples_folders_alone(tmp_path: Path, checkout: Path) -> None:

@@ -101,11 +101,13 @@ def synth(
     out: Annotated[Path, typer.Argument(metavar="OUT.zip", help="The file to write.")],
     rows: Annotated[int, typer.Option(min=1, help="One row is 10 minutes; a year has 52,560.")],
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same bytes.")],
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Write a synthetic station file in the format of the original download."""
     from jena_etl.ingest.synthetic import write_synthetic
 
-    write_synthetic(out, rows=rows, seed=seed)
+    write_synthetic(out, rows=rows, seed=seed, replace=force)
     typer.echo(f"{out}: {rows:,} synthetic rows, {out.stat().st_size:,} bytes")
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jena_etl.errors import DataError
+from jena_etl.errors import DataError, ProjectError
 from jena_etl.ingest import jena
 from jena_etl.ingest.jena import SYNTHETIC_COMMENT
 from jena_etl.ingest.synthetic import write_synthetic
@@ -114,10 +114,13 @@ def test_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
     assert read(one) != read(other)
 
 
-def test_an_existing_file_is_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "synthetic.zip"
-    path.write_bytes(b"old")
-    write_synthetic(path, rows=1, seed=0)
+def test_an_existing_file_is_replaced_on_demand_alone(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(b"seed: 0")
+    with pytest.raises(ProjectError, match="exists already; name another file, or add --force"):
+        write_synthetic(path, rows=1, seed=0)
+    assert path.read_bytes() == b"seed: 0"
+    write_synthetic(path, rows=1, seed=0, replace=True)
     assert read(path).count("\n") == 1
 
 
@@ -182,9 +185,11 @@ def test_means_and_spreads_are_jenas(year: Path) -> None:
         assert 0.75 < values.std() / spread < 1.25, name
 
 
-@pytest.mark.parametrize(("rows", "seed"), [(0, 1), (-3, 1), (10, -1)])
+@pytest.mark.parametrize(("rows", "seed"), [(0, 1), (-3, 1), (99_999_999_999, 1), (10, -1)])
 def test_arguments_out_of_range(tmp_path: Path, rows: int, seed: int) -> None:
-    wrong = f"rows is {rows}, it must be 1" if rows < 1 else f"seed is {seed}, it must be 0"
+    wrong = (
+        f"seed is {seed}, expected 0" if seed < 0 else f"rows is {rows:,}, expected 1 to 5,256,000"
+    )
     with pytest.raises(DataError, match=wrong):
         write_synthetic(tmp_path / "synthetic.zip", rows=rows, seed=seed)
     assert list(tmp_path.iterdir()) == []

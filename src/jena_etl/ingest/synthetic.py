@@ -1,9 +1,9 @@
 """A made-up Jena series in the original download's format, to the letter.
 
-The weather is invented, the file is not to be told apart but for the zip's comment. Every
-process below is an AR(1) in ten-minute steps, and row k depends on (seed, k) alone: a longer
-series begins with the shorter one. Time constants and spreads are set so that means, spreads
-and day-to-day correlations come out near the station's of 2009-2016.
+The weather is made up; by its form, only the zip's comment tells the file from the original. Every
+process below is an AR(1) in ten-minute steps, and row k depends on (seed, k) alone, so a longer
+series begins with the shorter one. Time constants and spreads are set so that means, spreads and
+day-to-day correlations come out near those that the station recorded from 2009 to 2016.
 """
 
 import math
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jena_etl.errors import DataError
+from jena_etl.errors import DataError, ProjectError
 from jena_etl.files import replacing
 from jena_etl.ingest import jena
 from jena_etl.ingest.jena import FloatArray
@@ -25,6 +25,7 @@ FIRST_STAMP = datetime(2009, 1, 1, 0, 10)  # noqa: DTZ001 - the station's clock 
 STEP = timedelta(minutes=10)
 STEPS_PER_DAY = 144
 DAYS_PER_YEAR = 365.2425
+MOST_ROWS = 100 * 52_560  # a hundred years; they take about 2.6 GB of memory
 SPIN_UP = 20 * STEPS_PER_DAY  # rows dropped, so that no process starts from its zero
 
 # What the weather forgets, in days. A day apart they correlate as the station does: 0.80
@@ -51,21 +52,32 @@ WV_RANGE = (0.0, 25.0)  # m/s
 MAX_WV_RANGE = (0.0, 40.0)  # m/s
 
 
-def write_synthetic(path: Path, *, rows: int, seed: int) -> None:
-    """Write a zip of `rows` made-up ten-minute rows; its bytes follow from (rows, seed).
+def write_synthetic(path: Path, *, rows: int, seed: int, replace: bool = False) -> None:
+    """Write a zip of made-up rows, one every ten minutes, to try the pipeline without a download.
 
-    On one machine: NumPy's logarithm and zlib differ a little between processors and builds.
+    On one machine the same `rows` and `seed` give the same bytes; between machines NumPy's
+    logarithm and zlib may differ a little.
+
+    Args:
+        path: The file to write.
+        rows: How many rows; a year has 52,560.
+        seed: Of the random draws.
+        replace: Whether a file that is there already may be replaced.
 
     Raises:
-        DataError: `rows` is below 1, or `seed` below 0.
-
+        DataError: `rows` or `seed` is out of range.
+        ProjectError: The file is there already, or cannot be written.
     """
-    if rows < 1:
-        msg = f"synthetic data: rows is {rows}, it must be 1 or more"
-        raise DataError(msg)
+    if not 1 <= rows <= MOST_ROWS:
+        raise DataError(
+            f"rows is {rows:,}, expected 1 to {MOST_ROWS:,}, a hundred years of ten-minute rows"
+        )
     if seed < 0:
-        msg = f"synthetic data: seed is {seed}, it must be 0 or more"
-        raise DataError(msg)
+        raise DataError(f"seed is {seed}, expected 0 or more")
+    if path.exists() and not replace:
+        raise ProjectError(
+            f"{path} exists already; name another file, or add --force to replace it"
+        )
     csv = _csv(_columns(rows, seed))
     # What macOS's archiver leaves beside a file: an AppleDouble header, here without content.
     apple_double = bytes.fromhex("0005160700020000").ljust(120, b"\0")
