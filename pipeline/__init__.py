@@ -20,8 +20,9 @@ sys.path.insert(0, str(ROOT / "src"))
 from jena_etl.errors import JenaEtlError  # noqa: E402  after the path is set
 from jena_etl.params import read_params  # noqa: E402
 from jena_etl.project import open_project  # noqa: E402
+from jena_etl.text import printable  # noqa: E402
 
-__all__ = ["run"]
+__all__ = ["run", "show"]
 
 
 def run(stage: Callable[..., None], *arguments: str) -> None:
@@ -45,6 +46,11 @@ def run(stage: Callable[..., None], *arguments: str) -> None:
         _end(str(error) or "stopped by Ctrl-C; dvc repro starts this stage again", 130)
 
 
+def show(text: str) -> None:
+    """Write a stage's own lines to stdout; names from the file may hold what steers a terminal."""
+    sys.stdout.write(printable(text))
+
+
 def _command_line(stage: Callable[..., None], arguments: tuple[str, ...]) -> list[str]:
     name = Path(sys.argv[0]).stem
     parser = argparse.ArgumentParser(
@@ -64,5 +70,5 @@ def _one_line(error: Exception) -> str:
 
 
 def _end(message: str, code: int) -> NoReturn:
-    sys.stderr.write(f"{message}\n")
+    sys.stderr.write(printable(f"{message}\n"))
     sys.exit(code)

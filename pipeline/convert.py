@@ -1,12 +1,10 @@
 """convert: the CSVs -> data/interim/climate.parquet, findings.parquet, source.json."""
 
-import sys
-
 from jena_etl.files import write_json
 from jena_etl.ingest.convert import convert, render_source
 from jena_etl.params import Params
 from jena_etl.project import Project
-from pipeline import run
+from pipeline import run, show
 
 
 def main(project: Project, params: Params) -> None:
@@ -16,7 +14,7 @@ def main(project: Project, params: Params) -> None:
         project.source_files(), *outs, **dict(params.convert), train=params.split.train
     )
     write_json(project.source_json, source)
-    sys.stdout.write(render_source(source, *outs))
+    show(render_source(source, *outs))
 
 
 if __name__ == "__main__":

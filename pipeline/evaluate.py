@@ -1,7 +1,5 @@
 """evaluate: every forecast scored, best first -> reports/metrics/, reports/leaderboard.*."""
 
-import sys
-
 from jena_etl.evaluation.leaderboard import (
     NAIVE,
     Entry,
@@ -17,7 +15,7 @@ from jena_etl.files import write_json, write_text
 from jena_etl.params import Params
 from jena_etl.project import Project
 from jena_etl.training.model_file import read_metadata
-from pipeline import run
+from pipeline import run, show
 
 
 def main(project: Project, params: Params) -> None:
@@ -36,7 +34,7 @@ def main(project: Project, params: Params) -> None:
     write_json(project.metrics_json, as_metrics(entries, heading))
     best = ranked(entries)[0]
     mae = best.scores["validation"]["mae"]
-    sys.stdout.write(f"best on validation: {best.architecture}, MAE {mae:.2f}\n")
+    show(f"best on validation: {best.architecture}, MAE {mae:.2f}\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """splits: rows and windows per split -> data/processed/splits.json, reports/data_card.json."""
 
-import sys
-
 from jena_etl.files import write_json
 from jena_etl.params import Params
 from jena_etl.prepare.arrays import read_timestamps
@@ -9,7 +7,7 @@ from jena_etl.prepare.data_card import CellMarks, data_card, render_card
 from jena_etl.prepare.splits import describe_splits
 from jena_etl.project import Project
 from jena_etl.windows.spec import WindowSpec
-from pipeline import run
+from pipeline import run, show
 
 
 def main(project: Project, params: Params) -> None:
@@ -31,7 +29,7 @@ def main(project: Project, params: Params) -> None:
     write_json(project.splits_json, splits)
     write_json(project.data_card_json, card)
     counts = ", ".join(f"{name} {s['windows']:,}" for name, s in splits["splits"].items())
-    sys.stdout.write(f"windows under policy {splits['policy']}: {counts}\n{render_card(card)}")
+    show(f"windows under policy {splits['policy']}: {counts}\n{render_card(card)}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
 """statistics: mean and std of the train rows -> data/processed/statistics.json."""
 
-import sys
-
 from jena_etl.files import write_json
 from jena_etl.params import Params
 from jena_etl.prepare.statistics import train_statistics
 from jena_etl.project import Project
-from pipeline import run
+from pipeline import run, show
 
 
 def main(project: Project, params: Params) -> None:
@@ -17,7 +15,7 @@ def main(project: Project, params: Params) -> None:
     )
     write_json(project.statistics_json, statistics)
     for name in statistics["constant"]:
-        sys.stdout.write(f"{name} is constant over the train rows; its std is set to 1\n")
+        show(f"{name} is constant over the train rows; its std is set to 1\n")
 
 
 if __name__ == "__main__":

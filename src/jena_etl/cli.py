@@ -15,6 +15,7 @@ import typer
 
 from jena_etl import __version__
 from jena_etl.errors import JenaEtlError
+from jena_etl.text import printable
 
 app = typer.Typer(
     help="From a station's zip to scored forecasts. The pipeline itself runs with `dvc repro`.",
@@ -23,6 +24,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain text: an error is two lines, and --help starts at once
 )
+
+
+def _show(text: str, *, err: bool = False) -> None:
+    """Print a line or several; what a terminal would obey instead of showing it is escaped."""
+    typer.echo(printable(text), err=err)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  Typer calls it so
@@ -64,7 +70,7 @@ def inspect(
         configure(name, params.models[name])  # a typo shows here, before anything is trained
     found = model_summary(params) if models else inspection(opened, params)
     words = render_models if models else render_inspection
-    typer.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else words(found))
+    _show(json.dumps(found, indent=2) if as_json else words(found))
 
 
 @app.command()
@@ -81,7 +87,7 @@ def doctor(
     from jena_etl.project import open_project
 
     checks = examine(open_project(project), verify=verify)
-    typer.echo(json.dumps(as_dict(checks), indent=2) if as_json else render_checks(checks))
+    _show(json.dumps(as_dict(checks), indent=2) if as_json else render_checks(checks))
     if any(check.mark == "fault" for check in checks):
         raise typer.Exit(1)
 
@@ -93,7 +99,7 @@ def peek(
     """Guess the convert and window blocks for a file, each with its reason, ready to paste."""
     from jena_etl.commands.peek import peek as peek_at
 
-    typer.echo(str(peek_at(file)), nl=False)
+    _show(str(peek_at(file)).rstrip("\n"))
 
 
 @app.command()
@@ -108,7 +114,7 @@ def synth(
     from jena_etl.ingest.synthetic import write_synthetic
 
     write_synthetic(out, rows=rows, seed=seed, replace=force)
-    typer.echo(f"{out}: {rows:,} synthetic rows, {out.stat().st_size:,} bytes")
+    _show(f"{out}: {rows:,} synthetic rows, {out.stat().st_size:,} bytes")
 
 
 @app.command()
@@ -123,8 +129,8 @@ def demo(
 
     checkout = find_checkout(Path.cwd())
     scratch = prepare(checkout, folder or checkout / "demo")
-    typer.echo(f"The whole pipeline on a synthetic year, in {os.path.relpath(scratch)}", err=True)
-    typer.echo(reproduce(scratch))
+    _show(f"The whole pipeline on a synthetic year, in {os.path.relpath(scratch)}", err=True)
+    _show(reproduce(scratch))
 
 
 def run() -> None:

@@ -18,9 +18,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from jena_etl.text import printable
+
 
 class JenaEtlError(Exception):
-    """Base of all errors below; catch this one to catch them all."""
+    """Base of all errors below; catch this one to catch them all.
+
+    Names from files and from params.yaml stand in the messages; as text, an error shows what
+    cannot be printed in them as escapes.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class ParamsError(JenaEtlError):

@@ -256,8 +256,8 @@ def nearest(name: str, known: object) -> str:
     close = difflib.get_close_matches(name, names, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
-    # Names may come from a file: what is no CSV at all would fill the screen, or control it.
-    shown = [f"{name if name.isprintable() else repr(name):.{SHOWN_LETTERS}}" for name in names]
+    # Names may come from a file, and what is not a CSV at all would fill the screen.
+    shown = [f"{name:.{SHOWN_LETTERS}}" for name in names]
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
     return f"; there are: {', '.join(shown[:SHOWN])}{more}"
 

@@ -25,6 +25,7 @@ from jena_etl.ingest.dialect import Written, guess_layout
 from jena_etl.ingest.jena import unit_of
 from jena_etl.ingest.timestamps import timestamp_card
 from jena_etl.params import Convert, Window, check
+from jena_etl.text import printable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,7 +41,6 @@ NEXT = (
 )
 PLAIN = re.compile(r"[A-Za-z][\w%³²°µ/*.()-]*( [\w%³²°µ/*.()-]+)*", re.ASCII)
 YAML_WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
-UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -383,7 +383,7 @@ def _spoken(seconds: int) -> str:
 def _comment(text: str, indent: str) -> list[str]:
     start = f"{indent}# "
     return textwrap.wrap(
-        UNPRINTABLE.sub("?", text),
+        printable(text),
         width=100,
         initial_indent=start,
         subsequent_indent=f"{start}  ",
@@ -411,5 +411,4 @@ def _scalar(value: Any) -> str:
         return json.dumps(value)
     if PLAIN.fullmatch(value) and value.lower() not in YAML_WORDS:
         return value
-    quoted = json.dumps(value, ensure_ascii=False)
-    return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)
+    return printable(json.dumps(value, ensure_ascii=False))

@@ -7,6 +7,8 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
+from jena_etl.text import markdown, printable
+
 NAIVE = "naive"
 COLUMNS = (
     "rank",
@@ -49,7 +51,7 @@ def title(splits: dict[str, Any], source: dict[str, Any]) -> str:
     )
     if splits["gaps"] == "drop":
         said += ", windows across gaps dropped"
-    return said + (" (synthetic data)" if source["synthetic"] else "")
+    return printable(said) + (" (synthetic data)" if source["synthetic"] else "")
 
 
 def as_csv(entries: list[Entry]) -> str:
@@ -69,14 +71,14 @@ def as_markdown(entries: list[Entry], heading: str) -> str:
     lines = [
         "# Leaderboard",
         "",
-        heading,
+        markdown(heading),
         "",
         "| | architecture | parameters | MAE validation | test | skill validation | test |",
         "|--:|:--|--:|--:|--:|--:|--:|",
     ]
     for rank, entry in enumerate(ranked(entries), start=1):
         validation, test = entry.scores["validation"], entry.scores["test"]
-        name = entry.architecture + (" (beaten by naive)" if entry.is_beaten else "")
+        name = markdown(entry.architecture) + (" (beaten by naive)" if entry.is_beaten else "")
         lines.append(
             f"| {rank} | {name} | {entry.parameters:,} | {validation['mae']:.3f} "
             f"| {test['mae']:.3f} | {_skill(validation)} | {_skill(test)} |"
