@@ -13,7 +13,7 @@ from jena_etl.errors import ProjectError, WindowError
 from jena_etl.files import not_built, read_json
 
 if TYPE_CHECKING:
-    from jena_etl.windows.batches import NumpyBatches
+    from jena_etl.windows.batches import WindowBatches
     from jena_etl.windows.spec import WindowSpec
     from jena_etl.windows.split import SplitWindows
 
@@ -240,7 +240,7 @@ class Project:
         start_batch: int = 0,
         shard: tuple[int, int] = (0, 1),
         order: str = "forward",
-    ) -> NumpyBatches:
+    ) -> WindowBatches:
         """A split's batches as NumPy arrays: `SplitWindows.batches` explains the arguments."""
         return self.windows(split).batches(
             batch_size,

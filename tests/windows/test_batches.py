@@ -12,7 +12,7 @@ import pytest
 
 from jena_etl import timeseries_dataset_from_array
 from jena_etl.errors import WindowError
-from jena_etl.windows.batches import Feed
+from jena_etl.windows.batches import WindowBatches
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import WindowReader, phase_major
 from jena_etl.windows.sampler import BatchSampler
@@ -129,37 +129,28 @@ def test_a_pass_can_begin_later(form: str, start: int, batch_size: int) -> None:
     assert len(second) == 5
 
 
-@pytest.mark.parametrize("large", [False, True])
-@pytest.mark.parametrize("chunk", [1, 7, 8, 9, 20])
-def test_borders_of_what_is_planned_at_a_time_do_not_show(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Any,
-    chunk: int,
-    large: bool,  # noqa: FBT001
+@pytest.mark.parametrize("windows", [1, 7, 8, 9, 20])
+def test_borders_of_what_is_read_at_once_do_not_show(
+    monkeypatch: pytest.MonkeyPatch, windows: int
 ) -> None:
     whole = read(WINDOWS.batches(4, shuffle=True, start_batch=1))
-    monkeypatch.setattr("jena_etl.windows.batches.PLANNED_WINDOWS", chunk)
-    windows = WINDOWS
-    if large:
-        monkeypatch.setattr("jena_etl.windows.reader.RESIDENT_BYTES", 10)
-        np.save(tmp_path / "features.npy", WINDOWS.features)
-        features = np.load(tmp_path / "features.npy", mmap_mode="r")
-        windows = SplitWindows(features, WINDOWS.targets, SPEC, WINDOWS.index)
-    for form in (windows.batches, windows.dataset):
+    monkeypatch.setattr("jena_etl.windows.batches.BLOCK_WINDOWS", windows)
+    for form in (WINDOWS.batches, WINDOWS.dataset):
         assert read(form(4, shuffle=True, start_batch=1)) == whole
 
 
-def test_what_is_planned_at_a_time_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    def planned(**options: Any) -> int:
-        feed = WINDOWS._feed(1, **{"order": "forward", **options})
-        plan = BatchSampler(index=WindowIndex([range(10**6)]), batch_size=10)
-        return Feed(plan, feed.inputs, feed.targets)._chunk
+def test_what_is_read_at_once_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def blocks(**options: Any) -> list[list[int]]:
+        found: list[list[int]] = WINDOWS.batches(8, **options).blocks(2).tolist()
+        return found
 
-    assert planned() == (1 << 14) // 10
-    monkeypatch.setattr("jena_etl.windows.batches.CHUNK_BYTES", 1200)
-    assert planned() == 10  # a start row of 8 bytes and a target of 4: 100 windows
-    monkeypatch.setattr("jena_etl.windows.batches.CHUNK_BYTES", 1)
-    assert planned() == 1  # never less than a batch
+    # 33 windows: four whole batches and a short one.
+    assert blocks(epoch=3) == [[5, 0, 4], [5, 4, 5]]
+    # A window takes 4 rows of 8 bytes and a target of 4 bytes, a batch of 8 takes 288 bytes.
+    monkeypatch.setattr("jena_etl.windows.batches.BLOCK_BYTES", 600)
+    assert blocks() == [[2, 0, 2], [2, 2, 4], [2, 4, 5]]
+    monkeypatch.setattr("jena_etl.windows.batches.BLOCK_BYTES", 1)
+    assert blocks() == [[2, 0, 1], [2, 1, 2], [2, 2, 3], [2, 3, 4], [2, 4, 5]]
 
 
 def test_cardinality() -> None:
@@ -175,26 +166,14 @@ def test_cardinality() -> None:
     assert int(resumed.cardinality()) == tf.data.UNKNOWN_CARDINALITY
 
 
-@pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("start_batch", [0, 1])
-def test_static_shapes(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Any,
-    start_batch: int,
-    large: bool,  # noqa: FBT001
-) -> None:
+def test_static_shapes(start_batch: int) -> None:
     """A model can be built from the dataset before any batch is read."""
     import tensorflow as tf
 
-    data: Any = DATA
-    if large:
-        monkeypatch.setattr("jena_etl.windows.reader.RESIDENT_BYTES", 10)
-        np.save(tmp_path / "data.npy", DATA)
-        data = np.load(tmp_path / "data.npy", mmap_mode="r")
-
     def spec(**call: Any) -> Any:
         given = {"sequence_length": 4, "start_batch": start_batch, **call}
-        return timeseries_dataset_from_array(data, given.pop("targets", None), **given).element_spec
+        return timeseries_dataset_from_array(DATA, given.pop("targets", None), **given).element_spec
 
     assert spec(batch_size=8) == tf.TensorSpec((None, 4, 2), tf.float32)
     assert spec(batch_size=None) == tf.TensorSpec((4, 2), tf.float32)
@@ -221,33 +200,76 @@ def test_specification_of_a_projects_windows() -> None:
 def test_keras_dataset_moves_on_when_keras_ends_an_epoch() -> None:
     epochs = [read(WINDOWS.batches(8, shuffle=True, epoch=epoch)) for epoch in (3, 4, 5)]
     dataset = WINDOWS.keras_dataset(8, shuffle=True, epoch=3)
+    # Any batch at any time, as long as no epoch has begun.
+    assert read([dataset[number] for number in (4, 0, -1)]) == [epochs[0][at] for at in (4, 0, 4)]
+    with pytest.raises(IndexError):
+        dataset[5]
     for epoch in epochs:
         dataset.on_epoch_begin()
-        # Any batch at any time, as Keras' workers ask for them.
-        assert read([dataset[number] for number in (4, 0, 2, 1, 3)]) == [
-            epoch[number] for number in (4, 0, 2, 1, 3)
-        ]
+        assert read([dataset[number] for number in range(5)]) == epoch
         dataset.on_epoch_end()
 
 
-@pytest.mark.parametrize("batch_size", [8, 17, 33])  # five batches, two, one
-def test_fit_trains_on_an_epoch_after_the_other(batch_size: int) -> None:
+def test_keras_dataset_goes_on_where_an_epoch_was_cut_off() -> None:
+    """As `fit(steps_per_epoch=...)` reads it; what it only looks at first is no epoch."""
+    epochs = [read(WINDOWS.batches(8, shuffle=True, epoch=epoch)) for epoch in (0, 1)]
+    dataset = WINDOWS.keras_dataset(8, shuffle=True)
+    found = []
+    for numbers in ([0, 1], [0, 1, 2], [3, 4], [0]):
+        dataset.on_epoch_begin()
+        found.append(read([dataset[number] for number in numbers]))
+        dataset.on_epoch_end()
+    assert found == [epochs[0][:2], epochs[0][:3], epochs[0][3:], epochs[1][:1]]
+
+
+def small_model() -> Any:
     import keras
-
-    epochs = [read(WINDOWS.batches(batch_size, shuffle=True, epoch=epoch)) for epoch in range(3)]
-    dataset = WINDOWS.keras_dataset(batch_size, shuffle=True)
-    seen: list[int] = []
-
-    class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            assert not logs
-            seen.append(dataset.epoch)
-            assert read([dataset[0]]) == epochs[epoch][:1]
 
     model = keras.Sequential([keras.Input((4, 2)), keras.layers.Flatten(), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
-    model.fit(dataset, epochs=3, shuffle=False, verbose=0, callbacks=[Watch()])
-    assert seen == [0, 1, 2]
+    return model
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_fit_does_not_shuffle_what_is_shuffled(workers: int) -> None:
+    dataset = WINDOWS.keras_dataset(1, shuffle=True)  # 33 batches: hardly in order by chance
+    dataset.workers = workers
+    with pytest.raises(Exception, match=r"are shuffled already, .* fit\(\.\.\., shuffle=False\)"):
+        small_model().fit(dataset, verbose=0)
+    # Batches in time order are Keras' to shuffle.
+    small_model().fit(WINDOWS.keras_dataset(1), verbose=0)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("batch_size", [8, 17, 33])  # five batches, two, one
+def test_fit_trains_on_one_epoch_after_another(batch_size: int, workers: int) -> None:
+    import keras
+
+    trained: list[list[float]] = []
+
+    class Model(keras.Sequential):  # type: ignore[misc]
+        def train_step(self, data: Any) -> Any:
+            trained.append(data[1].numpy().tolist())
+            return super().train_step(data)
+
+    model = Model([keras.Input((4, 2)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    dataset = WINDOWS.keras_dataset(batch_size, shuffle=True, epoch=2)
+    dataset.workers = workers
+    model.fit(dataset, epochs=3, shuffle=False, verbose=0)
+    assert trained == [
+        targets
+        for epoch in (2, 3, 4)
+        for _, targets in read(WINDOWS.batches(batch_size, shuffle=True, epoch=epoch))
+    ]
+
+
+def test_keras_dataset_refuses_worker_processes() -> None:
+    dataset = WINDOWS.keras_dataset(8, shuffle=True)
+    with pytest.raises(WindowError, match=r"use_multiprocessing must be False: .* workers alone"):
+        dataset.use_multiprocessing = True
+    dataset.use_multiprocessing = False
+    assert dataset.use_multiprocessing is False
 
 
 def test_keras_dataset_begins_at_the_first_batch() -> None:
@@ -308,11 +330,31 @@ def test_a_dataset_lives_as_long_as_what_was_made_of_it() -> None:
     assert int(counted()) == 10  # the graph has been built, its dataset is gone
 
 
-def test_a_feed_of_its_own_parts() -> None:
+def test_batches_of_their_own_parts() -> None:
     """One offset is a window without the axis of steps."""
-    plan = BatchSampler(index=WindowIndex([range(0, 20, 5)]), batch_size=3)
-    feed = Feed(plan, WindowReader(DATA, np.array([4, 1])), WindowReader(DATA, np.array(2)))
-    for form in (feed.numpy(), feed.tensorflow()):
+    batches = WindowBatches(
+        BatchSampler(index=WindowIndex([range(0, 20, 5)]), batch_size=3),
+        WindowReader(DATA, np.array([4, 1])),
+        WindowReader(DATA, np.array(2)),
+    )
+    for form in (batches, batches.dataset()):
         inputs, targets = next(iter(form))
         assert np.asarray(inputs).tolist() == DATA[[[4, 1], [9, 6], [14, 11]]].tolist()
         assert np.asarray(targets).tolist() == DATA[[2, 7, 12]].tolist()
+
+
+def test_tensorflow_copies_nothing() -> None:
+    """Its batches lie in the memory that the reader filled, several in one block."""
+    blocks: list[np.ndarray] = []
+
+    class Reader(WindowReader):
+        def read(self, starts: np.ndarray) -> np.ndarray:
+            blocks.append(super().read(starts))
+            return blocks[-1]
+
+    # Four windows of two steps by two float32 take 64 bytes, to which TensorFlow aligns tensors.
+    sampler = BatchSampler(index=WindowIndex([range(40)]), batch_size=4)
+    batches = WindowBatches(sampler, Reader(DATA, np.arange(2)))
+    for batch in batches.dataset():
+        assert any(np.shares_memory(memoryview(batch), block) for block in blocks)
+    assert len(blocks) == 1

@@ -111,7 +111,7 @@ def train(
             validation_data=validation_batches,
             initial_epoch=progress.epochs,
             epochs=epochs,
-            shuffle=False,  # the feed shuffles
+            shuffle=False,  # the batches are shuffled already
             verbose=1 if sys.stdout.isatty() else 2,  # a bar, or a line per epoch
             callbacks=[EveryEpoch()],
         )

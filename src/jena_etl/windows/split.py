@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jena_etl.windows.batches import Feed, NumpyBatches
+from jena_etl.windows.batches import WindowBatches
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import WindowReader
 from jena_etl.windows.sampler import BatchSampler
@@ -56,7 +56,7 @@ class SplitWindows:
         start_batch: int = 0,
         shard: tuple[int, int] = (0, 1),
         order: str = "forward",
-    ) -> NumpyBatches:
+    ) -> WindowBatches:
         """Batches as NumPy arrays: features (batch, sequence_length, features), targets (batch,).
 
         TensorFlow is not imported. Each pass over the batches is the next epoch.
@@ -76,15 +76,22 @@ class SplitWindows:
         Raises:
             WindowError: An argument is out of its range.
         """
-        return self._feed(
-            batch_size,
+        spec = self.spec
+        steps = input_steps(spec.sequence_length, spec.sampling_rate, order)
+        sampler = BatchSampler(
+            index=self.index,
+            batch_size=batch_size,
             shuffle=shuffle,
             seed=seed,
             epoch=epoch,
             start_batch=start_batch,
             shard=shard,
-            order=order,
-        ).numpy()
+        )
+        return WindowBatches(
+            sampler,
+            WindowReader(self.features, steps, phases=spec.sampling_rate),
+            WindowReader(self.targets, np.array(spec.target)),
+        )
 
     def dataset(
         self,
@@ -98,7 +105,7 @@ class SplitWindows:
         order: str = "forward",
     ) -> Any:
         """The same batches, from the same arguments, as a tf.data.Dataset."""
-        return self._feed(
+        return self.batches(
             batch_size,
             shuffle=shuffle,
             seed=seed,
@@ -106,7 +113,7 @@ class SplitWindows:
             start_batch=start_batch,
             shard=shard,
             order=order,
-        ).tensorflow()
+        ).dataset()
 
     def keras_dataset(
         self,
@@ -120,7 +127,7 @@ class SplitWindows:
         order: str = "forward",
     ) -> Any:
         """The same batches, from the same arguments, as a keras.utils.PyDataset for any backend."""
-        return self._feed(
+        return self.batches(
             batch_size,
             shuffle=shuffle,
             seed=seed,
@@ -128,7 +135,7 @@ class SplitWindows:
             start_batch=start_batch,
             shard=shard,
             order=order,
-        ).keras()
+        ).keras_dataset()
 
     def for_model(
         self,
@@ -142,15 +149,8 @@ class SplitWindows:
         """What a model trains on fastest under the Keras backend in force: one of the two above."""
         import keras
 
-        on_tensorflow = keras.config.backend() == "tensorflow"
-        batches = self.dataset if on_tensorflow else self.keras_dataset
-        return batches(batch_size, shuffle=shuffle, seed=seed, epoch=epoch, order=order)
+        from jena_etl.windows.keras_dataset import KerasDataset
 
-    def _feed(self, batch_size: int, *, order: str, **options: Any) -> Feed:
-        spec = self.spec
-        steps = input_steps(spec.sequence_length, spec.sampling_rate, order)
-        return Feed(
-            BatchSampler(index=self.index, batch_size=batch_size, **options),
-            WindowReader(self.features, steps, phases=spec.sampling_rate),
-            WindowReader(self.targets, np.array(spec.target)),
-        )
+        batches = self.batches(batch_size, shuffle=shuffle, seed=seed, epoch=epoch, order=order)
+        on_tensorflow = keras.config.backend() == "tensorflow"
+        return batches.dataset() if on_tensorflow else KerasDataset(batches)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jena_etl.errors import WindowError
-from jena_etl.windows.batches import Feed
+from jena_etl.windows.batches import WindowBatches
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import WindowReader
 from jena_etl.windows.sampler import BatchSampler
@@ -124,13 +124,13 @@ def timeseries_dataset_from_array(  # noqa: PLR0917  Keras' signature
         start_batch=start_batch,
         shard=shard,
     )
-    feed = Feed(
+    batches = WindowBatches(
         sampler,
         WindowReader(values, input_steps(sequence_length, sampling_rate, order)),
         None if known is None else WindowReader(known, np.array(ahead)),
         unbatched=batch_size is None,
     )
-    return feed.tensorflow() if format == "tf" else feed.numpy()
+    return batches.dataset() if format == "tf" else batches
 
 
 def _as_array(name: str, values: Any) -> np.ndarray:
