@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # an editable install would import the workspace's code instead (github.com/iterative/dvc#10419).
 sys.path.insert(0, str(ROOT / "src"))
 
-from jena_etl.errors import JenaEtlError  # noqa: E402  after the path is set
+from jena_etl.errors import JenaEtlError, one_line  # noqa: E402  after the path is set
 from jena_etl.params import read_params  # noqa: E402
 from jena_etl.project import open_project  # noqa: E402
 from jena_etl.text import printable  # noqa: E402
@@ -41,7 +41,7 @@ def run(stage: Callable[..., None], *arguments: str) -> None:
         project = open_project(ROOT)
         stage(project, read_params(project.params_yaml), *values)
     except (JenaEtlError, OSError) as error:
-        _end(f"error: {_one_line(error)}", 2)
+        _end(f"error: {one_line(error)}", 2)
     except KeyboardInterrupt as error:
         _end(str(error) or "stopped by Ctrl-C; dvc repro starts this stage again", 130)
 
@@ -59,14 +59,6 @@ def _command_line(stage: Callable[..., None], arguments: tuple[str, ...]) -> lis
     for argument in arguments:
         parser.add_argument(argument, metavar=argument.upper())
     return list(vars(parser.parse_args()).values())
-
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, JenaEtlError):
-        return str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}; put that right, then run the stage again"
-    return f"{' '.join(str(error).split())}; check the disk, then run the stage again"
 
 
 def _end(message: str, code: int) -> NoReturn:

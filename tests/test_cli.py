@@ -41,6 +41,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"jena-etl {jena_etl.__version__}\n"
     shown = run("--help").stdout
+    assert "Show the version." in shown
     for command in ("doctor", "inspect", "peek", "synth", "demo"):
         assert command in shown
 
@@ -185,6 +186,45 @@ def test_a_mistake_is_short_and_exits_with_2(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_command_finds_the_project_that_the_folder_lies_in(project: Path) -> None:
+    inner = project / "data/processed"
+    assert run("inspect", "--json", cwd=inner).stdout == run("inspect", project, "--json").stdout
+    assert run("inspect", "--json", cwd=project).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["inspect", "doctor"])
+def test_outside_a_project_a_command_says_so(command: str, tmp_path: Path) -> None:
+    done = run(command, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: {tmp_path} lies in no jena-etl project: it has no params.yaml, "
+        "nor has a folder above it; change to a project folder, or name one\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["data/processed/splits.json", "reports/data_card.json"])
+def test_a_folder_in_place_of_a_file_is_a_line(name: str, project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(project, root)
+    (root / name).unlink()
+    (root / name).mkdir()
+    done = run("inspect", root)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"{name}: Is a directory; put that right, then try again\n")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["occupied", "occupied/demo"])
+def test_a_demo_where_a_file_is_is_a_line(name: str, tmp_path: Path, checkout: Path) -> None:
+    (tmp_path / "occupied").write_text("keep")
+    done = run("demo", "--dir", tmp_path / name, cwd=checkout)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: cannot write ")
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "occupied").read_text() == "keep"
+
+
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert "Traceback" in run("--debug", "inspect", tmp_path / "nowhere").stderr
 
@@ -216,5 +256,5 @@ def test_demo_leaves_other_peoples_folders_alone(tmp_path: Path, checkout: Path)
     (tmp_path / "mine.txt").write_text("keep")
     done = run("demo", "--dir", tmp_path, cwd=checkout)
     assert done.returncode == 2
-    assert "holds something else than a demo" in done.stderr
+    assert "holds something other than a demo" in done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]

@@ -9,13 +9,16 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jena_etl import __version__
-from jena_etl.errors import JenaEtlError
+from jena_etl.errors import JenaEtlError, one_line
 from jena_etl.text import printable
+
+if TYPE_CHECKING:
+    from jena_etl.project import Project
 
 app = typer.Typer(
     help="From a station's zip to scored forecasts. The pipeline itself runs with `dvc repro`.",
@@ -24,6 +27,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain text: an error is two lines, and --help starts at once
 )
+
+
+ProjectFolder = Annotated[
+    Path | None,
+    typer.Argument(help="The project folder; by default, the one that this folder lies in."),
+]
 
 
 def _show(text: str, *, err: bool = False) -> None:
@@ -41,7 +50,8 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001  Typer calls it so
 def options(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
     debug: Annotated[bool, typer.Option(help="Show a traceback for an error.")] = False,
 ) -> None:
@@ -50,7 +60,7 @@ def options(
 
 @app.command()
 def inspect(
-    project: Annotated[Path, typer.Argument(help="The project folder.")] = Path(),
+    project: ProjectFolder = None,
     *,
     models: Annotated[
         bool, typer.Option("--models", help="The architectures instead; takes some seconds.")
@@ -60,14 +70,12 @@ def inspect(
     """Show the source, the columns, the splits and the window; or the models."""
     from jena_etl.commands.inspect import inspection, render_inspection
     from jena_etl.commands.models import model_summary, render_models
-    from jena_etl.models import configure
+    from jena_etl.models import configure_all
     from jena_etl.params import read_params
-    from jena_etl.project import open_project
 
-    opened = open_project(project)
+    opened = _opened(project)
     params = read_params(opened.params_yaml)
-    for name in params.architectures:
-        configure(name, params.models[name])  # a typo shows here, before anything is trained
+    configure_all(params)
     found = model_summary(params) if models else inspection(opened, params)
     words = render_models if models else render_inspection
     _show(json.dumps(found, indent=2) if as_json else words(found))
@@ -75,7 +83,7 @@ def inspect(
 
 @app.command()
 def doctor(
-    project: Annotated[Path, typer.Argument(help="The project folder.")] = Path(),
+    project: ProjectFolder = None,
     *,
     verify: Annotated[
         bool, typer.Option("--verify", help="Recompute every hash, also of DVC's cache.")
@@ -84,9 +92,8 @@ def doctor(
 ) -> None:
     """Check environment, params, pipeline, data, cache, disk and GPU; exit code 1 for a fault."""
     from jena_etl.commands.doctor import as_dict, examine, render_checks
-    from jena_etl.project import open_project
 
-    checks = examine(open_project(project), verify=verify)
+    checks = examine(_opened(project), verify=verify)
     _show(json.dumps(as_dict(checks), indent=2) if as_json else render_checks(checks))
     if any(check.mark == "fault" for check in checks):
         raise typer.Exit(1)
@@ -121,24 +128,30 @@ def synth(
 def demo(
     folder: Annotated[
         Path | None,
-        typer.Option("--dir", help="The scratch folder; demo/ in the checkout by default."),
+        typer.Option("--dir", help="The folder; demo/ in the checkout by default."),
     ] = None,
 ) -> None:
-    """Run this checkout's pipeline in a scratch folder, on a synthetic year and few epochs."""
+    """Run this checkout's pipeline in a folder of its own, on a synthetic year and few epochs."""
     from jena_etl.commands.demo import find_checkout, prepare, reproduce
 
     checkout = find_checkout(Path.cwd())
-    scratch = prepare(checkout, folder or checkout / "demo")
-    _show(f"The whole pipeline on a synthetic year, in {os.path.relpath(scratch)}", err=True)
-    _show(reproduce(scratch))
+    prepared = prepare(checkout, folder or checkout / "demo")
+    _show(f"The whole pipeline on a synthetic year, in {os.path.relpath(prepared)}", err=True)
+    _show(reproduce(prepared))
+
+
+def _opened(folder: Path | None) -> Project:
+    from jena_etl.project import find_project, open_project
+
+    return find_project() if folder is None else open_project(folder)
 
 
 def run() -> None:
     """Run the command line; a user's mistake is one or two lines and exit code 2."""
     try:
         app()
-    except JenaEtlError as error:
+    except (JenaEtlError, OSError) as error:
         if "--debug" in sys.argv:
             raise
-        typer.echo(f"error: {error}", err=True)
+        _show(f"error: {one_line(error)}", err=True)
         sys.exit(2)

@@ -80,3 +80,19 @@ class DeviceError(JenaEtlError):
 
 class TrainingError(JenaEtlError):
     """Training cannot go on, or a model file cannot be used."""
+
+
+def one_line(error: Exception) -> str:
+    """What a command or a stage prints of an error that a user can put right.
+
+    >>> one_line(IsADirectoryError(21, "Is a directory", "splits.json"))
+    'splits.json: Is a directory; put that right, then try again'
+
+    Args:
+        error: one of the errors above, or an OSError. NumPy's and pyarrow's OSErrors name no file.
+    """
+    if not isinstance(error, OSError):
+        return str(error)
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}; put that right, then try again"
+    return f"{' '.join(str(error).split())}; check the disk and its folders, then try again"

@@ -287,3 +287,19 @@ def open_project(path: str | Path = ".") -> Project:
             "change to the project folder, or name it"
         )
     return Project(root)
+
+
+def find_project() -> Project:
+    """The project that the current folder lies in, as DVC finds its repository.
+
+    Raises:
+        ProjectError: neither this folder nor one above it has a params.yaml.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "params.yaml").is_file():
+            return Project(Path() if folder == here else folder)
+    raise ProjectError(
+        f"{here} lies in no jena-etl project: it has no params.yaml, nor has a folder above it; "
+        "change to a project folder, or name one"
+    )

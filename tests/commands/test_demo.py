@@ -47,5 +47,5 @@ def test_without_a_checkout_the_error_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jena_etl.commands.demo.__file__", str(tmp_path / "site/jena_etl/demo.py"))
-    with pytest.raises(ProjectError, match="lies in no checkout of jena-etl"):
+    with pytest.raises(ProjectError, match="is not in a checkout of jena-etl"):
         find_checkout(tmp_path)

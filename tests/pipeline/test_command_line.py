@@ -72,12 +72,12 @@ def raising(error: BaseException) -> Callable[..., NoReturn]:
         (
             IsADirectoryError(21, "Is a directory", "splits.json"),
             2,
-            "error: splits.json: Is a directory; put that right, then run the stage again\n",
+            "error: splits.json: Is a directory; put that right, then try again\n",
         ),
         (
             OSError("256 requested and 0 written"),  # NumPy's, of a full disk
             2,
-            "error: 256 requested and 0 written; check the disk, then run the stage again\n",
+            "error: 256 requested and 0 written; check the disk and its folders, then try again\n",
         ),
     ],
 )

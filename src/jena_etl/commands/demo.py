@@ -1,4 +1,4 @@
-"""The checkout's own pipeline in a scratch folder, on synthetic data and few epochs."""
+"""The checkout's own pipeline in a folder of its own, on synthetic data and few epochs."""
 
 from __future__ import annotations
 
@@ -35,68 +35,69 @@ def find_checkout(start: Path) -> Path:
         if all((folder / name).is_file() for name in ("dvc.yaml", "pyproject.toml")):
             return folder
     raise ProjectError(
-        f"{start} lies in no checkout of jena-etl (no dvc.yaml and pyproject.toml there or above); "
-        "clone the repository and run the demo in it"
+        f"{start} is not in a checkout of jena-etl: no folder from there up has a dvc.yaml and a "
+        "pyproject.toml; clone the repository and run the demo in it"
     )
 
 
-def prepare(checkout: Path, scratch: Path) -> Path:
-    """Copy the pipeline's code to `scratch`, with a synthetic year and few epochs in params.yaml.
+def prepare(checkout: Path, folder: Path) -> Path:
+    """Copy the pipeline's code to `folder`, with a synthetic year and few epochs in params.yaml.
 
     params.yaml there is written anew each time: to experiment, change it and run `dvc repro`.
 
     Raises:
-        ProjectError: the folder holds something else.
+        ProjectError: the folder holds something other than a demo.
     """
-    source = scratch / SOURCE
-    read_params(checkout / "params.yaml")  # a mistake there is said before anything is written
-    inside = {path.name for path in scratch.iterdir()} if scratch.is_dir() else set()
+    source = folder / SOURCE
+    read_params(checkout / "params.yaml")  # a mistake there shows before anything is written
+    inside = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if SOURCE not in inside and inside - {f"{SOURCE}.part"}:
         raise ProjectError(
-            f"{scratch} holds something else than a demo; name an empty or new folder with --dir"
+            f"{folder} holds something other than a demo; name an empty or new folder with --dir"
         )
     if not source.is_file():
         write_synthetic(source, rows=ROWS, seed=SEED)
     for name in COPIED:
-        _copy(checkout / name, scratch / name)
+        _copy(checkout / name, folder / name)
     edit_params(
         checkout / "params.yaml",
         lambda params: _shorten(params, sha256_of(source)),
-        target=scratch / "params.yaml",
+        target=folder / "params.yaml",
     )
-    with replacing(scratch / ".dvc/config") as part:  # the scratch folder is no git repository
+    with replacing(folder / ".dvc/config") as part:  # a demo is not a git repository
         part.write_text("[core]\n    no_scm = true\n    analytics = false\n", encoding="utf-8")
-    return scratch
+    return folder
 
 
-def reproduce(scratch: Path) -> str:
+def reproduce(folder: Path) -> str:
     """Run `dvc repro` with its progress on stderr; return what there is to see now.
 
     Raises:
         ProjectError: a stage failed.
     """
-    project = Project(scratch)
-    pictures = scratch / "dvc_plots/index.html"
-    said = "Nothing to do: the demo is up to date."
-    if _dvc(scratch, "status", "--quiet"):
+    project = Project(folder)
+    pictures = folder / "dvc_plots/index.html"
+    outcome = "Nothing to do: the demo is up to date."
+    if _dvc(folder, "status", "--quiet"):
         pictures.unlink(missing_ok=True)
-        _or_fail(scratch, "repro")
-        said = "Done: zip to leaderboard."
+        _or_fail(folder, "repro")
+        outcome = "Done: zip to leaderboard."
     if not pictures.is_file():
-        _or_fail(scratch, "plots", "show", "--quiet")
-    return f"\n{project.leaderboard_md.read_text(encoding='utf-8')}\n{said}\n{_next_steps(scratch)}"
+        _or_fail(folder, "plots", "show", "--quiet")
+    leaderboard = project.leaderboard_md.read_text(encoding="utf-8")
+    return f"\n{leaderboard}\n{outcome}\n{_next_steps(folder)}"
 
 
-def _or_fail(scratch: Path, *command: str) -> None:
-    if _dvc(scratch, *command):
+def _or_fail(folder: Path, *command: str) -> None:
+    if _dvc(folder, *command):
         raise ProjectError(
-            f"dvc {command[0]} failed in {scratch}; its message stands above. Mend that, then run "
-            "the demo again: it goes on where it stopped"
+            f"dvc {command[0]} failed in {folder}; its message stands above. Put that right, then "
+            "run the demo again: it goes on where it stopped"
         )
 
 
-def _next_steps(scratch: Path) -> str:
-    shown = os.path.relpath(scratch)
+def _next_steps(folder: Path) -> str:
+    shown = os.path.relpath(folder)
     return (
         "Half a year and two epochs teach a model little: the naive forecast is hard to beat.\n\n"
         "  first        source .venv/bin/activate\n"
