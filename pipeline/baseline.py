@@ -1,7 +1,12 @@
 """baseline: the naive forecast for every scored window -> data/predictions/naive.parquet."""
 
-from jena_etl.evaluation.leaderboard import NAIVE
-from jena_etl.evaluation.predictions import SCORED, beside_truth, naive_forecast, write_predictions
+from jena_etl.evaluation.predictions import (
+    NAIVE,
+    SCORED,
+    beside_truth,
+    naive_forecast,
+    write_predictions,
+)
 from jena_etl.params import Params
 from jena_etl.project import Project
 from pipeline import run

@@ -1,7 +1,6 @@
 """evaluate: every forecast scored, best first -> reports/metrics/, reports/leaderboard.*."""
 
 from jena_etl.evaluation.leaderboard import (
-    NAIVE,
     Entry,
     as_csv,
     as_markdown,
@@ -10,7 +9,7 @@ from jena_etl.evaluation.leaderboard import (
     title,
 )
 from jena_etl.evaluation.metrics import evaluate
-from jena_etl.evaluation.predictions import read_predictions
+from jena_etl.evaluation.predictions import NAIVE, read_predictions
 from jena_etl.files import write_json, write_text
 from jena_etl.params import Params
 from jena_etl.project import Project

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,10 @@ CANNOT_WRITE = {
     errno.EACCES,
     errno.EDQUOT,
     errno.EEXIST,
+    errno.EFBIG,
+    errno.EIO,
     errno.EISDIR,
+    errno.ENAMETOOLONG,
     errno.ENOSPC,
     errno.ENOTDIR,
     errno.EPERM,
@@ -38,7 +42,7 @@ def replacing(path: Path) -> Iterator[Path]:
         if error.errno not in CANNOT_WRITE:
             raise
         raise ProjectError(
-            f"cannot write {path.parent.name}/{path.name}: {error.strerror}; "
+            f"cannot write {path.parent.name}/{path.name}: {os.strerror(error.errno)}; "
             "check the disk and the folder, then run the stage again"
         ) from None
     finally:
@@ -58,9 +62,15 @@ def write_json(path: Path, content: object) -> None:
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    """Write a .npy file."""
+    """Write a .npy file, byte for byte as `np.save` does.
+
+    `np.save` itself would hide the reason why a disk takes no more: its error has no errno.
+    """
+    array = np.ascontiguousarray(array)
+    header = np.lib.format.header_data_from_array_1_0(array)
     with replacing(path) as part, part.open("wb") as file:
-        np.save(file, array)
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(array.reshape(-1).view(np.uint8).data)
 
 
 def read_json(path: Path, *, built_by: str) -> Any:
@@ -71,8 +81,8 @@ def read_json(path: Path, *, built_by: str) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise not_built(path, built_by) from None
+    except OSError as error:
+        raise unreadable(path, error, built_by) from None
     except (ValueError, RecursionError):
         raise ProjectError(
             f"{path.name} is not JSON: it was damaged; build it again: dvc repro -f {built_by}"
@@ -82,6 +92,16 @@ def read_json(path: Path, *, built_by: str) -> Any:
 def not_built(path: Path, stage: str) -> ProjectError:
     """The error for a stage's output that is not there."""
     return ProjectError(f"{path.name} is not built yet; build it: dvc repro {stage}")
+
+
+def unreadable(path: Path, error: OSError, stage: str) -> ProjectError:
+    """The error for a stage's output that cannot be opened: it may be missing, or a folder."""
+    if isinstance(error, FileNotFoundError):
+        return not_built(path, stage)
+    return ProjectError(
+        f"{path.name} cannot be read ({error.strerror or error}), expected a file that {stage} "
+        f"wrote; move away what is there, then build it: dvc repro {stage}"
+    )
 
 
 def sha256_of(path: Path) -> str:

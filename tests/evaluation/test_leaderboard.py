@@ -4,7 +4,8 @@ import csv
 import io
 from typing import Any
 
-from jena_etl.evaluation.leaderboard import NAIVE, Entry, as_csv, as_markdown, as_metrics, title
+from jena_etl.evaluation.leaderboard import Entry, as_csv, as_markdown, as_metrics, title
+from jena_etl.evaluation.predictions import NAIVE
 
 
 def entry(name: str, validation: float, test: float, skill: float | None = 0.5) -> Entry:

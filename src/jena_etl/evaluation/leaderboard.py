@@ -7,9 +7,9 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
+from jena_etl.evaluation.predictions import NAIVE
 from jena_etl.text import markdown, printable
 
-NAIVE = "naive"
 COLUMNS = (
     "rank",
     "architecture",

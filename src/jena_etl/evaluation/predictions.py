@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # a score needs no windows: a change of theirs must not score
     from jena_etl.windows.split import SplitWindows
 
 SCORED = ("validation", "test")
+NAIVE = "naive"  # the forecast that nothing changes, as it is called among the architectures
 
 
 @dataclass(frozen=True)

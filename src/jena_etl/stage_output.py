@@ -1,0 +1,117 @@
+"""What one stage hands to the next in JSON: a frozen object that reads and writes its own file.
+
+A subclass declares the fields, and pydantic checks each of them when the file is read. A file that
+was damaged, or that another version of the project wrote, is refused here with the name of the
+field, so that no later stage meets half of what it expects:
+
+    class Statistics(StageOutput, stage="statistics"):
+        rows: RowRange
+        columns: dict[str, ColumnStatistics]
+
+    Statistics.read(project.statistics_json).columns["T (degC)"].mean
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
+
+from jena_etl.errors import ProjectError
+from jena_etl.files import unreadable, write_json
+
+Count = Annotated[int, Field(ge=0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _as_range(value: object) -> object:
+    """A range of the list that JSON has for it: [start, stop] or [start, stop, step]."""
+    if isinstance(value, range):
+        start, stop, step = value.start, value.stop, value.step
+    elif isinstance(value, list) and len(value) in (2, 3) and all(type(v) is int for v in value):
+        start, stop, step = value if len(value) == 3 else (*value, 1)  # noqa: PLR2004  as said above
+    else:
+        raise ValueError("input should be a list of whole numbers: [start, stop] or with a step")
+    if not 0 <= start <= stop or step < 1 or stop >= 1 << 63:
+        raise ValueError("rows should run upwards from 0 or later, by a step of 1 or more")
+    return range(start, stop, step)
+
+
+Rows = Annotated[
+    range,
+    BeforeValidator(_as_range),
+    PlainSerializer(lambda rows: [rows.start, rows.stop], return_type=list[int]),
+]
+"""Rows of climate.parquet, the last one excluded; [start, stop] in JSON."""
+
+Starts = Annotated[
+    range,
+    BeforeValidator(_as_range),
+    PlainSerializer(lambda rows: [rows.start, rows.stop, rows.step], return_type=list[int]),
+]
+"""Rows in which windows start; [start, stop, step] in JSON."""
+
+
+class Part(BaseModel):
+    """A part of a `StageOutput`: frozen, types taken literally, unknown fields refused."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True
+    )
+
+
+class StageOutput(Part):
+    """The whole content of a stage's JSON output.
+
+    Attributes:
+        stage: the stage of dvc.yaml that writes it.
+    """
+
+    stage: ClassVar[str]
+
+    def __init_subclass__(cls, stage: str, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.stage = stage
+
+    def write(self, path: Path) -> None:
+        """Write the file. The bytes depend on the content alone: fixed indent and order."""
+        write_json(path, self.model_dump(mode="json"))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what `write` wrote.
+
+        Raises:
+            ProjectError: the file is missing, cannot be read, is not JSON, or a field is not what
+                the stage writes; names the field, what was found and the command that builds it.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise unreadable(path, error, cls.stage) from None
+        except ValidationError as error:
+            raise ProjectError(
+                f"{path.name} {_fault(error)}; build it again: dvc repro -f {cls.stage}"
+            ) from None
+
+
+def _fault(error: ValidationError) -> str:
+    """The first fault, in a line."""
+    fault = error.errors()[0]
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "json_invalid":
+        return f"was damaged: it is not JSON ({message.removeprefix('Invalid JSON: ')})"
+    field = ".".join(str(key) for key in fault["loc"])
+    if fault["type"] == "missing":
+        return f"was damaged, or another version wrote it: {field} is missing"
+    place = f"{field}: " if field else ""
+    found = "" if isinstance(fault["input"], dict) else f", found {fault['input']!r:.60}"
+    return f"was damaged, or another version wrote it: {place}{message}{found}"

@@ -1,0 +1,84 @@
+"""A file is whole or not there; a disk that takes no more is told of in a line."""
+
+from __future__ import annotations
+
+import io
+import resource
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from jena_etl.errors import ProjectError
+from jena_etl.files import replacing, write_array, write_json, write_text
+
+MANY = np.arange(50_000, dtype=np.float64)  # 400 kB
+
+
+def write_parquet(path: Path) -> None:
+    with replacing(path) as part:
+        pq.write_table(pa.table({"a": MANY}), part)
+
+
+WRITERS: list[Callable[[Path], None]] = [
+    lambda path: write_array(path, MANY),
+    lambda path: write_text(path, "x" * 400_000),
+    lambda path: write_json(path, MANY.tolist()),
+    write_parquet,
+]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6, dtype=np.float32).reshape(1, 3, 2),
+        np.arange(6, dtype=np.float32).reshape(3, 2).T,  # written in the order of its rows
+        np.arange(3).astype("datetime64[s]"),
+        np.zeros((0, 2)),
+    ],
+    ids=str,
+)
+def test_an_array_is_written_as_numpy_writes_it(tmp_path: Path, array: np.ndarray) -> None:
+    expected = io.BytesIO()
+    np.save(expected, np.ascontiguousarray(array))
+    write_array(tmp_path / "a.npy", array)
+    assert (tmp_path / "a.npy").read_bytes() == expected.getvalue()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_full_disk(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    (tmp_path / "out.part").symlink_to("/dev/full")
+    (tmp_path / "out").write_text("of the run before")
+    with pytest.raises(ProjectError) as caught:
+        write(tmp_path / "out")
+    assert str(caught.value) == (
+        f"cannot write {tmp_path.name}/out: No space left on device; "
+        "check the disk and the folder, then run the stage again"
+    )
+    assert (tmp_path / "out").read_text() == "of the run before"
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.fixture
+def limited_file_size() -> Iterator[None]:
+    """Files of this process end at 64 KiB; Python ignores the signal that would end it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("limited_file_size")
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_limit_of_the_file_size(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    with pytest.raises(ProjectError) as caught:
+        write(tmp_path / "out")
+    assert str(caught.value) == (
+        f"cannot write {tmp_path.name}/out: File too large; "
+        "check the disk and the folder, then run the stage again"
+    )
+    assert list(tmp_path.iterdir()) == []
