@@ -150,7 +150,7 @@ def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
         (
             "download.sha256",
             "abc",
-            "download.sha256: string should match pattern '^[0-9a-f]{64}$', found 'abc'",
+            "download.sha256: string should match pattern '^[0-9a-f]{64}$', found a text",
         ),
         ("download.sha256", ["A" * 64], "download.sha256: string should match"),
         (
@@ -159,7 +159,7 @@ def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
             "download.bytes: input should be greater than or equal to 1, found 0",
         ),
         ("download.bytes", [0], "download.bytes: input should be greater"),
-        ("download.bytes", "9", "download.bytes: input should be a valid integer, found '9'"),
+        ("download.bytes", "9", "download.bytes: input should be a valid integer, found a text"),
         ("download.bytes", [], "download: bytes has 0 entries, expected 1"),
         ("download.bytes", [1, None], "download: bytes has 2 entries, expected 1, one per url; "),
         ("download.url", None, "download.url: input should be a valid list, found None"),
@@ -192,7 +192,7 @@ def test_urls_and_pins_go_in_pairs(edited: Callable[..., Path]) -> None:
     def pairs(**download: Any) -> list[SourceFile]:
         path = edited("seed", 1)
         params = yaml.load(path)
-        params["download"] = download
+        params["download"] = {"max_bytes": 1, **download}
         yaml.dump(params, path)
         return read_params(path).download.files
 
@@ -307,11 +307,119 @@ def test_any_change_of_a_character_is_read_or_refused(checkout: Path, tmp_path: 
     assert outcomes == {"read", "refused"}
 
 
-def test_a_password_in_a_url_is_refused_unseen(edited: Callable[..., Path]) -> None:
+CREDENTIALS = "holds a user or password; write those in ~/.netrc instead"
+SPACE = "has a space at its start or end, a tab or another invisible character; remove it"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://alice:s3cret@host/a.zip", CREDENTIALS),
+        ("HTTPS://alice:s3cret@host/a.zip", CREDENTIALS),
+        ("http://alice@host/a.zip", CREDENTIALS),
+        ("http://alice:s3cret@/climate.zip", CREDENTIALS),
+        ("http://alice%3As3cret%40host/climate.zip", CREDENTIALS),
+        ("//alice:s3cret@host/climate.zip", CREDENTIALS),
+        ("file://alice:s3cret@host/climate.zip", CREDENTIALS),
+        ("git+ssh://alice:s3cret@host/climate.zip", CREDENTIALS),
+        (" http://alice:s3cret@host/a.zip", SPACE),
+        ("\u00a0http://alice:s3cret@host/a.zip", SPACE),
+        ("http://alice:s3cret@host/a.zip\n", SPACE),
+        ("\thttp://alice:s3cret@host/a.zip", SPACE),
+        ("ht\ttp://alice:s3cret@host/a.zip", SPACE),
+        ("http://alice:s3\ncret@host/a.zip", SPACE),
+        ("http://alice:s3cret\\@host/a.zip", "is not an address"),
+        ("http://[alice:s3cret@host/climate.zip", "is not an address"),
+        ("http://host:x/s3cret@host/climate.zip?token=t0ken", "is not an address"),
+        ("http://host:99999/climate.zip?token=t0ken", "is not an address"),
+        ("http:/alice:s3cret@host/climate.zip", "names no server"),
+        ("http:alice:s3cret@host/climate.zip", "names no server"),
+        ("http:\\\\alice:s3cret@host\\climate.zip", "names no server"),
+        ("alice:s3cret@host/climate.zip", "starts with another scheme than http://"),
+        ("ftp://host/s3cret.zip", "starts with another scheme than http://"),
+        ("s3://bucket/climate.zip?token=t0ken", "starts with another scheme than http://"),
+        ("file://s3cret/climate.zip", "names another machine"),
+        ("https://host/?token=t0ken", "names no file"),
+        ("https://host", "names no file"),
+        ("https://host/folder/", "names no file"),
+        ("https://host/climate.zip/..", "names no file"),
+        ("https://host/%2e%2e", "names no file"),
+        ("https://host/a%00b.zip", "names no file"),
+        ("https://host/a%0Ab.zip", "names no file"),
+        ("..", "names no file"),
+        ("a/.", "names no file"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_refused_unseen(
+    edited: Callable[..., Path], url: str, said: str
+) -> None:
+    for value in (url, [url]):
+        with pytest.raises(ParamsError) as caught:
+            read_params(edited("download.url", value))
+        assert str(caught.value).startswith(f"params.yaml: download.url: {said}")
+        assert not re.search("alice|s3cret|t0ken", str(caught.value))
+
+
+URL = "http://alice:s3cret@host/a.zip"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("download", URL, "download: input should be"),  # as of `url:http://`, without the space
+        ("download", [URL], "download: input should be"),
+        ("download.url", {"x": URL}, "download.url: input should be a valid string, found a block"),
+        ("download.url", [[URL]], "download.url: input should be a valid string, found a list"),
+        ("download.bytes", URL, "download.bytes: input should be a valid integer, found a text"),
+        ("download.bytes", [URL], "download.bytes: input should be a valid integer"),
+        ("download.bytes", "s3cret", "download.bytes: input should be a valid integer"),
+        ("download.sha256", URL, "download.sha256: string should match pattern"),
+        ("download.sha256", ["s3cret"], "download.sha256: string should match pattern"),
+        ("download.max_bytes", URL, "download.max_bytes: input should be a valid integer"),
+        (f"download.{URL}", None, "download.(an address) is not a key"),
+        (URL, None, "(an address) is not a key"),
+        ("convert", URL, "convert: input should be"),
+        ("convert.decimal", URL, "convert.decimal: input should be"),
+        ("seed", URL, "seed: input should be"),
+        ("window", [URL], "window: input should be"),
+    ],
+)
+def test_no_message_repeats_an_address(
+    edited: Callable[..., Path], key: str, value: Any, said: str
+) -> None:
+    """An address may hold a password, wherever it was written by mistake."""
+    params = yaml.load(path := edited("seed", 0))
+    *blocks, last = [key] if "." not in key.partition("://")[0] else key.split(".", 1)
+    for block in blocks:
+        params[block][last] = value
+    if not blocks:
+        params[last] = value
+    yaml.dump(params, path)
     with pytest.raises(ParamsError) as caught:
-        read_params(edited("download.url", "https://alice:s3cret@host/a.zip"))
-    said = "params.yaml: download: a url holds a user or password; write those in ~/.netrc instead"
-    assert str(caught.value) == said
+        read_params(path)
+    assert f"params.yaml: {said}" in str(caught.value)
+    assert not re.search("alice|s3cret", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        URL,
+        f"- {URL}",
+        f"{URL}: 1\n{URL}: 2",
+        f"url: *{URL}",
+        f"url: !{URL}",
+        f"url: &{URL}",
+        f"%TAG ! {URL}\n---\na: 1",
+        f'url: "{URL}\\p"',
+        f"download:\n  url:{URL}\n  bytes: null",
+    ],
+)
+def test_no_message_repeats_an_address_in_broken_yaml(tmp_path: Path, text: str) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ParamsError) as caught:
+        read_params(tmp_path / "params.yaml")
+    assert not re.search("alice|s3cret", str(caught.value))
 
 
 @pytest.mark.parametrize("text", ["", "- a", "3"])

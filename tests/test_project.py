@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jena_etl.errors import ProjectError, WindowError
+from jena_etl.ingest.downloaded import record_text
 from jena_etl.project import Project, open_project
 from jena_etl.windows.reader import phase_major
 
@@ -154,18 +155,17 @@ def test_a_damaged_array_is_read_whole_or_refused(project: Project) -> None:
             project.windows("train")
 
 
-def test_the_sources_are_the_files_in_raw(tmp_path: Path) -> None:
+def test_the_sources_are_the_files_that_were_downloaded(tmp_path: Path) -> None:
     project = Project(tmp_path)
-    with pytest.raises(ProjectError, match="raw is not built yet; build it: dvc repro download"):
+    with pytest.raises(ProjectError, match="download is not built yet; build it: dvc repro down"):
         project.source_files()
-    project.raw.mkdir(parents=True)
-    for name in (".DS_Store", "b.zip.part"):
-        (project.raw / name).write_text("")
-    with pytest.raises(ProjectError, match="raw is not built yet; build it: dvc repro download"):
+    put = project.downloads / "downloaded.sha256"
+    put.parent.mkdir(parents=True)
+    put.write_text(f"{'0' * 64}  notes.txt\n")  # of somebody else
+    with pytest.raises(ProjectError, match="download is not built yet; build it: dvc repro down"):
         project.source_files()
-    for name in ("b.csv", "a.zip"):
-        (project.raw / name).write_text("")
-    assert project.source_files() == [project.raw / "a.zip", project.raw / "b.csv"]
+    put.write_text(record_text({"b.csv": "0" * 64, "a  b.zip": "1" * 64}))
+    assert project.source_files() == [project.downloads / "b.csv", project.downloads / "a  b.zip"]
 
 
 def test_a_folder_without_params_is_no_project(tmp_path: Path) -> None:

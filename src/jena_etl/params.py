@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -29,6 +30,7 @@ from jena_etl.csv_dialect import Dialect, Names, Text
 from jena_etl.errors import ParamsError
 
 SHOWN, SHOWN_LETTERS = 30, 60  # of names listed in a message
+REMOTE = ("http", "https")
 
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -51,18 +53,57 @@ class SourceFile(NamedTuple):
     sha256: str | None = None
 
     @property
+    def is_remote(self) -> bool:
+        """Whether a server has the file; if not, it lies on this machine."""
+        return urlsplit(self.url).scheme in REMOTE
+
+    @property
     def path(self) -> str:
         """The path in the URL, decoded; a url without a scheme is a path, taken literally."""
-        try:
-            parts = urlsplit(self.url)
-        except ValueError:  # no address; the download says so
-            return ""
+        parts = urlsplit(self.url)
         return unquote(parts.path) if parts.scheme else self.url
 
     @property
     def name(self) -> str:
         """The path's last part: what the file is called here."""
         return self.path.rpartition("/")[2]  # of what is decoded: %2F must not lead out of a folder
+
+    @property
+    def shown(self) -> str:
+        """The URL for messages, without what may be secret: the query, and before an @."""
+        return re.sub("(?s):.*@", "://", re.split("[?#]", self.url, maxsplit=1)[0])
+
+
+def _source_url(url: str) -> str:
+    """Refuse what cannot be fetched or holds a secret; no message repeats any of it."""
+    if url != url.strip() or not url.isprintable():
+        raise ValueError(
+            "has a space at its start or end, a tab or another invisible character; remove it"
+        )
+    server = None
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in REMOTE:
+            from urllib3.util import parse_url  # with which requests, which fetches it, reads it
+
+            server = parse_url(url)
+    except ValueError:  # a bracket in the host, a port that is not a number
+        raise ValueError("is not an address; copy it once more") from None
+    if "@" in unquote(parts.netloc) or (server and server.auth is not None):
+        raise ValueError("holds a user or password; write those in ~/.netrc instead")
+    if parts.scheme not in (*REMOTE, "file", ""):
+        raise ValueError(
+            "starts with another scheme than http://, https:// or file://; fetch the file by "
+            "other means and write its path"
+        )
+    if server and not server.host:
+        raise ValueError("names no server; copy the address once more")
+    if not server and parts.netloc not in ("", "localhost"):
+        raise ValueError("names another machine; write a path, or file:/// and the full path")
+    file = SourceFile(url)
+    if file.name in ("", ".", "..") or not file.path.isprintable():
+        raise ValueError("names no file; end it with the file's name")
+    return url
 
 
 def _as_tuple(value: object) -> object:
@@ -78,9 +119,10 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class Download(Block):
     """Where the source files come from; one value stands for a list of one."""
 
-    url: Annotated[tuple[Text, ...], OneOrMore]
+    url: Annotated[tuple[Annotated[Text, AfterValidator(_source_url)], ...], OneOrMore]
     bytes: Annotated[tuple[Positive | None, ...] | None, OneOrMore]
     sha256: Annotated[tuple[Sha256 | None, ...] | None, OneOrMore]
+    max_bytes: Positive
 
     @property
     def files(self) -> list[SourceFile]:
@@ -99,9 +141,6 @@ class Download(Block):
             if pins is not None and len(pins) != urls:
                 msg = f"{key} has {len(pins)} entries, expected {urls}, one per url"
                 raise ValueError(msg + "; write null where any will do, or null alone")
-        # DVC copies what stands in params.yaml into dvc.lock and its cache.
-        if any(re.match(r"\w+://[^/?#]*@", url) for url in self.url):
-            raise ValueError("a url holds a user or password; write those in ~/.netrc instead")
         names = [file.name.casefold() for file in self.files]
         if twice := next((name for name in names if name and names.count(name) > 1), None):
             msg = f"two urls end in {twice!r}, and one file would replace the other"
@@ -231,6 +270,8 @@ def _without_its_text(error: Exception) -> str:
     if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
         return " ".join(str(error).split())
     fault = str(error.problem).partition(" with value ")[0]  # of a key that is there twice
+    if _has_address(fault):
+        fault = "an address in a place where it cannot be; write it in quotation marks"
     return f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {fault}"
 
 
@@ -242,7 +283,7 @@ def check(block: type[AnyBlock], raw: object, where: str) -> AnyBlock:
     """
     if not isinstance(raw, Mapping):
         place = where or "the file"
-        raise ParamsError(f"params.yaml: {place} must be a block of keys, found {raw!r}")
+        raise ParamsError(f"params.yaml: {place} must be a block of keys, found {_found(raw)}")
     try:
         return block.model_validate(dict(raw))
     except ValidationError as error:
@@ -265,6 +306,7 @@ def nearest(name: str, known: object) -> str:
 def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
     # Without the place in a list: what was found shows which item it is, and may be the only one.
     keys = [key for key in fault["loc"] if isinstance(key, str)]
+    keys = ["(an address)" if _has_address(key) else key for key in keys]
     full = ".".join([*([where] if where else []), *keys])
     if fault["type"] == "extra_forbidden":
         return f"{full} is not a key" + nearest(keys[-1], _fields(block, keys[:-1]))
@@ -274,7 +316,21 @@ def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
     message = message.replace("valid tuple", "valid list")  # YAML's word for it
     if fault["type"] == "value_error":
         return f"{full}: {message}" if full else message
-    return f"{full}: {message[0].lower()}{message[1:]}, found {fault['input']!r}"
+    found = _found(fault["input"], may_be_secret=full.startswith("download"))
+    return f"{full}: {message[0].lower()}{message[1:]}, found {found}"
+
+
+def _found(value: object, *, may_be_secret: bool = False) -> str:
+    """A value for a message, or what kind it is where it may hold a password."""
+    text = repr(value)
+    if isinstance(value, str | list | tuple | Mapping) and (may_be_secret or _has_address(text)):
+        kind = {str: "a text", list: "a list", tuple: "a list"}.get(type(value), "a block of keys")
+        return f"{kind} that is not repeated here, as it may hold a password"
+    return text
+
+
+def _has_address(text: str) -> bool:
+    return "://" in text or "@" in text
 
 
 def _fields(block: type[Block], keys: list[str]) -> list[str]:

@@ -41,9 +41,9 @@ class Project:
         return self.root / "data/params_checked.txt"
 
     @property
-    def raw(self) -> Path:
-        """The folder of the source files."""
-        return self.root / "data/raw"
+    def downloads(self) -> Path:
+        """The folder of the source files, which is for the download stage alone."""
+        return self.root / "data/download"
 
     @property
     def climate_parquet(self) -> Path:
@@ -122,16 +122,16 @@ class Project:
         return self.root / f"data/predictions/{architecture}.parquet"
 
     def source_files(self) -> list[Path]:
-        """The files in data/raw, by name.
+        """The files that were downloaded, in the order of download.url.
 
         Raises:
             ProjectError: there is none.
         """
-        inside = sorted(self.raw.iterdir()) if self.raw.is_dir() else []
-        files = [file for file in inside if file.name != ".DS_Store" and file.suffix != ".part"]
-        if not files:
-            raise not_built(self.raw, "download")
-        return files
+        from jena_etl.ingest.downloaded import read_record
+
+        if not (names := read_record(self.downloads)):
+            raise not_built(self.downloads, "download")
+        return [self.downloads / name for name in names]
 
     @cached_property
     def source(self) -> dict[str, Any]:

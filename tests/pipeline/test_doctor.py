@@ -94,7 +94,7 @@ def test_the_command_line(repo: Any) -> None:
 def test_damage_to_the_cache_alone(repo: Any) -> None:
     """The workspace is whole: the cache is filled from it, and nothing runs."""
     before = (repo.root / "dvc.lock").read_bytes()
-    rotten = [cached(repo, "data/raw"), cached(repo, FEATURES)]  # a folder's list, and a file
+    rotten = [cached(repo, "data/download"), cached(repo, FEATURES)]  # a folder's list, and a file
     for path in rotten:
         rot(path)
     cached(repo, "models/dense.keras").unlink()
@@ -123,7 +123,7 @@ def test_damage_to_the_workspace(repo: Any) -> None:
     (repo.root / "data/processed/statistics.json").unlink()
     cached(repo, "data/processed/statistics.json").unlink()
     (repo.root / "reports/leaderboard.md").unlink()  # git's, not DVC's
-    shutil.rmtree(repo.root / "data/raw")
+    shutil.rmtree(repo.root / "data/download")
     with (repo.root / "models/dense.keras").open("r+b") as file:
         file.truncate(1_000)
     checks = examined(repo, verify=True)
@@ -131,7 +131,7 @@ def test_damage_to_the_workspace(repo: Any) -> None:
     assert checks["cache"].next == f"rm -f {cached(repo, 'data/processed/timestamps.npy')}"
     assert checks["data"].next == (
         f"rm -r {FEATURES} data/processed/timestamps.npy models/dense.keras"
-        f" && dvc checkout data/raw {FEATURES} models/dense.keras"
+        f" && dvc checkout data/download {FEATURES} models/dense.keras"
         " && dvc repro"
     )
     follow(repo, checks)

@@ -1,25 +1,28 @@
-"""Fetch the source files: each to a `.part` file, checked, then all of them renamed."""
+"""Fetch the source files into a folder that holds them, the record of them and nothing else."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import time
+import stat
 from collections.abc import Sequence
 from contextlib import ExitStack
-from http.client import responses
 from os.path import realpath
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import NamedTuple
 
 from jena_etl.errors import SourceError
 from jena_etl.files import replacing, sha256_of
 from jena_etl.ingest.archives import check_whole
+from jena_etl.ingest.downloaded import RECORD, record_text, removable_files
+from jena_etl.ingest.fetch import CHUNK, Patience, TooLargeError, fetch
 from jena_etl.params import SourceFile
 
-ATTEMPTS = 4
-RETRIED = {408, 429, 500, 502, 503, 504}
-LONGEST_PAUSE_S = 30
+
+class Downloaded(NamedTuple):
+    """A file that has arrived, with the size and digest that would pin it in params.yaml."""
+
+    path: Path
+    bytes: int
+    sha256: str
 
 
 def download(
@@ -27,148 +30,110 @@ def download(
     folder: Path,
     *,
     base: Path,
-    pause_s: float = 1.0,
-    timeout_s: float = 30.0,
-) -> list[Path]:
-    """Fetch `sources` into `folder`, which then holds nothing else, and return their paths.
+    max_bytes: int,
+    patience: Patience | None = None,
+) -> list[Downloaded]:
+    """Fetch `sources` into `folder` and return what arrived, in the same order.
 
-    Each file goes under its URL's last name. None of them shows before all are known to be good.
+    Each file is called by the last name in its URL. None of them shows before all are known to be
+    good; then the files of earlier downloads go. Those are known by a record beside them, and
+    where the folder holds anything that is not in it, nothing is fetched and nothing is removed.
 
     Args:
         sources: http(s)://, file://, or paths relative to `base`, each with the bytes and the
             hexadecimal sha256 that it must have; None accepts any.
         folder: where the files go.
         base: the project folder.
-        pause_s: wait before the second attempt; doubled before each further one.
-        timeout_s: longest silence of a server.
+        max_bytes: the largest file to fetch where no size is pinned.
+        patience: how long to wait for a server; None is as `Patience` has it.
 
     Raises:
-        SourceError: not reachable, not whole, neither archive nor text, or not the pinned bytes.
-        ProjectError: `folder` cannot be written.
+        SourceError: a file is not reachable, not a regular file, too large, not whole, neither an
+            archive nor text, or not what is pinned.
+        ProjectError: `folder` holds what no download wrote, or cannot be written.
     """
+    place = folder.relative_to(base).as_posix()
     for source in sources:  # a mistake in the last one shows before the first is fetched
-        _check_address(source)
-    files = [folder / source.name for source in sources]
-    parts: list[Path] = []
+        _check_outside(source, folder, base, place)
+    older = removable_files(folder, place)
+    arrived: list[Downloaded] = []
     with ExitStack() as stack:
-        for source, file in zip(sources, files, strict=True):
-            part = stack.enter_context(replacing(file))
-            parts.append(part)
-            if urlsplit(source.url).scheme in ("http", "https"):
-                _fetch(source.url, part, pause_s, timeout_s)
-            else:
-                _copy(base / source.path, source.url, part)
+        for source in sources:
+            part = stack.enter_context(replacing(folder / source.name))
+            limit = source.bytes or max_bytes
+            try:
+                if source.is_remote:
+                    fetch(source, part, max_bytes=limit, patience=patience or Patience())
+                else:
+                    _copy(base / source.path, source, part, limit)
+            except TooLargeError as error:
+                raise _too_large(source, max_bytes, error.size) from None
             check_whole(part, source.name)
             # Only a whole file comes this far, so the figures offered are worth pinning.
-            _check_pins(part, source)
-        # Before the renaming: on a Mac, an older Export.csv would be the new export.csv.
-        _remove_all_but({*files, *parts}, folder)
-    return files
-
-
-def _check_address(source: SourceFile) -> None:
-    try:
-        scheme = urlsplit(source.url).scheme
-    except ValueError:  # a bracket in the host
-        raise SourceError("download.url in params.yaml is no address; copy it once more") from None
-    if scheme not in ("http", "https", "file", ""):
-        raise SourceError(
-            f"download.url starts with {scheme}:, expected http://, https://, file:// or a "
-            "path; fetch the file by other means and set download.url to its path"
-        )
-    if source.name in ("", ".", "..") or not source.path.isprintable():
-        raise SourceError("download.url in params.yaml names no file; end it with the file's name")
-
-
-def _remove_all_but(files: set[Path], folder: Path) -> None:
-    """What an earlier download left, whole or not: the stage's output is the files asked for."""
-    for path in set(folder.iterdir()) - files:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
+            file = Downloaded(folder / source.name, part.stat().st_size, sha256_of(part))
+            _check_pins(file, source)
+            arrived.append(file)
+        record = stack.enter_context(replacing(folder / RECORD))
+        record.write_text(record_text({file.path.name: file.sha256 for file in arrived}))
+        # Now the older files go; on leaving the stack the record gets its name first, then the
+        # files do. So after a kill at any moment, the record knows every file that has its name.
+        for path in older:
             path.unlink()
+    return arrived
 
 
-def _copy(source: Path, url: str, part: Path) -> None:
-    if part.parent.resolve() in Path(realpath(source)).parents:  # Path.resolve fails on a link loop
+def _check_outside(source: SourceFile, folder: Path, base: Path, place: str) -> None:
+    """Refuse a path into the folder of the downloads, where a file would replace itself."""
+    # os.path's, as Path.resolve fails on a link that leads to itself.
+    if not source.is_remote and realpath(folder) in map(
+        str, Path(realpath(base / source.path)).parents
+    ):
         raise SourceError(
-            f"download.url {_shown(url)} lies in the folder that this stage empties and fills; "
-            "put the file beside params.yaml and set download.url to its name"
+            f"download.url {source.shown} lies in {place}, which is for the download stage alone; "
+            "nothing was removed. Move the file to data/raw, set download.url to its path there, "
+            "then: dvc repro"
         )
+
+
+def _copy(path: Path, source: SourceFile, part: Path, max_bytes: int) -> None:
     try:
-        file = source.open("rb")
+        # Looked at before it is opened: to open a named pipe waits for somebody to write to it.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise SourceError(
+                f"download.url {source.shown} is a folder, a device or a pipe; expected the path "
+                "of a file: a zip, a .csv.gz or a .csv"
+            )
+        file = path.open("rb")
     except OSError as error:
         raise SourceError(
-            f"download.url {_shown(url)}: {error.strerror}; expected the file's path from "
+            f"download.url {source.shown}: {error.strerror}; expected the file's path from "
             "the project folder, or file:/// and its full path"
         ) from None
     with file, part.open("wb") as copy:
-        shutil.copyfileobj(file, copy)
+        if (size := path.stat().st_size) > max_bytes:
+            raise TooLargeError(size)
+        while chunk := file.read(CHUNK):
+            copy.write(chunk)
+            if copy.tell() > max_bytes:  # a log that grows, or a file of /proc that says 0
+                raise TooLargeError(None)
 
 
-def _fetch(url: str, part: Path, pause_s: float, timeout_s: float) -> None:
-    # One loop of our own: urllib3's Retry ends where the body begins, and a body may break off.
-    import requests  # a file that is already here does not need it
-
-    for attempt in range(ATTEMPTS):
-        wait_s = pause_s * 2**attempt
-        try:
-            return _fetch_once(url, part, timeout_s)
-        except requests.HTTPError as error:
-            answer = error.response
-            # Not the server's own words: they may hold anything, the address included.
-            meaning = responses.get(answer.status_code, "")
-            reason = f"the server answered {answer.status_code} {meaning}".rstrip()
-            if answer.status_code not in RETRIED:
-                raise SourceError(f"{_shown(url)}: {reason}; check download.url") from None
-            asked_s = answer.headers.get("Retry-After", "")
-            if asked_s.isdecimal():  # it may be a date too, but hardly ever is
-                wait_s = min(float(asked_s), LONGEST_PAUSE_S)
-        except requests.Timeout:
-            reason = f"no answer within {timeout_s:g} s"
-        except requests.exceptions.ChunkedEncodingError as error:
-            reason = str(error)
-        except requests.ConnectionError as error:
-            # Not the library's text: it repeats the address with its query.
-            reason = f"no connection: no network, or no such server ({type(error).__name__})"
-        except (requests.RequestException, ValueError) as error:
-            reason = f"not an address to fetch ({type(error).__name__})"
-            raise SourceError(f"{_shown(url)}: {reason}; check download.url") from None
-        if attempt + 1 < ATTEMPTS:
-            time.sleep(wait_s)
-    raise SourceError(
-        f"{_shown(url)}: {reason}, {ATTEMPTS} times. Try again later: dvc repro; or fetch the file "
-        "by other means and set download.url to its path"
+def _too_large(source: SourceFile, max_bytes: int, size: int | None) -> SourceError:
+    if source.bytes is None:
+        found = "more" if size is None else f"{size:,} bytes"
+        return SourceError(
+            f"{source.name}: {found}, expected at most download.max_bytes, {max_bytes:,}; if it is "
+            "the file you want, raise that in params.yaml or pin download.bytes, then: dvc repro"
+        )
+    found, accepted = ("more", "null") if size is None else (str(size), str(size))
+    return SourceError(
+        f"{source.name}: bytes: got {found}, expected {source.bytes}: the file has changed; if it "
+        f"is the one you want, set download.bytes: {accepted} in params.yaml, then: dvc repro"
     )
 
 
-def _fetch_once(url: str, part: Path, timeout_s: float) -> None:
-    import requests
-    from tqdm import tqdm
-
-    # Identity: an archive gains nothing from compression, and the length then counts its bytes.
-    headers = {"Accept-Encoding": "identity"}
-    with requests.get(url, stream=True, timeout=timeout_s, headers=headers) as response:
-        response.raise_for_status()
-        if part.stem.lower().endswith(".gz"):
-            # Some servers call a .gz file a compressed transfer: it is to arrive as it is.
-            response.raw.headers.pop("Content-Encoding", None)
-        length = response.raw.length_remaining  # None where the server does not say
-        bar = tqdm(total=length, unit="B", unit_scale=True, desc=part.stem, disable=None)
-        try:
-            with bar, part.open("wb") as file:
-                for chunk in response.iter_content(1 << 18):
-                    file.write(chunk)
-                    bar.update(len(chunk))
-        except requests.RequestException:
-            so_far = f" after {response.raw.tell():,} of {length:,} bytes" if length else ""
-            raise requests.exceptions.ChunkedEncodingError(
-                f"the connection broke off{so_far}"
-            ) from None
-
-
-def _check_pins(part: Path, source: SourceFile) -> None:
-    found = {"bytes": part.stat().st_size, "sha256": sha256_of(part)}
+def _check_pins(file: Downloaded, source: SourceFile) -> None:
+    found = {"bytes": file.bytes, "sha256": file.sha256}
     pinned = {"bytes": source.bytes, "sha256": source.sha256}
     changed = [key for key in found if pinned[key] not in (None, found[key])]
     if changed:
@@ -178,8 +143,3 @@ def _check_pins(part: Path, source: SourceFile) -> None:
             f"{source.name}: {key}: got {found[key]}, expected {pinned[key]}: the file has "
             f"changed; if it is the one you want, set {accepted} in params.yaml, then: dvc repro"
         )
-
-
-def _shown(url: str) -> str:
-    """The URL without credentials and query, for messages."""
-    return re.sub("(?s):.*@", "://", re.split("[?#]", url, maxsplit=1)[0])

@@ -1,0 +1,173 @@
+"""Fetch one file over HTTP: patient with a server that recovers, not with one that never ends."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import responses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jena_etl.errors import SourceError
+from jena_etl.params import SourceFile
+
+if TYPE_CHECKING:
+    import requests
+    from urllib3 import BaseHTTPResponse
+
+ATTEMPTS = 4
+RETRIED = {408, 429, 500, 502, 503, 504}
+LONGEST_PAUSE_S = 30
+CHUNK = 1 << 18
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for a server.
+
+    Attributes:
+        pause_s: wait before the second attempt; doubled before each further one.
+        silence_s: the longest time in which nothing arrives.
+        lowest_rate: bytes a second, on average over each `rate_window_s`.
+        rate_window_s: seconds over which the rate is measured.
+        sleep: what waits between two attempts.
+    """
+
+    pause_s: float = 1.0
+    silence_s: float = 30.0
+    lowest_rate: float = 1_000.0
+    rate_window_s: float = 60.0
+    sleep: Callable[[float], None] = time.sleep
+
+
+class TooLargeError(Exception):
+    """The file has more bytes than it may; `size` is how many, where the server says it."""
+
+    def __init__(self, size: int | None) -> None:
+        super().__init__(size)
+        self.size = size
+
+
+class _TransferError(Exception):
+    """An attempt failed in a way that another attempt may not."""
+
+
+def fetch(source: SourceFile, part: Path, *, max_bytes: int, patience: Patience) -> None:
+    """Write what is at `source.url` to `part`, trying again where that may help.
+
+    Raises:
+        SourceError: the server cannot be reached, refuses, breaks off or is too slow, four times.
+        TooLargeError: there are more than `max_bytes`; what came so far is in `part`.
+        OSError: `part` cannot be written.
+    """
+    # A loop of our own: urllib3's Retry ends where the body begins, and a body may break off.
+    import requests  # a file that is already here does not need it
+
+    for attempt in range(ATTEMPTS):
+        pause_s = patience.pause_s * 2**attempt
+        try:
+            return _fetch_once(source, part, max_bytes, patience)
+        except requests.HTTPError as error:
+            answer = error.response
+            # Not the server's own words: they may hold anything, the address included.
+            meaning = responses.get(answer.status_code, "")
+            reason = f"the server answered {answer.status_code} {meaning}".rstrip()
+            if answer.status_code not in RETRIED:
+                raise SourceError(f"{source.shown}: {reason}; check download.url") from None
+            asked_s = answer.headers.get("Retry-After", "")
+            if asked_s.isdecimal():  # it may be a date too, but hardly ever is
+                pause_s = min(float(asked_s), LONGEST_PAUSE_S)
+        except _TransferError as error:
+            reason = str(error)
+        except requests.Timeout:
+            reason = f"no answer within {patience.silence_s:g} s"
+        except requests.ConnectionError as error:
+            # Not the library's text: it repeats the address with its query.
+            reason = f"no connection: no network, or no such server ({type(error).__name__})"
+        except (requests.RequestException, ValueError) as error:
+            reason = f"not an address to fetch ({type(error).__name__})"
+            raise SourceError(f"{source.shown}: {reason}; check download.url") from None
+        if attempt + 1 < ATTEMPTS:
+            patience.sleep(pause_s)
+    raise SourceError(
+        f"{source.shown}: {reason}, {ATTEMPTS} times. Try again later: dvc repro; or fetch the "
+        "file by other means and set download.url to its path"
+    )
+
+
+def _fetch_once(source: SourceFile, part: Path, max_bytes: int, patience: Patience) -> None:
+    import requests
+    from tqdm import tqdm
+    from urllib3.exceptions import HTTPError
+
+    # An archive gains nothing from being compressed once more, and Content-Length then counts its
+    # own bytes.
+    headers = {"Accept-Encoding": "identity"}
+    with requests.get(
+        source.url,
+        stream=True,
+        timeout=patience.silence_s,
+        headers=headers,
+        hooks={"response": _close_redirect},
+    ) as response:
+        response.raise_for_status()
+        encoding = response.headers.get("Content-Encoding", "identity").lower()
+        if source.name.lower().endswith(".gz"):
+            encoding = "identity"  # some servers call a .gz file a compressed transfer
+        size = response.raw.length_remaining if encoding == "identity" else None
+        if size is not None and size > max_bytes:
+            raise TooLargeError(size)
+        body = _Body(response.raw, max_bytes, patience)
+        reader = gzip.GzipFile(fileobj=body) if encoding in ("gzip", "x-gzip") else body
+        bar = tqdm(total=size, unit="B", unit_scale=True, desc=source.name, disable=None)
+        try:
+            with bar, part.open("wb") as file:
+                while chunk := reader.read(CHUNK):
+                    file.write(chunk)
+                    bar.update(len(chunk))
+                    if file.tell() > max_bytes:
+                        raise TooLargeError(None)
+        except (HTTPError, EOFError, zlib.error, gzip.BadGzipFile):
+            so_far = f" after {body.received:,} of {size:,} bytes" if size else ""
+            raise _TransferError(f"the connection broke off{so_far}") from None
+
+
+def _close_redirect(response: requests.Response, **_: object) -> None:
+    """Do not let requests read the body of a redirect, which could be endless, into memory."""
+    if response.is_redirect:
+        response.close()
+
+
+class _Body(io.RawIOBase):
+    """The body of an answer as it arrives, with a limit on its size and on how slow it may be."""
+
+    def __init__(self, raw: BaseHTTPResponse, max_bytes: int, patience: Patience) -> None:
+        self.received = 0
+        self._raw = raw
+        self._max_bytes = max_bytes
+        self._patience = patience
+        self._window = (time.monotonic(), 0)
+
+    def readable(self) -> bool:
+        """Whether it can be read: always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Put some of the bytes into `buffer` and return how many; 0 at the end."""
+        chunk = self._raw.read1(len(buffer), decode_content=False)
+        buffer[: len(chunk)] = chunk
+        self.received += len(chunk)
+        if self.received > self._max_bytes:  # also where they unpack to nothing
+            raise TooLargeError(None)
+        began, before = self._window
+        lasted = time.monotonic() - began
+        if chunk and lasted >= self._patience.rate_window_s:
+            if self.received - before < self._patience.lowest_rate * lasted:
+                rate = f"{self._patience.lowest_rate:,.0f}"
+                raise _TransferError(f"slower than {rate} bytes a second")
+            self._window = (time.monotonic(), self.received)
+        return len(chunk)

@@ -1,0 +1,81 @@
+"""`dvc repro` deletes nothing that the pipeline did not write, nor does a stage run directly."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jena_etl.files import sha256_of
+
+COPY = b"the only copy"
+DVC = (sys.executable, "-m", "dvc", "repro", "download")
+DIRECTLY = (sys.executable, "-m", "pipeline.download")
+
+
+def put(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(COPY)
+    return path
+
+
+@pytest.fixture(params=[DVC, DIRECTLY], ids=["dvc repro", "directly"])
+def command(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Both ways to run the stage."""
+    return request.param  # type: ignore[no-any-return]
+
+
+def test_what_lies_in_data_raw_stays_there(repo: Any, command: tuple[str, ...]) -> None:
+    """A station's own zip may lie in data/raw and be fetched from there."""
+    notes = put(repo.root / "data/raw/notes.txt")
+    station = repo.root / "data/raw/mystation.zip"
+    shutil.copyfile(repo.root / "station.zip", station)
+    repo.edit(lambda params: params["download"].update(url="data/raw/mystation.zip"))
+    repo.run(*command)
+    assert sha256_of(station) == sha256_of(repo.root / "data/download/mystation.zip")
+    assert notes.read_bytes() == COPY
+    assert not (repo.root / "data/download/station.zip").exists()  # the stage's own, and stale
+
+
+@pytest.mark.parametrize("url", ["station.zip", "data/download/mine.zip"])
+def test_the_folder_of_the_downloads_is_not_emptied(
+    repo: Any, command: tuple[str, ...], url: str
+) -> None:
+    mine = [put(repo.root / f"data/download/{name}") for name in ("mine.zip", "folder/notes.txt")]
+    repo.edit(lambda params: params["download"].update(url=url))
+    message = repo.run(*command, fails=True)
+    assert "nothing was removed" in message
+    assert "Traceback" not in message
+    assert [path.read_bytes() for path in mine] == [COPY, COPY]
+    assert (repo.root / "data/download/station.zip").exists()
+    (repo.root / "data/raw").mkdir()
+    for name in ("mine.zip", "folder"):  # as the message says
+        shutil.move(repo.root / "data/download" / name, repo.root / "data/raw" / name)
+    repo.edit(lambda params: params["download"].update(url="station.zip"))
+    repo.run(*command)
+
+
+@pytest.mark.parametrize("linked", ["data", "data/raw", "data/download"])
+def test_a_linked_folder_is_not_emptied(
+    repo: Any, command: tuple[str, ...], linked: str, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "a larger disk"
+    mine = [put(elsewhere / f"{name}/mine.csv") for name in (".", "raw", "download")]
+    shutil.rmtree(repo.root / linked, ignore_errors=True)
+    (repo.root / linked).symlink_to(elsewhere)
+    repo.edit(lambda params: params["download"].update(max_bytes=10**7))  # so that it has to run
+    message = repo.run(*command, fails=linked != "data/raw")
+    assert ("nothing was removed" in message) == (linked != "data/raw")
+    assert [path.read_bytes() for path in mine] == [COPY] * 3
+
+
+def test_a_folder_that_is_gone_comes_back_from_the_cache(repo: Any) -> None:
+    """For a folder that persists, DVC has no run cache: it is `dvc checkout` that restores it."""
+    put(repo.root / "data/raw/notes.txt")
+    assert "Stage 'download' didn't change, skipping" in repo.run(*DVC)
+    shutil.rmtree(repo.root / "data/download")
+    repo.dvc("checkout", "data/download")
+    assert "Stage 'download' didn't change, skipping" in repo.run(*DVC)
