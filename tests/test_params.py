@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import random
 import re
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from ruamel.yaml import YAML
 
 from jena_etl.errors import ParamsError
 from jena_etl.models import configure, names
-from jena_etl.params import SourceFile, read_params
+from jena_etl.params import Download, Params, SourceFile, check, read_params
 
 yaml = YAML()
 
@@ -350,17 +351,23 @@ SPACE = "has a space at its start or end, a tab or another invisible character; 
         ("a/.", "names no file"),
     ],
 )
-def test_a_url_that_cannot_be_used_is_refused_unseen(
-    edited: Callable[..., Path], url: str, said: str
-) -> None:
-    for value in (url, [url]):
+def test_a_url_that_cannot_be_used_is_refused_unseen(url: str, said: str) -> None:
+    for value in (url, ["a.csv", url]):
+        block = {"url": value, "bytes": None, "sha256": None, "max_bytes": 1}
         with pytest.raises(ParamsError) as caught:
-            read_params(edited("download.url", value))
+            check(Download, block, "download")
         assert str(caught.value).startswith(f"params.yaml: download.url: {said}")
         assert not re.search("alice|s3cret|t0ken", str(caught.value))
 
 
 URL = "http://alice:s3cret@host/a.zip"
+
+
+@pytest.fixture(scope="module")
+def values(checkout: Path) -> dict[str, Any]:
+    """What stands in the checkout's params.yaml."""
+    content: dict[str, Any] = YAML(typ="safe", pure=True).load(checkout / "params.yaml")
+    return content
 
 
 @pytest.mark.parametrize(
@@ -376,27 +383,28 @@ URL = "http://alice:s3cret@host/a.zip"
         ("download.sha256", URL, "download.sha256: string should match pattern"),
         ("download.sha256", ["s3cret"], "download.sha256: string should match pattern"),
         ("download.max_bytes", URL, "download.max_bytes: input should be a valid integer"),
-        (f"download.{URL}", None, "download.(an address) is not a key"),
+        (f"download.{URL}", None, "(an address) is not a key"),
         (URL, None, "(an address) is not a key"),
         ("convert", URL, "convert: input should be"),
         ("convert.decimal", URL, "convert.decimal: input should be"),
+        ("convert.encoding", URL, "convert.encoding: '(an address)' is not a text encoding"),
+        ("window.target", URL, "window.target '(an address)' is not one of convert.columns"),
         ("seed", URL, "seed: input should be"),
         ("window", [URL], "window: input should be"),
     ],
 )
 def test_no_message_repeats_an_address(
-    edited: Callable[..., Path], key: str, value: Any, said: str
+    values: dict[str, Any], key: str, value: Any, said: str
 ) -> None:
     """An address may hold a password, wherever it was written by mistake."""
-    params = yaml.load(path := edited("seed", 0))
+    params = copy.deepcopy(values)
     *blocks, last = [key] if "." not in key.partition("://")[0] else key.split(".", 1)
     for block in blocks:
         params[block][last] = value
     if not blocks:
         params[last] = value
-    yaml.dump(params, path)
     with pytest.raises(ParamsError) as caught:
-        read_params(path)
+        check(Params, params, "")
     assert f"params.yaml: {said}" in str(caught.value)
     assert not re.search("alice|s3cret", str(caught.value))
 

@@ -287,8 +287,10 @@ def check(block: type[AnyBlock], raw: object, where: str) -> AnyBlock:
     try:
         return block.model_validate(dict(raw))
     except ValidationError as error:
-        lines = [_fault(block, dict(fault), where) for fault in error.errors()]
-        raise ParamsError("\n".join(f"params.yaml: {line}" for line in lines)) from None
+        lines = [f"params.yaml: {_fault(block, dict(fault), where)}" for fault in error.errors()]
+        # Some checks name the value that they refuse, and some keys are values in a wrong place.
+        text = re.sub(r"[^\s'\"]+://[^\s'\"]*@[^\s'\"]*", "(an address)", "\n".join(lines))
+        raise ParamsError(text) from None
 
 
 def nearest(name: str, known: object) -> str:
@@ -306,7 +308,6 @@ def nearest(name: str, known: object) -> str:
 def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
     # Without the place in a list: what was found shows which item it is, and may be the only one.
     keys = [key for key in fault["loc"] if isinstance(key, str)]
-    keys = ["(an address)" if _has_address(key) else key for key in keys]
     full = ".".join([*([where] if where else []), *keys])
     if fault["type"] == "extra_forbidden":
         return f"{full} is not a key" + nearest(keys[-1], _fields(block, keys[:-1]))
