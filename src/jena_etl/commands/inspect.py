@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
+from jena_etl.commands.wording import duration_text, timestamp_text
 from jena_etl.errors import ProjectError
 from jena_etl.params import Params
 from jena_etl.prepare.splits import split_rows
@@ -133,20 +133,20 @@ def _source_text(source: dict[str, Any]) -> str:
 
 
 def _data_text(data: dict[str, Any]) -> str:
-    last = _timestamp(data["last"])
-    step = f", one every {_span(data['step_seconds'])}" if data["step_seconds"] else ""
-    lines = [f"  {data['rows']:,} rows from {_timestamp(data['first'])} to {last}{step}"]
+    last = timestamp_text(data["last"])
+    step = f", one every {duration_text(data['step_seconds'])}" if data["step_seconds"] else ""
+    lines = [f"  {data['rows']:,} rows from {timestamp_text(data['first'])} to {last}{step}"]
     for kind in ("holes", "irregular"):
         for at, item in enumerate(data[kind]["longest"][:3]):
             head = f"{kind} {data[kind]['count']}" if at == 0 else ""
-            said = f"{_span(item['seconds'])} after {_timestamp(item['after'])}, {item['split']}"
-            lines.append(f"    {head:<15}{said}")
+            length, after = duration_text(item["seconds"]), timestamp_text(item["after"])
+            lines.append(f"    {head:<15}{length} after {after}, {item['split']}")
         if data[kind]["count"] > 3:  # noqa: PLR2004  as many as are shown above
             lines.append(f"    {'':<15}by split: {_by_split(data[kind]['splits'])}")
     repeats = data["repeats"]
     if repeats["count"]:
         head = f"repeats {repeats['count']}"
-        between = f"{_timestamp(repeats['first'])} to {_timestamp(repeats['last'])}"
+        between = f"{timestamp_text(repeats['first'])} to {timestamp_text(repeats['last'])}"
         place = "removed" if repeats["removed"] else f"kept: {_by_split(repeats['splits'])}"
         lines.append(f"    {head:<15}timestamps logged before, {between}, {place}")
         if repeats["differing"]:
@@ -190,14 +190,14 @@ def _faults_text(data: dict[str, Any]) -> list[str]:
             rule = "outside" if item["check"] == "range" else "further than rounding from"
             lines.append(
                 f"  {item['column']}: {item['cells']:,} {rule} {item['expected']}, "
-                f"first {_timestamp(item['first'])}; {_by_split(item['splits'])}"
+                f"first {timestamp_text(item['first'])}; {_by_split(item['splits'])}"
             )
         tables.append("\n".join(lines) + "\n")
     return tables
 
 
 def _when(item: dict[str, Any]) -> str:
-    first, last = _timestamp(item["first"]), _timestamp(item["last"])
+    first, last = timestamp_text(item["first"]), timestamp_text(item["last"])
     return first if first == last else f"{first} to {last}"
 
 
@@ -220,7 +220,7 @@ def _splits_text(splits: dict[str, Any]) -> str:
     lines = [f"{'split':<12}{'rows':>21}{'from':>18}{'to':>18}{'windows':>10}{'batches':>9}"]
     for name, split in splits.items():
         rows = f"[{split['rows'][0]:,}, {split['rows'][1]:,})"
-        first, last = _timestamp(split["first"]), _timestamp(split["last"])
+        first, last = timestamp_text(split["first"]), timestamp_text(split["last"])
         lines.append(
             f"{name:<12}{rows:>21}{first:>18}{last:>18}{split['windows']:>10,}{split['batches']:>9,}"
         )
@@ -250,27 +250,10 @@ def _window_text(window: dict[str, Any]) -> str:
     words = f"window: {spec.sequence_length} inputs"
     if every:
         words += (
-            f", one every {_span(every)} ({_span(every * spec.sequence_length)}); "
-            f"target {window['target']}, {_span(every * spec.horizon)} after the last input"
+            f", one every {duration_text(every)} ({duration_text(every * spec.sequence_length)}); "
+            f"target {window['target']}, {duration_text(every * spec.horizon)} after the last input"
         )
     features, targets = tuple(window["features_shape"]), tuple(window["targets_shape"])
     batch = f"  a batch: features {features}, targets {targets}, float32"
     drawing = "\n".join(f"  {line}" for line in str(spec).splitlines())
     return f"{words}\n{drawing}\n{batch}\n"
-
-
-def _timestamp(text: str) -> str:
-    return text.replace("T", " ").removesuffix(":00")
-
-
-def _span(seconds: int) -> str:
-    """A length of time in its largest whole unit.
-
-    >>> _span(600), _span(86_400 * 5), _span(5_400)
-    ('10 minutes', '5 days', '90 minutes')
-    """
-    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds % size == 0 and seconds >= size:
-            count = seconds // size
-            return f"{count:,} {unit}{'s' if count > 1 else ''}"
-    return str(timedelta(seconds=seconds))

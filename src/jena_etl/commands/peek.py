@@ -11,12 +11,12 @@ import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jena_etl.commands.wording import duration_text, timestamp_text
 from jena_etl.errors import DataError, SourceError
 from jena_etl.ingest.archives import member_names, open_members
 from jena_etl.ingest.cleaning import Lines, resolve_repeats
@@ -264,10 +264,10 @@ def _clock(frame: pl.DataFrame, name: str) -> _Clock:
     except DataError as error:
         notes.append(f"convert will stop here: {error}")
     step = card["step_seconds"]
-    every = f"one every {_spoken(step)}" if step else "no two of them apart"
+    every = f"one every {duration_text(step)}" if step else "no two of them apart"
     breaks = [
-        f"{words}: {card[kind]['count']:,}, the longest {_spoken(item['seconds'])} after "
-        f"{_day(item['after'])}"
+        f"{words}: {card[kind]['count']:,}, the longest {duration_text(item['seconds'])} after "
+        f"{timestamp_text(item['after'])}"
         for kind, words in (("holes", "holes"), ("irregular", "irregular steps"))
         for item in card[kind]["longest"][:1]
     ]
@@ -277,7 +277,7 @@ def _clock(frame: pl.DataFrame, name: str) -> _Clock:
         differing = found["differing"]
         said = [
             f"rows with an earlier row's timestamp: {repeats['count']:,}, "
-            f"from {_day(repeats['first'])} to {_day(repeats['last'])}"
+            f"from {timestamp_text(repeats['first'])} to {timestamp_text(repeats['last'])}"
             + ("" if differing is None else f"; with other values: {differing:,}")
         ]
         breaks.append(f"repeated timestamps: {repeats['count']:,}")
@@ -287,7 +287,7 @@ def _clock(frame: pl.DataFrame, name: str) -> _Clock:
         gaps = [*breaks, "drop: no window spans one of these | keep: as the reference"]
     return _Clock(
         card=card,
-        span=f"{_day(timestamps.min())} to {_day(timestamps.max())}, {every}",
+        span=f"{timestamp_text(timestamps.min())} to {timestamp_text(timestamps.max())}, {every}",
         broken=bool(breaks),
         gaps=gaps,
         repeats=said,
@@ -314,9 +314,9 @@ def _rate(step: int | None) -> tuple[int, str]:
         return HOUR // step, (
             "every row: they are 1 hour apart"
             if step == HOUR
-            else f"{HOUR // step} x {_spoken(step)} = 1 hour between two inputs"
+            else f"{HOUR // step} x {duration_text(step)} = 1 hour between two inputs"
         )
-    return 1, f"every row: the step of {_spoken(step)} does not divide an hour"
+    return 1, f"every row: the step of {duration_text(step)} does not divide an hour"
 
 
 def _too_short(rows: int, rate: int) -> list[str]:
@@ -367,17 +367,6 @@ def _why_columns(columns: list[str], left_out: dict[str, str]) -> list[str]:
 def _why_missing(missing: dict[str, int]) -> str:
     found = ", ".join(f"{column} ({count:,})" for column, count in missing.items() if count)
     return f"empty cells, nan, NA or null in {found}" if found else "no cell is missing"
-
-
-def _day(timestamp: object) -> str:
-    return str(timestamp).replace("T", " ")
-
-
-def _spoken(seconds: int) -> str:
-    for unit, size in (("day", 86_400), ("hour", HOUR), ("minute", 60)):
-        if seconds % size == 0:
-            return f"{seconds // size:,} {unit}{'s' * (seconds != size)}"
-    return f"{seconds:,} seconds" if seconds < HOUR else str(timedelta(seconds=seconds))
 
 
 def _comment(text: str, indent: str) -> list[str]:

@@ -1,0 +1,29 @@
+"""How the commands word a timestamp and a length of time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+
+
+def timestamp_text(timestamp: object) -> str:
+    """A timestamp without its seconds, where they are zero.
+
+    >>> timestamp_text("2009-01-01T00:00:00"), timestamp_text("2009-01-01T00:10:30")
+    ('2009-01-01 00:00', '2009-01-01 00:10:30')
+    """
+    return str(timestamp).replace("T", " ").removesuffix(":00")
+
+
+def duration_text(seconds: int) -> str:
+    """A length of time in its largest whole unit; one that takes several units, as a clock.
+
+    >>> [duration_text(seconds) for seconds in (600, 86_400 * 5, 3_600, 5_400, 45, 3_661)]
+    ['10 minutes', '5 days', '1 hour', '90 minutes', '45 seconds', '1:01:01']
+    """
+    unit, size = next(item for item in UNITS if seconds % item[1] == 0)
+    if unit == "second" and seconds >= 3_600:  # noqa: PLR2004  an hour
+        return str(timedelta(seconds=seconds))
+    count = seconds // size
+    return f"{count:,} {unit}{'s' * (count != 1)}"
