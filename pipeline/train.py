@@ -5,7 +5,7 @@ than most models take to forecast; they are scored apart, so that no change of a
 """
 
 from jena_etl.evaluation.predictions import SCORED, beside_truth, forecast, write_predictions
-from jena_etl.files import sha256_of, write_text
+from jena_etl.files import write_text
 from jena_etl.models import configure
 from jena_etl.params import Params
 from jena_etl.project import Project
@@ -27,11 +27,11 @@ def main(project: Project, params: Params, name: str) -> None:
     device = use_device(params.train.device, xla_on_cpu=architecture.xla_on_cpu, **settings)
     batch_size, order = params.train.batch_size, architecture.order
     key = run_key(
+        project.training_dependencies(name),
         name=name,
         model=architecture.model_dump(),
         seed=params.seed,
         batch_size=batch_size,
-        inputs=[sha256_of(file) for file in project.training_inputs],
         device=device,
         **settings,
     )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from jena_etl.windows.spec import WindowSpec
     from jena_etl.windows.split import SplitWindows
 
+ITEM = "${item}"  # what dvc.yaml writes in the place of an architecture's name
+
 # The windows are imported where they are asked for: the first stages have none, and a change of
 # the windows must not run them again.
 
@@ -104,10 +106,13 @@ class Project:
         """Of a training run that `key` defines: git-ignored, gone when the run is complete."""
         return self.root / f"checkpoints/{architecture}-{key}.npz"
 
-    @property
-    def training_inputs(self) -> list[Path]:
-        """The files that a training run depends on."""
-        return [self.features_npy, self.targets_npy, self.splits_json]
+    def training_dependencies(self, architecture: str) -> list[Path]:
+        """The data and code that dvc.yaml declares for the stage that trains `architecture`."""
+        from ruamel.yaml import YAML
+
+        stages = YAML(typ="safe", pure=True).load(self.root / "dvc.yaml")["stages"]
+        names = (name.replace(ITEM, architecture) for name in stages["train"]["do"]["deps"])
+        return [self.root / name for name in names]
 
     def model_file(self, architecture: str) -> Path:
         return self.root / f"models/{architecture}.keras"

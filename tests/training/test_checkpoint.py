@@ -59,5 +59,5 @@ def test_a_damaged_one_is_set_aside_and_said(
 
 
 def test_more_epochs_than_last_time_is_a_new_run() -> None:
-    assert run_key(name="lstm", epochs=10) == run_key(epochs=10, name="lstm")
-    assert run_key(name="lstm", epochs=10) != run_key(name="lstm", epochs=11)
+    assert run_key([], name="lstm", epochs=10) == run_key([], epochs=10, name="lstm")
+    assert run_key([], name="lstm", epochs=10) != run_key([], name="lstm", epochs=11)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,10 +55,19 @@ class Progress:
             self.best = self.state
 
 
-def run_key(**defines: Any) -> str:
-    """A name for what defines a run: any difference gives another one, in code and versions too."""
-    code = [sha256_of(file) for file in sorted(Path(__file__).parent.rglob("*.py"))]
-    text = json.dumps({**defines, "code": code, "versions": versions()}, sort_keys=True)
+def run_key(dependencies: Iterable[Path], **settings: Any) -> str:
+    """Name a training run by what shapes its result, so that no other run takes its checkpoint.
+
+    Args:
+        dependencies: the files that the train stage declares in dvc.yaml, data and code; their
+            contents count.
+        settings: whatever else defines the run, as JSON can hold it.
+
+    Returns:
+        16 hexadecimal digits. The versions of Keras, NumPy and the backend count, too.
+    """
+    contents = [sha256_of(file) for file in dependencies]
+    text = json.dumps({**settings, "contents": contents, "versions": versions()}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
