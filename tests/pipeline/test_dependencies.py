@@ -21,7 +21,6 @@ PLUMBING = {
     "src/jena_etl/params.py",  # its values are params of the stages
     "src/jena_etl/project.py",
     "src/jena_etl/text.py",
-    "src/jena_etl/text.py",
     "src/jena_etl/training/run_log.py",
 }
 

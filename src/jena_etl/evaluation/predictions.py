@@ -17,11 +17,7 @@ if TYPE_CHECKING:  # a score needs no windows: a change of theirs must not score
     from jena_etl.windows.split import SplitWindows
 
 SCORED = ("validation", "test")
-<<<<<<< HEAD
 NAIVE = "naive"  # the forecast that nothing changes, as it is called among the architectures
-=======
-NAIVE = "naive"  # the forecast that every model is compared with; in the place of an architecture
->>>>>>> 7ef2e01 (A reworded message retrains nothing: stages declare what shapes their outputs, and the run key hashes the same list)
 
 
 @dataclass(frozen=True)
