@@ -25,6 +25,8 @@ def main(project: Project, params: Params) -> None:
         parameters = read_metadata(project.model_file(name)).trainable_parameters
         predicted = read_predictions(project.predictions_parquet(name), built_by=f"train@{name}")
         entries.append(Entry(name, parameters, evaluate(name, predicted, naive)))
+    for name in set(params.models) - set(params.architectures):  # taken off the list since
+        project.scores_json(name).unlink(missing_ok=True)
     for entry in entries:
         write_json(project.scores_json(entry.architecture), entry.scores)
     heading = title(project.splits, project.data_card["source"])

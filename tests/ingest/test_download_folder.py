@@ -142,6 +142,12 @@ def test_a_source_in_the_folder_is_refused(folder: Path, url: str) -> None:
     assert contents(folder) == {"climate.zip": ZIP}
 
 
+@pytest.mark.parametrize("name", [RECORD, "climate.zip.part"])
+def test_names_that_the_stage_uses_itself(folder: Path, name: str) -> None:
+    put(folder.parents[1] / name, ZIP)
+    assert f"download.url ends in {name}, a name that the download" in refused(name, folder)
+
+
 def test_a_source_in_data_raw_stays_there(folder: Path) -> None:
     station = put(folder.parents[1] / "data/raw/mystation.zip", ZIP)
     fetch("data/raw/mystation.zip", folder)

@@ -5,6 +5,7 @@ import http.server
 import io
 import socket
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,12 @@ def test_a_gzip_file_that_the_server_calls_a_compressed_transfer(
     assert contents(folder) == {"export.csv.gz": GZIP}
     fetch(server.url("/export.csv"), folder)
     assert contents(folder) == {"export.csv": CSV}
+
+
+def test_a_compressed_transfer_that_is_not_gzip(serve: Serve, folder: Path) -> None:
+    answer = sends(zlib.compress(CSV), Content_Encoding="deflate")
+    message = refused(serve(answer).url("/export.csv?token=t0ken"), folder)
+    assert "/export.csv: the server sends the file compressed, though" in message
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])

@@ -54,7 +54,7 @@ def download(
     """
     place = folder.relative_to(base).as_posix()
     for source in sources:  # a mistake in the last one shows before the first is fetched
-        _check_outside(source, folder, base, place)
+        _check_place(source, folder, base, place)
     older = removable_files(folder, place)
     arrived: list[Downloaded] = []
     with ExitStack() as stack:
@@ -82,12 +82,16 @@ def download(
     return arrived
 
 
-def _check_outside(source: SourceFile, folder: Path, base: Path, place: str) -> None:
-    """Refuse a path into the folder of the downloads, where a file would replace itself."""
+def _check_place(source: SourceFile, folder: Path, base: Path, place: str) -> None:
+    """Refuse a file in the folder of the downloads, and a name that the stage itself uses there."""
+    if source.name == RECORD or source.name.endswith(".part"):
+        raise SourceError(
+            f"download.url ends in {source.name}, a name that the download stage uses for "
+            "files of its own; rename the file, or set download.url to the path of a copy"
+        )
     # os.path's, as Path.resolve fails on a link that leads to itself.
-    if not source.is_remote and realpath(folder) in map(
-        str, Path(realpath(base / source.path)).parents
-    ):
+    parents = Path(realpath(base / source.path)).parents
+    if not source.is_remote and Path(realpath(folder)) in parents:
         raise SourceError(
             f"download.url {source.shown} lies in {place}, which is for the download stage alone; "
             "nothing was removed. Move the file to data/raw, set download.url to its path there, "
@@ -97,12 +101,14 @@ def _check_outside(source: SourceFile, folder: Path, base: Path, place: str) -> 
 
 def _copy(path: Path, source: SourceFile, part: Path, max_bytes: int) -> None:
     try:
-        # Looked at before it is opened: to open a named pipe waits for somebody to write to it.
-        if not stat.S_ISREG(path.stat().st_mode):
+        status = path.stat()  # before it is opened, as a named pipe waits for somebody to write
+        if not stat.S_ISREG(status.st_mode):
             raise SourceError(
                 f"download.url {source.shown} is a folder, a device or a pipe; expected the path "
                 "of a file: a zip, a .csv.gz or a .csv"
             )
+        if status.st_size > max_bytes:
+            raise TooLargeError(status.st_size)
         file = path.open("rb")
     except OSError as error:
         raise SourceError(
@@ -110,8 +116,6 @@ def _copy(path: Path, source: SourceFile, part: Path, max_bytes: int) -> None:
             "the project folder, or file:/// and its full path"
         ) from None
     with file, part.open("wb") as copy:
-        if (size := path.stat().st_size) > max_bytes:
-            raise TooLargeError(size)
         while chunk := file.read(CHUNK):
             copy.write(chunk)
             if copy.tell() > max_bytes:  # a log that grows, or a file of /proc that says 0

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 4
 RETRIED = {408, 429, 500, 502, 503, 504}
 LONGEST_PAUSE_S = 30
+GZIP = ("gzip", "x-gzip")
 CHUNK = 1 << 18
 
 
@@ -118,11 +119,16 @@ def _fetch_once(source: SourceFile, part: Path, max_bytes: int, patience: Patien
         encoding = response.headers.get("Content-Encoding", "identity").lower()
         if source.name.lower().endswith(".gz"):
             encoding = "identity"  # some servers call a .gz file a compressed transfer
+        if encoding not in ("identity", *GZIP):
+            raise SourceError(
+                f"{source.shown}: the server sends the file compressed, though asked not to; "
+                "fetch it by other means and set download.url to its path"
+            )
         size = response.raw.length_remaining if encoding == "identity" else None
         if size is not None and size > max_bytes:
             raise TooLargeError(size)
         body = _Body(response.raw, max_bytes, patience)
-        reader = gzip.GzipFile(fileobj=body) if encoding in ("gzip", "x-gzip") else body
+        reader = gzip.GzipFile(fileobj=body) if encoding in GZIP else body
         bar = tqdm(total=size, unit="B", unit_scale=True, desc=source.name, disable=None)
         try:
             with bar, part.open("wb") as file:
