@@ -80,6 +80,15 @@ def test_a_gzip_file_that_the_server_calls_a_compressed_transfer(
     assert contents(folder) == {"export.csv": CSV}
 
 
+def test_a_pinned_archive_that_grows_when_it_is_compressed_once_more(
+    serve: Serve, folder: Path
+) -> None:
+    body = gzip.compress(ZIP, mtime=0)
+    assert len(body) > len(ZIP)
+    fetch(serve(sends(body, Content_Encoding="gzip")).url(), folder, size=len(ZIP))
+    assert contents(folder) == {"climate.zip": ZIP}
+
+
 def test_a_compressed_transfer_that_is_not_gzip(serve: Serve, folder: Path) -> None:
     answer = sends(zlib.compress(CSV), Content_Encoding="deflate")
     message = refused(serve(answer).url("/export.csv?token=t0ken"), folder)

@@ -127,7 +127,8 @@ def _fetch_once(source: SourceFile, part: Path, max_bytes: int, patience: Patien
         size = response.raw.length_remaining if encoding == "identity" else None
         if size is not None and size > max_bytes:
             raise TooLargeError(size)
-        body = _Body(response.raw, max_bytes, patience)
+        # Compressed, a file that is compressed already has a few more bytes than before.
+        body = _Body(response.raw, max_bytes + max_bytes // 100 + CHUNK, patience)
         reader = gzip.GzipFile(fileobj=body) if encoding in GZIP else body
         bar = tqdm(total=size, unit="B", unit_scale=True, desc=source.name, disable=None)
         try:
