@@ -84,7 +84,7 @@ def _source_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         if parts.scheme in REMOTE:
-            from urllib3.util import parse_url  # with which requests, which fetches it, reads it
+            from urllib3.util import parse_url  # what requests reads it with, to fetch it
 
             server = parse_url(url)
     except ValueError:  # a bracket in the host, a port that is not a number

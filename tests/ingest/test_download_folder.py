@@ -97,7 +97,7 @@ def test_any_other_file_in_the_folder_is_refused(
     assert (folder / name).read_bytes() == b"the user's only copy"
     assert f"data/download holds {Path(name).parts[0]!r}" in message
     assert "did not write" in message
-    assert "move what is yours to data/raw, then: dvc repro" in message
+    assert "move what is yours to data/raw, delete what is not, then: dvc repro" in message
     assert "\x1b" not in message
     assert server.paths == []
 

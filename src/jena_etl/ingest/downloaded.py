@@ -64,6 +64,6 @@ def removable_files(folder: Path, place: str) -> list[Path]:
         raise ProjectError(
             f"{place} holds {others[0].name!r:.60}{more}, which the download stage did not write "
             f"or which was changed since; nothing was removed. {place} is for that stage alone: "
-            "move what is yours to data/raw, then: dvc repro"
+            "move what is yours to data/raw, delete what is not, then: dvc repro"
         )
     return ours
