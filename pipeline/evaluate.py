@@ -29,7 +29,7 @@ def main(project: Project, params: Params) -> None:
         project.scores_json(name).unlink(missing_ok=True)
     for entry in entries:
         write_json(project.scores_json(entry.architecture), entry.scores)
-    heading = title(project.splits, project.data_card["source"])
+    heading = title(project.splits, project.data_card.source)
     write_text(project.leaderboard_csv, as_csv(entries))
     write_text(project.leaderboard_md, as_markdown(entries, heading))
     write_json(project.metrics_json, as_metrics(entries, heading))

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from jena_etl.errors import DataError
 from jena_etl.evaluation.leaderboard import Entry, as_markdown, as_metrics, title
+from jena_etl.prepare.data_card import SourceSummary
 from jena_etl.text import markdown, printable
 
 BIDI = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -145,7 +146,8 @@ def test_names_do_not_break_the_leaderboards_table() -> None:
         "gaps": "keep",
         "window": {"horizon": 24, "sampling_rate": 6},
     }
-    heading = title(splits, {"name": "a*b.zip", "synthetic": False})
+    source = SourceSummary(name="a*b.zip", synthetic=False, files=(), members=())
+    heading = title(splits, source)
     text = as_markdown(entries, heading)
     assert is_safe(text)
     assert [unescaped(text, sign) for sign in "<>`*["] == [0, 0, 0, 0, 0]

@@ -78,7 +78,9 @@ def inspect(
     configure_all(params)
     found = model_summary(params) if models else inspection(opened, params)
     words = render_models if models else render_inspection
-    _show(json.dumps(found, indent=2) if as_json else words(found))
+    if as_json:
+        shown = json.dumps(found, indent=2, default=lambda part: part.model_dump())
+    _show(shown if as_json else words(found))
 
 
 @app.command()

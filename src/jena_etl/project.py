@@ -13,6 +13,7 @@ from jena_etl.errors import ProjectError, WindowError
 from jena_etl.files import not_built, read_json
 
 if TYPE_CHECKING:
+    from jena_etl.prepare.data_card import DataCard
     from jena_etl.windows.batches import WindowBatches
     from jena_etl.windows.spec import WindowSpec
     from jena_etl.windows.split import SplitWindows
@@ -157,10 +158,11 @@ class Project:
         return content
 
     @cached_property
-    def data_card(self) -> dict[str, Any]:
+    def data_card(self) -> DataCard:
         """What the station's files hold, and what is wrong with them."""
-        content: dict[str, Any] = read_json(self.data_card_json, built_by="splits")
-        return content
+        from jena_etl.prepare.data_card import DataCard
+
+        return DataCard.read(self.data_card_json)
 
     @property
     def window(self) -> WindowSpec:

@@ -6,6 +6,7 @@ from typing import Any
 
 from jena_etl.evaluation.leaderboard import Entry, as_csv, as_markdown, as_metrics, title
 from jena_etl.evaluation.predictions import NAIVE
+from jena_etl.prepare.data_card import SourceSummary
 
 
 def entry(name: str, validation: float, test: float, skill: float | None = 0.5) -> Entry:
@@ -44,6 +45,10 @@ def test_a_perfect_naive_forecast_leaves_the_skill_out() -> None:
     assert line == "| 1 | any (beaten by naive) | 1,234 | 1.000 | 1.000 |  |  |"
 
 
+def source(*, synthetic: bool) -> SourceSummary:
+    return SourceSummary(name="a.zip", synthetic=synthetic, files=(), members=())
+
+
 def test_the_title_tells_policy_and_synthetic_data() -> None:
     splits: dict[str, Any] = {
         "target": "T (degC)",
@@ -51,8 +56,8 @@ def test_the_title_tells_policy_and_synthetic_data() -> None:
         "gaps": "keep",
         "window": {"horizon": 24, "sampling_rate": 6},
     }
-    made_up = title(splits, {"name": "a.zip", "synthetic": True})
+    made_up = title(splits, source(synthetic=True))
     assert made_up == "T (degC), 24 steps of 6 rows ahead, policy strict, a.zip (synthetic data)"
-    dropped = title({**splits, "gaps": "drop"}, {"name": "a.zip", "synthetic": False})
+    dropped = title({**splits, "gaps": "drop"}, source(synthetic=False))
     assert dropped.endswith("policy strict, a.zip, windows across gaps dropped")
-    assert "synthetic" not in title(splits, {"name": "a.zip", "synthetic": False})
+    assert "synthetic" not in title(splits, source(synthetic=False))

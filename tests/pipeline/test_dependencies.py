@@ -20,6 +20,7 @@ PLUMBING = {
     "src/jena_etl/files.py",
     "src/jena_etl/params.py",  # its values are params of the stages
     "src/jena_etl/project.py",
+    "src/jena_etl/stage_output.py",
     "src/jena_etl/text.py",
     "src/jena_etl/training/run_log.py",
 }

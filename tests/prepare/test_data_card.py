@@ -15,13 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jena_etl.files import sha256_of, write_json
+from jena_etl.files import sha256_of
 from jena_etl.ingest.convert import convert, render_source
 from jena_etl.ingest.jena import JENA_COLUMNS, RANGES
 from jena_etl.ingest.synthetic import MEMBER, write_synthetic
 from jena_etl.params import read_params
-from jena_etl.prepare.arrays import read_timestamps
-from jena_etl.prepare.data_card import CellMarks, data_card, reads, render_card
+from jena_etl.prepare.arrays import read_climate, read_timestamps
+from jena_etl.prepare.data_card import DataCard
+from jena_etl.prepare.describe import CellMarks, describe_data
+from jena_etl.prepare.readings import reads
 from jena_etl.prepare.splits import describe_splits
 from jena_etl.windows.spec import WindowSpec
 
@@ -45,7 +47,8 @@ def card_of(tmp_path: Path, checkout: Path) -> Card:
         climate, findings = tmp_path / "climate.parquet", tmp_path / "findings.parquet"
         source = convert(files, climate, findings, **chosen)
         fractions = {"train": 0.5, "validation": 0.25}
-        timestamps = read_timestamps(climate)
+        timestamps, columns = read_climate(climate)
+        marks = CellMarks(findings)
         splits = describe_splits(
             timestamps,
             {"rows": [0, len(timestamps) // 2]},
@@ -54,12 +57,14 @@ def card_of(tmp_path: Path, checkout: Path) -> Card:
             gaps=gaps,
             target=target,
             spec=spec,
-            filled_targets=CellMarks(findings).rows(target, filled=True),
+            filled_targets=marks.rows(target, filled=True),
         )
-        card = data_card(climate, findings, source, splits, **fractions)
-        write_json(tmp_path / "card.json", card)
-        assert json.loads((tmp_path / "card.json").read_text(encoding="utf-8")) == card
-        return {**card, "said": render_source(source, climate, findings)}
+        card = describe_data(timestamps, columns, marks, source, splits, **fractions)
+        card.write(tmp_path / "card.json")
+        assert DataCard.read(tmp_path / "card.json") == card
+        content = json.loads((tmp_path / "card.json").read_text(encoding="utf-8"))
+        printed = {"said": render_source(source, climate, findings), "lines": str(card)}
+        return {**content, **printed}
 
     return build
 
@@ -134,7 +139,7 @@ def test_a_sentinel_and_the_windows_it_touches(tmp_path: Path, card_of: Card) ->
         assert card["columns"]["wv (m/s)"]["min"] == (0.0 if filled else -9999.0)
         assert "wv (m/s), sentinel: 2, 2009-01-01T01:40:00 to 2009-01-01T07:30:00" in card["said"]
         done = "filled" if filled else "KEPT"
-        assert render_card(card).splitlines() == [
+        assert card["lines"].splitlines() == [
             f"wv (m/s) in train: sentinel cells 1, {done}; 3 windows read them",
             f"wv (m/s) in validation: sentinel cells 1, {done}; 3 windows read them",
         ]
@@ -148,7 +153,7 @@ def test_windows_whose_target_was_filled_belong_to_no_split(tmp_path: Path, card
     # reference: window 39 lies in no split; 44, of rows 44 to 48, has its target in row 50.
     assert card["target_filled"] == {"train": 0, "validation": 1, "test": 0}
     said = "windows left out of validation, their target was filled: 1"
-    assert render_card(card).splitlines()[-1] == said
+    assert card["lines"].splitlines()[0] == said
     kinds = {item["kind"]: item["splits"]["validation"] for item in card["findings"]}
     # Windows 41, 43, 45 read row 45; 46, 48, 50 read row 50, but validation ends with window 55.
     assert kinds == {

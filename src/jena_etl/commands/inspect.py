@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from jena_etl.commands.wording import duration_text, timestamp_text
 from jena_etl.errors import ProjectError
 from jena_etl.params import Params
+from jena_etl.prepare.data_card import (
+    BySplit,
+    Counts,
+    DataCard,
+    Gaps,
+    Preset,
+    Reading,
+    Repeats,
+    SourceSummary,
+)
 from jena_etl.prepare.splits import split_rows
 from jena_etl.project import Project
 from jena_etl.windows.spec import WindowSpec
+
+GAPS_SHOWN = 3  # of holes, and of irregular steps: the longest
 
 
 def inspection(project: Project, params: Params) -> dict[str, Any]:
@@ -43,11 +55,11 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
                 "params.yaml has changed since splits.json was built: dvc repro splits"
             )
         window, policy = built_with, splits["policy"]
-    if card and list(card["columns"]) != list(params.convert.columns):
+    if card and list(card.columns) != list(params.convert.columns):
         missing["columns"] = (
             "params.yaml names other columns than were converted: dvc repro convert"
         )
-    digests = {file["sha256"] for file in card["source"]["files"]} if card else set()
+    digests = {file.sha256 for file in card.source.files} if card else set()
     pinned = {pin for pin in params.download.sha256 or () if pin}
     if card and pinned - digests:
         missing["source"] = "params.yaml pins another file than was downloaded: dvc repro download"
@@ -56,8 +68,7 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
         one = f" (one alone: dvc repro train@{untrained[0]})" if len(untrained) > 1 else ""
         missing["models"] = f"not trained yet: {', '.join(untrained)}; train: dvc repro{one}"
     return {
-        "source": card and card["source"],
-        "data": card and {key: card[key] for key in card if key not in ("source", "columns")},
+        "data": card,
         "columns": _columns(card, statistics),
         "policy": policy,
         "splits": splits and _splits(splits, params.train.batch_size),
@@ -67,17 +78,17 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
     }
 
 
-def _columns(card: Any, statistics: Any) -> dict[str, Any] | None:
+def _columns(card: DataCard | None, statistics: Any) -> dict[str, Any] | None:
     if not card:
         return None
     trained = statistics["columns"] if statistics else {}
     return {
         name: {
-            **figures,
+            **dict(summary),
             "train_mean": trained.get(name, {}).get("mean"),
             "train_std": trained.get(name, {}).get("std"),
         }
-        for name, figures in card["columns"].items()
+        for name, summary in card.columns.items()
     }
 
 
@@ -91,11 +102,11 @@ def _splits(splits: Any, batch_size: int) -> dict[str, Any]:
     }
 
 
-def _window(window: dict[str, Any], params: Params, card: Any) -> dict[str, Any]:
+def _window(window: dict[str, Any], params: Params, card: DataCard | None) -> dict[str, Any]:
     spec = WindowSpec(**{key: window[key] for key in WindowSpec.__dataclass_fields__})
-    step = card["step_seconds"] if card else None
+    step = card.step_seconds if card else None
     batch = params.train.batch_size
-    columns = card["columns"] if card else params.convert.columns
+    columns = card.columns if card else params.convert.columns
     return {
         "target": window["target"],
         "gaps": window["gaps"],
@@ -111,97 +122,116 @@ def _window(window: dict[str, Any], params: Params, card: Any) -> dict[str, Any]
 def render_inspection(found: dict[str, Any]) -> str:
     """The inspection as text for a terminal."""
     parts = []
-    if found["data"]:
-        parts += [_source_text(found["source"]), _data_text(found["data"])]
-        parts += [_columns_text(found["columns"]), *_faults_text(found["data"])]
+    card: DataCard | None = found["data"]
+    if card:
+        parts += [_source_text(card.source), _data_text(card)]
+        parts += [_columns_text(found["columns"]), *_faults_text(card)]
     if found["splits"]:
         in_force = (found["policy"], found["window"]["gaps"])
         parts += [_splits_text(found["splits"]), _choices_text(found["choices"], in_force)]
-    if found["data"]:
-        parts += [_presets_text(found["data"]["presets"])]
+    if card:
+        parts += [_presets_text(card.presets)]
     parts += [_window_text(found["window"])]
     if found["missing"]:
         parts += ["to do", *(f"  {what}" for what in found["missing"].values())]
     return "\n".join(parts)
 
 
-def _source_text(source: dict[str, Any]) -> str:
-    kind = "SYNTHETIC data, made by jena-etl synth" if source["synthetic"] else "station data"
-    files = [f"  {each['bytes']:,} bytes, sha256 {each['sha256']}" for each in source["files"]]
-    read = f"  read: {', '.join(source['members'])}"
-    return "\n".join([f"{source['name']}: {kind}", *files, read])
+def _source_text(source: SourceSummary) -> str:
+    kind = "SYNTHETIC data, made by jena-etl synth" if source.synthetic else "station data"
+    files = [f"  {file.bytes:,} bytes, sha256 {file.sha256}" for file in source.files]
+    read = f"  read: {', '.join(source.members)}"
+    return "\n".join([f"{source.name}: {kind}", *files, read])
 
 
-def _data_text(data: dict[str, Any]) -> str:
-    last = timestamp_text(data["last"])
-    step = f", one every {duration_text(data['step_seconds'])}" if data["step_seconds"] else ""
-    lines = [f"  {data['rows']:,} rows from {timestamp_text(data['first'])} to {last}{step}"]
-    for kind in ("holes", "irregular"):
-        for at, item in enumerate(data[kind]["longest"][:3]):
-            head = f"{kind} {data[kind]['count']}" if at == 0 else ""
-            length, after = duration_text(item["seconds"]), timestamp_text(item["after"])
-            lines.append(f"    {head:<15}{length} after {after}, {item['split']}")
-        if data[kind]["count"] > 3:  # noqa: PLR2004  as many as are shown above
-            lines.append(f"    {'':<15}by split: {_by_split(data[kind]['splits'])}")
-    repeats = data["repeats"]
-    if repeats["count"]:
-        head = f"repeats {repeats['count']}"
-        between = f"{timestamp_text(repeats['first'])} to {timestamp_text(repeats['last'])}"
-        place = "removed" if repeats["removed"] else f"kept: {_by_split(repeats['splits'])}"
-        lines.append(f"    {head:<15}timestamps logged before, {between}, {place}")
-        if repeats["differing"]:
-            lines.append(
-                f"    {'':<15}{repeats['differing']:,} with other values than the first time"
-            )
-    if data["left_out"]:
-        lines.append(f"    {'left out':<15}{', '.join(data['left_out'])}")
-    if data["constant"]:
-        lines.append(f"    {'constant':<15}{', '.join(data['constant'])}")
+def _data_text(card: DataCard) -> str:
+    step = f", one every {duration_text(card.step_seconds)}" if card.step_seconds else ""
+    lines = [f"  {card.rows:,} rows from {_period(card.first, card.last)}{step}"]
+    notes = [
+        *_gap_notes("holes", card.holes),
+        *_gap_notes("irregular", card.irregular),
+        *_repeat_notes(card.repeats),
+    ]
+    if card.left_out:
+        notes.append(("left out", ", ".join(card.left_out)))
+    if card.constant:
+        notes.append(("constant", ", ".join(card.constant)))
+    lines += [f"    {head:<15}{text}" for head, text in notes]
     return "\n".join(lines) + "\n"
 
 
-def _faults_text(data: dict[str, Any]) -> list[str]:
-    """A table of the cells that were no measurement, and one of those in doubt; or neither."""
-    tables = []
-    if data["findings"]:
+def _gap_notes(kind: str, gaps: Gaps) -> Iterator[tuple[str, str]]:
+    head = f"{kind} {gaps.count}"
+    for gap in gaps.longest[:GAPS_SHOWN]:
+        where = f"after {timestamp_text(gap.after)}, {gap.split}"
+        yield head, f"{duration_text(gap.seconds)} {where}"
+        head = ""
+    if gaps.count > GAPS_SHOWN:
+        yield "", f"by split: {_by_split(gaps.splits)}"
+
+
+def _repeat_notes(repeats: Repeats) -> Iterator[tuple[str, str]]:
+    if not repeats.count:
+        return
+    between = f"{timestamp_text(repeats.first)} to {timestamp_text(repeats.last)}"
+    place = "removed" if repeats.removed else f"kept: {_by_split(repeats.splits)}"
+    yield f"repeats {repeats.count}", f"timestamps logged before, {between}, {place}"
+    if repeats.differing:
+        yield "", f"{repeats.differing:,} with other values than the first time"
+
+
+def _faults_text(card: DataCard) -> Iterator[str]:
+    """Up to three tables: cells without a measurement, doubtful sensors, implausible values."""
+    if card.findings:
         rows = []
-        for item in data["findings"]:
-            done = "filled" if item["filled"] else "KEPT"
-            said = f"  {item['column']}: {item['kind']}, {done}, {_when(item)}"
-            for name, split in item["splits"].items():
-                if split["cells"] or split["windows"]:
-                    rows.append((said, name, split["cells"], split["windows"]))
-                    said = ""
-        title = "cells that hold no measurement"
-        width = max(len(said) for said, *_ in [*rows, (title,)]) + 2
-        lines = [f"{title:<{width + 12}}{'cells':>9}{'windows':>11}"]
-        lines += [
-            f"{said:<{width}}{name:<12}{cells:>9,}{windows:>11,}"
-            for said, name, cells, windows in rows
+        for item in card.findings:
+            done = "filled" if item.filled else "KEPT"
+            period = _period(item.first, item.last)
+            rows.append((f"{item.column}: {item.kind}, {done}, {period}", item.splits))
+        lines = _readings_table("cells that hold no measurement", rows)
+        if any(count for _, count in card.target_filled.items()):
+            lines.append(
+                "  windows left out, their target was filled: " + _by_split(card.target_filled)
+            )
+        yield "\n".join(lines) + "\n"
+    if card.sensors:
+        rows = [
+            (f"{warning}, {_period(warning.first, warning.last)}", warning.splits)
+            for warning in card.sensors
         ]
-        if any(data["target_filled"].values()):
-            lines.append(
-                "  windows left out, their target was filled: " + _by_split(data["target_filled"])
-            )
-        tables.append("\n".join(lines) + "\n")
-    if data["physics"]:
+        title = "sensors in doubt (a warning; nothing is changed)"
+        yield "\n".join(_readings_table(title, rows)) + "\n"
+    if card.physics:
         lines = ["values in doubt (a warning; nothing is changed)"]
-        for item in data["physics"]:
-            rule = "outside" if item["check"] == "range" else "further than rounding from"
+        for doubt in card.physics:
+            rule = "outside" if doubt.check == "range" else "further than rounding from"
             lines.append(
-                f"  {item['column']}: {item['cells']:,} {rule} {item['expected']}, "
-                f"first {timestamp_text(item['first'])}; {_by_split(item['splits'])}"
+                f"  {doubt.column}: {doubt.cells:,} {rule} {doubt.expected}, "
+                f"first {timestamp_text(doubt.first)}; {_by_split(doubt.splits)}"
             )
-        tables.append("\n".join(lines) + "\n")
-    return tables
+        yield "\n".join(lines) + "\n"
 
 
-def _when(item: dict[str, Any]) -> str:
-    first, last = timestamp_text(item["first"]), timestamp_text(item["last"])
-    return first if first == last else f"{first} to {last}"
+def _readings_table(title: str, rows: list[tuple[str, BySplit[Reading]]]) -> list[str]:
+    """The title, then a line per split in which something was found or is read."""
+    width = max(len(title), *(len(text) + 2 for text, _ in rows)) + 2
+    lines = [f"{title:<{width + 12}}{'cells':>9}{'windows':>11}"]
+    for text, splits in rows:
+        first = f"  {text}"
+        for name, found in splits.items():
+            if found.cells or found.windows:
+                lines.append(f"{first:<{width}}{name:<12}{found.cells:>9,}{found.windows:>11,}")
+                first = ""
+    return lines
 
 
-def _by_split(counts: dict[str, int]) -> str:
+def _period(first: str, last: str) -> str:
+    if first == last:
+        return timestamp_text(first)
+    return f"{timestamp_text(first)} to {timestamp_text(last)}"
+
+
+def _by_split(counts: Counts) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
 
 
@@ -236,11 +266,11 @@ def _choices_text(choices: list[dict[str, Any]], in_force: tuple[str, str]) -> s
     return "\n".join(lines) + "\n"
 
 
-def _presets_text(presets: dict[str, Any]) -> str:
+def _presets_text(presets: Mapping[str, Preset]) -> str:
     lines = [f"{'preset':<12}{'rows':>8}{'train':>12}{'validation':>12}{'test':>12}  windows"]
     for name, preset in presets.items():
-        counts = "".join(f"{count:>12,}" for count in preset["windows"].values())
-        lines.append(f"{name:<12}{preset['rows']:>8,}{counts}")
+        counts = "".join(f"{count:>12,}" for _, count in preset.windows.items())
+        lines.append(f"{name:<12}{preset.rows:>8,}{counts}")
     return "\n".join(lines) + "\n"
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jena_etl.evaluation.predictions import NAIVE
 from jena_etl.text import markdown, printable
+
+if TYPE_CHECKING:
+    from jena_etl.prepare.data_card import SourceSummary
 
 COLUMNS = (
     "rank",
@@ -42,16 +45,16 @@ def ranked(entries: list[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda e: (e.scores["validation"]["mae"], e.architecture))
 
 
-def title(splits: dict[str, Any], source: dict[str, Any]) -> str:
+def title(splits: dict[str, Any], source: SourceSummary) -> str:
     """What was forecast, under which policy, on which file."""
     window = splits["window"]
     said = (
         f"{splits['target']}, {window['horizon']} steps of {window['sampling_rate']} rows ahead, "
-        f"policy {splits['policy']}, {source['name']}"
+        f"policy {splits['policy']}, {source.name}"
     )
     if splits["gaps"] == "drop":
         said += ", windows across gaps dropped"
-    return printable(said) + (" (synthetic data)" if source["synthetic"] else "")
+    return printable(said) + (" (synthetic data)" if source.synthetic else "")
 
 
 def as_csv(entries: list[Entry]) -> str:

@@ -18,6 +18,13 @@ def read_timestamps(climate: Path) -> np.ndarray:
     return timestamps.astype("datetime64[s]")
 
 
+def read_climate(climate: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """All of climate.parquet: datetime64[s] of shape (rows,), and float64 of it by column."""
+    table = pq.read_table(climate)
+    timestamps: np.ndarray = table.column(0).to_numpy().astype("datetime64[s]")
+    return timestamps, {name: table.column(name).to_numpy() for name in table.column_names[1:]}
+
+
 def normalised_features(climate: Path, statistics: dict[str, Any]) -> np.ndarray:
     """(value - mean) / std, float32 of shape (rows, features); computed in float64.
 

@@ -1,252 +1,245 @@
-"""The data card: what a station's files hold and what is wrong with them, split by split."""
+"""The data card: what a station's files hold, and what is wrong with them, split by split."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Generic, Literal, TypeVar
 
-import numpy as np
-import pyarrow.parquet as pq
+from pydantic import FiniteFloat
 
-from jena_etl.ingest.jena import FORMULAS, RANGES
-from jena_etl.ingest.timestamps import timestamp_card
-from jena_etl.prepare.splits import preset_windows
-from jena_etl.windows.index import SPLITS, WindowIndex
-from jena_etl.windows.spec import WindowSpec
+from jena_etl.stage_output import Count, Part, StageOutput
+
+Counted = TypeVar("Counted")
 
 
-class CellMarks:
-    """Which cells of climate.parquet were sentinels or missing, from findings.parquet."""
+class BySplit(Part, Generic[Counted]):
+    """Something counted in each split."""
 
-    def __init__(self, findings: Path) -> None:
-        table = pq.read_table(findings)
-        self._row = table.column("row").to_numpy()
-        self._column = np.array(table.column("column").to_pylist(), dtype=object)
-        self._kind = np.array(table.column("kind").to_pylist(), dtype=object)
-        self._filled = table.column("filled").to_numpy()
+    train: Counted
+    validation: Counted
+    test: Counted
 
-    def rows(self, column: str, *, filled: bool = False) -> np.ndarray:
-        """Rows marked in `column`, ascending; only those filled, if asked for."""
-        chosen = self._column == column
-        rows: np.ndarray = self._row[chosen & self._filled if filled else chosen]
-        return np.sort(rows)
-
-    def groups(self) -> Iterator[tuple[str, str, bool, np.ndarray]]:
-        """Kind, column, whether filled, and the rows."""
-        whole = zip(self._kind, self._column, self._filled.tolist(), strict=True)
-        for kind, column, filled in dict.fromkeys(whole):
-            chosen = (self._kind == kind) & (self._column == column) & (self._filled == filled)
-            yield kind, column, filled, self._row[chosen]
+    def items(self) -> list[tuple[str, Counted]]:
+        """Each split's name, and what was counted in it, in time order."""
+        return [("train", self.train), ("validation", self.validation), ("test", self.test)]
 
 
-def data_card(
-    climate: Path,
-    findings: Path,
-    source: dict[str, Any],
-    splits: dict[str, Any],
-    *,
-    train: float,
-    validation: float,
-) -> dict[str, Any]:
-    """Describe what was converted; no path, no clock.
+Counts = BySplit[Count]
 
-    Means are summed exactly (math.fsum), so the card is the same on every processor.
 
-    Args:
-        climate: the Parquet file of the series.
-        findings: the Parquet file of its sentinels and missing cells.
-        source: the content of source.json.
-        splits: the content of splits.json.
-        train: fraction of the rows.
-        validation: fraction of the rows.
+class Reading(Part):
+    """How many suspicious cells a split holds, and how many of its windows read one of them."""
+
+    cells: Count
+    windows: Count
+
+
+class SourceDigest(Part):
+    """One file of the source."""
+
+    name: str
+    bytes: Count
+    sha256: str
+    synthetic: bool
+
+
+class SourceSummary(Part):
+    """What was converted.
+
+    Attributes:
+        name: of the files.
+        synthetic: whether `jena-etl synth` made one of them.
+        files: each with its size and digest.
+        members: the CSV files that were read.
     """
-    table = pq.read_table(climate)
-    timestamps = table.column(0).to_numpy().astype("datetime64[s]")
-    values = {name: table.column(name).to_numpy() for name in table.column_names[1:]}
-    marks = CellMarks(findings)
-    by_split = _Split(splits)
-    spec, target = WindowSpec(**splits["window"]), splits["target"]
-    return {
-        "source": {key: source[key] for key in ("name", "synthetic", "files", "members")},
-        "rows_read": source["rows_read"],
-        "rows": len(timestamps),
-        "first": str(timestamps[0]),
-        "last": str(timestamps.max()),  # the last row may be a repeat
-        **_timestamps(timestamps, source["repeats"], by_split),
-        "columns": {
-            name: {
-                "unit": source["units"][name],
-                "min": float(column.min()),
-                "mean": math.fsum(column) / len(column),
-                "max": float(column.max()),
-            }
-            for name, column in values.items()
-        },
-        "constant": [name for name, column in values.items() if column.min() == column.max()],
-        "left_out": source["left_out"],
-        "findings": [
-            {
-                "kind": kind,
-                "column": column,
-                "cells": len(rows),
-                "filled": filled,
-                "first": str(timestamps[rows].min()),
-                "last": str(timestamps[rows].max()),
-                "splits": by_split.touched(rows, spec, is_target=column == target),
-            }
-            for kind, column, filled, rows in marks.groups()
-        ],
-        "target_filled": {name: splits["splits"][name]["left_out"] for name in SPLITS},
-        "physics": [
-            {
-                **doubt,
-                "cells": len(rows),
-                "first": str(timestamps[rows[0]]),
-                "splits": by_split.counts(rows),
-            }
-            for doubt, rows in _physics(values, marks)
-        ],
-        "presets": preset_windows(
-            timestamps,
-            source["rows_read"],
-            marks.rows(target),
-            train=train,
-            validation=validation,
-            spec=spec,
-        ),
-    }
+
+    name: str
+    synthetic: bool
+    files: tuple[SourceDigest, ...]
+    members: tuple[str, ...]
 
 
-class _Split:
-    """Counts rows, and the windows that read them, by split."""
+class Gap(Part):
+    """A step between neighbours that is not the common one.
 
-    def __init__(self, splits: dict[str, Any]) -> None:
-        self._rows = splits["rows"]
-        self._ends = [splits["splits"][name]["rows"][1] for name in SPLITS]
-        self._starts = {}
-        for name in SPLITS:
-            index = WindowIndex.from_lists(splits["splits"][name]["starts"])
-            self._starts[name] = index.starts(np.arange(len(index)))
+    Attributes:
+        after: the timestamp before it.
+        seconds: its length.
+        rows_missing: rows that would fit in; 0 for an irregular step.
+        split: the split of the row that follows.
+    """
 
-    def of(self, row: int) -> str:
-        return SPLITS[int(np.searchsorted(self._ends, row, side="right"))]
+    after: str
+    seconds: Count
+    rows_missing: Count
+    split: str
 
-    def counts(self, rows: np.ndarray) -> dict[str, int]:
-        inside = np.searchsorted(np.sort(rows), [0, *self._ends])
-        return dict(zip(SPLITS, np.diff(inside).tolist(), strict=True))
 
-    def touched(self, rows: np.ndarray, spec: WindowSpec, *, is_target: bool) -> dict[str, Any]:
-        """Per split the cells at `rows`, and its windows that read one of them."""
-        marked = np.zeros(self._rows, dtype=bool)
-        marked[rows] = True
-        cells = self.counts(rows)
-        return {
-            name: {
-                "cells": cells[name],
-                "windows": int(np.count_nonzero(reads(marked, starts, spec, is_target=is_target))),
-            }
-            for name, starts in self._starts.items()
+class Gaps(Part):
+    """All holes, or all irregular steps: how many, by split, and the longest of them."""
+
+    count: Count
+    longest: tuple[Gap, ...]
+    splits: Counts
+
+
+class Repeats(Part):
+    """Rows whose timestamp an earlier row has.
+
+    Attributes:
+        count: as they were read.
+        differing: those with other values than the first time.
+        first: the first such timestamp.
+        last: the last one.
+        removed: whether they were taken out.
+        splits: those that were left, by split.
+    """
+
+    count: Count
+    differing: Count
+    first: str | None
+    last: str | None
+    removed: bool
+    splits: Counts
+
+
+class ColumnSummary(Part):
+    """One column over all rows, in its unit."""
+
+    unit: str
+    min: FiniteFloat
+    mean: FiniteFloat
+    max: FiniteFloat
+
+
+class Finding(Part):
+    """Cells of a column that hold no measurement, and whether they were filled."""
+
+    kind: Literal["sentinel", "missing", "frozen"]
+    column: str
+    cells: Count
+    filled: bool
+    first: str
+    last: str
+    splits: BySplit[Reading]
+
+
+class Doubt(Part):
+    """Measured cells outside a plausible range, or further from a formula than rounding."""
+
+    check: Literal["range", "formula"]
+    column: str
+    expected: str
+    cells: Count
+    first: str
+    splits: Counts
+
+
+class SensorWarning(Part):
+    """What a sensor did that no single cell shows; see `jena_etl.ingest.sensors`.
+
+    Attributes:
+        check: frozen, far or step.
+        column: its name.
+        found: what was found, for people.
+        expected: what the train rows lead to expect, for people.
+        cells: how many cells are concerned; of steps, how many there are.
+        runs: in how many runs of rows they lie.
+        first: the first timestamp.
+        last: the last one.
+        splits: the cells by split, and the windows that read one; of steps, that reach across one.
+    """
+
+    check: Literal["frozen", "far", "step"]
+    column: str
+    found: str
+    expected: str
+    cells: Count
+    runs: Count
+    first: str
+    last: str
+    splits: BySplit[Reading]
+
+    def __str__(self) -> str:
+        """What was found, and what was expected, in a line."""
+        what = {
+            "frozen": f"hardly changes, {self.found}; expected {self.expected}",
+            "far": f"{self.found}, far outside {self.expected}",
+            "step": f"its level changes, {self.found}; {self.expected}",
         }
+        return f"{self.column}: {what[self.check]}"
 
 
-def reads(
-    marked: np.ndarray, starts: np.ndarray, spec: WindowSpec, *, is_target: bool
-) -> np.ndarray:
-    """Whether each window reads a marked row, bool (windows,).
+class Preset(Part):
+    """What a preset of params.yaml would give: rows, and windows by split."""
 
-    The rows of one phase of the sampling rate are summed up once; a window's share of them is
-    then a difference, whatever its length.
+    rows: Count
+    windows: Counts
 
-    Args:
-        marked: bool (rows,).
-        starts: the windows' start rows, int64 (windows,).
-        spec: the window.
-        is_target: whether its target row counts, beside its inputs.
+
+class DataCard(StageOutput, stage="splits"):
+    """What was converted and what is wrong with it.
+
+    Attributes:
+        source: the files.
+        rows_read: before repeats were removed, if they were.
+        rows: of climate.parquet.
+        first: the first row's timestamp.
+        last: the latest timestamp; the last row may be a repeat.
+        step_seconds: the common step; None where no two rows are apart.
+        holes: steps of which at least one row is missing.
+        irregular: other steps than the common one.
+        repeats: rows logged twice.
+        columns: by name.
+        constant: columns that never change.
+        left_out: columns of the files that were not converted.
+        findings: cells that hold no measurement.
+        target_filled: windows left out because their target was filled, by split.
+        physics: cells that are implausible by what is known of the column; warnings.
+        sensors: what is suspicious by what the column's train rows hold; warnings.
+        presets: by name.
     """
-    rate = spec.sampling_rate
-    phases = -(-len(marked) // rate)
-    before = np.zeros((phases + 1, rate), dtype=np.int64)  # marked rows above, in the same phase
-    padded = np.zeros(phases * rate, dtype=bool)
-    padded[: len(marked)] = marked
-    np.cumsum(padded.reshape(phases, rate), axis=0, out=before[1:])
-    flat = before.ravel()
-    read: np.ndarray = flat[starts + spec.sequence_length * rate] > flat[starts]
-    return read | marked[starts + spec.target] if is_target else read
 
+    source: SourceSummary
+    rows_read: Count
+    rows: Count
+    first: str
+    last: str
+    step_seconds: int | None
+    holes: Gaps
+    irregular: Gaps
+    repeats: Repeats
+    columns: dict[str, ColumnSummary]
+    constant: tuple[str, ...]
+    left_out: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    target_filled: Counts
+    physics: tuple[Doubt, ...]
+    sensors: tuple[SensorWarning, ...]
+    presets: dict[str, Preset]
 
-def _timestamps(
-    timestamps: np.ndarray, repeats: dict[str, Any], by_split: _Split
-) -> dict[str, Any]:
-    """The timestamp card with splits in the place of rows, and the repeats as they were read."""
-    card = timestamp_card(timestamps)
-    for kind in ("holes", "irregular"):
-        found = card[kind]
-        found["splits"] = by_split.counts(found.pop("rows"))
-        found["longest"] = [
-            {**{key: item[key] for key in item if key != "row"}, "split": by_split.of(item["row"])}
-            for item in found["longest"]
+    def __str__(self) -> str:
+        """What is wrong with the data in each split, a line each; for the stage's output."""
+        counts = {
+            "holes in {}": self.holes.splits,
+            "irregular steps in {}": self.irregular.splits,
+            "windows left out of {}, their target was filled": self.target_filled,
+        }
+        lines = [
+            f"{what.format(split)}: {count:,}"
+            for what, splits in counts.items()
+            for split, count in splits.items()
+            if count
         ]
-    card["repeats"] = {**repeats, "splits": by_split.counts(card["repeats"]["rows"])}
-    return card
-
-
-def _physics(
-    values: dict[str, np.ndarray], marks: CellMarks
-) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
-    """What is implausible, and its rows; cells that were never measured are no news here."""
-    known = {}
-    for name, column in values.items():
-        known[name] = np.ones(len(column), dtype=bool)
-        known[name][marks.rows(name)] = False
-    for name, column in values.items():
-        if name in RANGES:
-            low, high = RANGES[name]
-            outside = (column < low) | (column > high)
-            rows = np.flatnonzero(outside & known[name])
-            if len(rows):
-                expected = f"{low:g} to {high:g}"
-                yield {"check": "range", "column": name, "expected": expected}, rows
-    for formula in FORMULAS:
-        names = (formula.column, *formula.inputs)
-        if values.keys() >= set(names):
-            sound = np.flatnonzero(np.logical_and.reduce([known[name] for name in names]))
-            recorded, *inputs = (values[name][sound] for name in names)
-            with np.errstate(all="ignore"):  # absurd inputs: the range check has named them
-                rows = sound[formula.excess(recorded, inputs) > 0]
-            if len(rows):
-                yield (
-                    {
-                        "check": "formula",
-                        "column": formula.column,
-                        "expected": formula.words,
-                    },
-                    rows,
-                )
-
-
-def render_card(card: dict[str, Any]) -> str:
-    """What is wrong with the data in each split, a line each; for the stage's output."""
-    lines = [
-        f"{kind} in {split}: {count:,}"
-        for kind in ("holes", "irregular")
-        for split, count in card[kind]["splits"].items()
-        if count
-    ]
-    lines += [
-        f"{item['column']} in {split}: {item['kind']} cells {figures['cells']:,}, "
-        f"{'filled' if item['filled'] else 'KEPT'}; {figures['windows']:,} windows read them"
-        for item in card["findings"]
-        for split, figures in item["splits"].items()
-        if figures["cells"]
-    ]
-    lines += [
-        f"windows left out of {split}, their target was filled: {count:,}"
-        for split, count in card["target_filled"].items()
-        if count
-    ]
-    if card["physics"]:
-        names = dict.fromkeys(item["column"] for item in card["physics"])
-        lines.append(f"values in doubt in {', '.join(names)}: jena-etl inspect")
-    return "".join(f"{line}\n" for line in lines)
+        lines += [
+            f"{finding.column} in {split}: {finding.kind} cells {found.cells:,}, "
+            f"{'filled' if finding.filled else 'KEPT'}; {found.windows:,} windows read them"
+            for finding in self.findings
+            for split, found in finding.splits.items()
+            if found.cells
+        ]
+        doubtful = dict.fromkeys(
+            [d.column for d in self.physics] + [w.column for w in self.sensors]
+        )
+        if doubtful:
+            lines.append(f"values in doubt in {', '.join(doubtful)}: jena-etl inspect")
+        return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,232 @@
+"""What was converted -> the data card."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from jena_etl.ingest.jena import FORMULAS, RANGES
+from jena_etl.ingest.sensors import SensorFinding, sensor_findings
+from jena_etl.ingest.timestamps import timestamp_card
+from jena_etl.prepare.data_card import (
+    ColumnSummary,
+    Counts,
+    DataCard,
+    Doubt,
+    Finding,
+    Gap,
+    Gaps,
+    Preset,
+    Repeats,
+    SensorWarning,
+    SourceSummary,
+)
+from jena_etl.prepare.readings import Readings
+from jena_etl.prepare.splits import preset_windows
+from jena_etl.windows.index import SPLITS, WindowIndex
+from jena_etl.windows.spec import WindowSpec
+
+Columns = Mapping[str, np.ndarray]
+
+
+class CellMarks:
+    """Which cells of climate.parquet hold no measurement, from findings.parquet."""
+
+    def __init__(self, findings: Path) -> None:
+        table = pq.read_table(findings)
+        self._row = table.column("row").to_numpy()
+        self._column = np.array(table.column("column").to_pylist(), dtype=object)
+        self._kind = np.array(table.column("kind").to_pylist(), dtype=object)
+        self._filled = table.column("filled").to_numpy()
+
+    def rows(self, column: str, *, filled: bool = False) -> np.ndarray:
+        """Rows marked in `column`, ascending; only those filled, if asked for."""
+        chosen = self._column == column
+        rows: np.ndarray = self._row[chosen & self._filled if filled else chosen]
+        return np.sort(rows)
+
+    def groups(self) -> Iterator[tuple[Any, str, bool, np.ndarray]]:
+        """Kind, column, whether filled, and the rows."""
+        whole = zip(self._kind, self._column, self._filled.tolist(), strict=True)
+        for kind, column, filled in dict.fromkeys(whole):
+            chosen = (self._kind == kind) & (self._column == column) & (self._filled == filled)
+            yield kind, column, filled, self._row[chosen]
+
+    def measured(self, columns: Columns) -> dict[str, np.ndarray]:
+        """The columns with NaN in the place of what was not measured."""
+        measured = {}
+        for name, values in columns.items():
+            measured[name] = values.copy()
+            measured[name][self.rows(name)] = np.nan
+        return measured
+
+
+def describe_data(
+    timestamps: np.ndarray,
+    columns: Columns,
+    marks: CellMarks,
+    source: dict[str, Any],
+    splits: dict[str, Any],
+    *,
+    train: float,
+    validation: float,
+) -> DataCard:
+    """Describe what was converted; no path, no clock.
+
+    Means are summed exactly (math.fsum), so the card is the same on every processor.
+
+    Args:
+        timestamps: datetime64[s] of shape (rows,).
+        columns: float64 of shape (rows,) by name.
+        marks: the cells that hold no measurement.
+        source: the content of source.json.
+        splits: the content of splits.json.
+        train: fraction of the rows.
+        validation: fraction of the rows.
+    """
+    spec, target = WindowSpec(**splits["window"]), splits["target"]
+    parts = splits["splits"]
+    readings = Readings(
+        {name: range(*parts[name]["rows"]) for name in SPLITS},
+        {name: WindowIndex.from_lists(parts[name]["starts"]) for name in SPLITS},
+        spec,
+        target,
+    )
+    clock = timestamp_card(timestamps)
+    measured = marks.measured(columns)
+    presets = preset_windows(
+        timestamps,
+        source["rows_read"],
+        marks.rows(target),
+        train=train,
+        validation=validation,
+        spec=spec,
+    )
+    summary = {key: source[key] for key in SourceSummary.model_fields}
+    return DataCard(
+        source=SourceSummary.model_validate(summary, strict=False),
+        rows_read=source["rows_read"],
+        rows=len(timestamps),
+        first=str(timestamps[0]),
+        last=str(timestamps.max()),
+        step_seconds=clock["step_seconds"],
+        holes=_gaps(clock["holes"], readings),
+        irregular=_gaps(clock["irregular"], readings),
+        repeats=Repeats(**source["repeats"], splits=readings.rows(clock["repeats"]["rows"])),
+        columns={
+            name: ColumnSummary(
+                unit=source["units"][name],
+                min=float(values.min()),
+                mean=math.fsum(values) / len(values),
+                max=float(values.max()),
+            )
+            for name, values in columns.items()
+        },
+        constant=tuple(name for name, values in columns.items() if values.min() == values.max()),
+        left_out=tuple(source["left_out"]),
+        findings=tuple(_findings(marks, timestamps, readings)),
+        target_filled=Counts(**{name: parts[name]["left_out"] for name in SPLITS}),
+        physics=tuple(_physics(measured, timestamps, readings)),
+        sensors=sensor_warnings(
+            sensor_findings(timestamps, measured, range(*parts["train"]["rows"])),
+            timestamps,
+            readings,
+        ),
+        presets={
+            name: Preset(rows=preset["rows"], windows=Counts(**preset["windows"]))
+            for name, preset in presets.items()
+        },
+    )
+
+
+def sensor_warnings(
+    findings: list[SensorFinding], timestamps: np.ndarray, readings: Readings
+) -> tuple[SensorWarning, ...]:
+    """The findings with their times, their splits and the windows that read them.
+
+    Args:
+        findings: of `sensor_findings`.
+        timestamps: datetime64[s] of shape (rows,).
+        readings: counts windows.
+    """
+    return tuple(
+        SensorWarning(
+            check=item.check,
+            column=item.column,
+            found=item.found,
+            expected=item.expected,
+            cells=len(item.rows),
+            runs=len(item.runs),
+            first=str(timestamps[item.rows].min()),
+            last=str(timestamps[item.rows].max()),
+            splits=readings.steps(item.rows)
+            if item.check == "step"
+            else readings.cells(item.rows, item.column),
+        )
+        for item in findings
+    )
+
+
+def _gaps(found: dict[str, Any], readings: Readings) -> Gaps:
+    longest = tuple(
+        Gap(
+            after=item["after"],
+            seconds=item["seconds"],
+            rows_missing=item.get("rows_missing", 0),
+            split=readings.split_of(item["row"]),
+        )
+        for item in found["longest"]
+    )
+    return Gaps(count=found["count"], longest=longest, splits=readings.rows(found["rows"]))
+
+
+def _findings(marks: CellMarks, timestamps: np.ndarray, readings: Readings) -> Iterator[Finding]:
+    for kind, column, filled, rows in marks.groups():
+        yield Finding(
+            kind=kind,
+            column=column,
+            cells=len(rows),
+            filled=filled,
+            first=str(timestamps[rows].min()),
+            last=str(timestamps[rows].max()),
+            splits=readings.cells(rows, column),
+        )
+
+
+def _physics(measured: Columns, timestamps: np.ndarray, readings: Readings) -> Iterator[Doubt]:
+    """What contradicts a plausible range or a formula; a cell that is NaN contradicts nothing."""
+    for check, column, expected, rows in _contradictions(measured):
+        if len(rows):
+            yield Doubt(
+                check=check,
+                column=column,
+                expected=expected,
+                cells=len(rows),
+                first=str(timestamps[rows[0]]),
+                splits=readings.rows(rows),
+            )
+
+
+def _contradictions(
+    measured: Columns,
+) -> Iterator[tuple[Literal["range", "formula"], str, str, np.ndarray]]:
+    for name, values in measured.items():
+        if name in RANGES:
+            low, high = RANGES[name]
+            yield (
+                "range",
+                name,
+                f"{low:g} to {high:g}",
+                np.flatnonzero((values < low) | (values > high)),
+            )
+    for formula in FORMULAS:
+        if measured.keys() >= {formula.column, *formula.inputs}:
+            inputs = [measured[name] for name in formula.inputs]
+            with np.errstate(all="ignore"):  # absurd inputs: the range check has named them
+                excess = formula.excess(measured[formula.column], inputs)
+            yield "formula", formula.column, formula.words, np.flatnonzero(excess > 0)
