@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,10 +22,11 @@ from jena_etl.ingest.jena import JENA_COLUMNS, RANGES
 from jena_etl.ingest.synthetic import MEMBER, write_synthetic
 from jena_etl.params import read_params
 from jena_etl.prepare.arrays import read_climate, read_timestamps
-from jena_etl.prepare.data_card import DataCard
+from jena_etl.prepare.data_card import DataCard, Reading
 from jena_etl.prepare.describe import CellMarks, describe_data
-from jena_etl.prepare.readings import reads
+from jena_etl.prepare.readings import Readings, reads
 from jena_etl.prepare.splits import describe_splits
+from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
 
 SPEC = WindowSpec(sequence_length=3, sampling_rate=2, horizon=1)  # reads s, s + 2, s + 4; s + 6
@@ -109,6 +111,25 @@ def test_windows_that_read_a_marked_row(
         target = [inputs[-1] + spec.horizon * spec.sampling_rate] if is_target else []
         expected.append(any(marked[row] for row in [*inputs, *target]))
     assert reads(marked, starts, spec, is_target=is_target).tolist() == expected
+
+
+@settings(deadline=None)
+@given(specs, st.data())
+def test_windows_that_reach_across_a_step(spec: WindowSpec, data: st.DataObject) -> None:
+    """A window does if it has rows, its target included, on both sides of the step."""
+    rows = data.draw(st.integers(spec.span, spec.span + 60))
+    steps = np.array(sorted(data.draw(st.sets(st.integers(1, rows - 1)))), dtype=np.int64)
+    ranges = {"train": range(rows), "validation": range(rows, rows), "test": range(rows, rows)}
+    windows = {name: WindowIndex([]) for name in ranges}
+    windows["train"] = WindowIndex([range(0, rows - spec.target, spec.sequence_stride)])
+    found = Readings(ranges, windows, spec, "T").steps(steps)
+    across = 0
+    for start in range(0, rows - spec.target, spec.sequence_stride):
+        reached = [start + step * spec.sampling_rate for step in range(spec.sequence_length)]
+        reached.append(reached[-1] + spec.horizon * spec.sampling_rate)
+        across += any(reached[0] < step <= reached[-1] for step in steps.tolist())
+    assert found.train == Reading(cells=len(steps), windows=across)
+    assert found.test == Reading(cells=0, windows=0)
 
 
 # --- cards worked out by hand ---
@@ -274,6 +295,68 @@ def test_a_formula_contradicted_in_one_cell(tmp_path: Path, card_of: Card) -> No
         assert item["first"] == "2009-01-05T20:50:00"  # 700 rows of ten minutes after 00:10
 
 
+def test_a_sensor_in_doubt_with_its_windows(tmp_path: Path, card_of: Card) -> None:
+    """Hourly rows of 40 days: `a` is frozen in 60 train rows, -9999 stands in `b`, both unlisted.
+
+    20 days are train, 10 validation, so that the sentinel in row 600 is validation's.
+    """
+    rows = np.arange(40 * 24)
+    a = (10 * np.sin(rows) + rows % 7).round(3)
+    a[100:160] = np.where(rows[100:160] % 3, 4.5, 4.6)
+    b = (400 + 5 * np.cos(rows) + rows % 5).round(2)
+    b[600] = -9999
+    start = np.datetime64("2021-03-01T00:00:00")
+    lines = ["time,a,b"]
+    for row in rows.tolist():
+        timestamp = str(start + np.timedelta64(row, "h")).replace("T", " ")
+        lines.append(f"{timestamp},{a[row]},{b[row]}")
+    file = tmp_path / "hours.csv"
+    file.write_text("\n".join(lines))
+    how = {
+        "datetime_column": "time",
+        "datetime_format": "%Y-%m-%d %H:%M:%S",
+        "columns": ("a", "b"),
+        "target": "b",
+        "sentinels": (),
+    }
+    card = card_of(file, **how)
+    frozen, far = card["sensors"]
+    assert frozen == {
+        "check": "frozen",
+        "column": "a",
+        "found": "2 different values in 60 rows",
+        "expected": frozen["expected"],
+        "cells": 60,
+        "runs": 1,
+        "first": "2021-03-05T04:00:00",
+        "last": "2021-03-07T15:00:00",
+        "splits": {
+            "train": {
+                "cells": 60,
+                "windows": 64,
+            },  # starts 96 to 159: s, s + 2 or s + 4 in [100, 160)
+            "validation": {"cells": 0, "windows": 0},
+            "test": {"cells": 0, "windows": 0},
+        },
+    }
+    assert (far["check"], far["column"], far["found"], far["runs"]) == ("far", "b", "-9999", 1)
+    # Windows 600, 598 and 596 read row 600 as an input, and 594 as its target.
+    assert far["splits"]["validation"] == {"cells": 1, "windows": 4}
+    assert card["lines"] == "values in doubt in a, b: jena-etl inspect\n"
+
+    # As missing cells they are counted as such, filled, and no longer in doubt.
+    how |= {"on_frozen": "missing", "on_missing": "fill_forward", "train": 0.5}
+    card = card_of(file, **how)
+    (finding,) = card["findings"]
+    assert (finding["kind"], finding["column"], finding["cells"]) == ("frozen", "a", 60)
+    assert finding["splits"]["train"] == {"cells": 60, "windows": 64}
+    assert finding["filled"]
+    assert [item["check"] for item in card["sensors"]] == ["far"]
+    assert "a, frozen: 60, 2021-03-05T04:00:00 to 2021-03-07T15:00:00; filled" in card["said"]
+    frame = pl.read_parquet(tmp_path / "climate.parquet")
+    assert frame["a"][100:160].unique().to_list() == [a[99]]
+
+
 def test_another_stations_columns_have_no_physics(tmp_path: Path, card_of: Card) -> None:
     file = csv_file(tmp_path, dict.fromkeys(range(80), "7777"))
     file.write_text(file.read_text().replace("wv (m/s)", "CO2").replace("T (degC)", "level (m)"))
@@ -365,6 +448,7 @@ def test_twin(station_data: Path, card_of: Card) -> None:
     assert 420_451 - 327 + sum(hole["rows_missing"] for hole in holes) == 2922 * 144
     assert card["findings"] == card["physics"] == []
     assert card["source"]["synthetic"] is False
+    assert card["sensors"] == []
 
 
 def test_hourly(station_data: Path, card_of: Card) -> None:
@@ -389,6 +473,7 @@ def test_hourly(station_data: Path, card_of: Card) -> None:
     ]
     assert [step["seconds"] for step in card["irregular"]["longest"]] == [4800, 4200, 4200]
     assert card["physics"] == []
+    assert card["sensors"] == []
 
 
 def test_the_year_2020(station_data: Path, card_of: Card) -> None:
@@ -411,3 +496,4 @@ def test_the_year_2020(station_data: Path, card_of: Card) -> None:
     assert len(card["left_out"]) == 7
     assert {"rain (mm)", "Tlog (degC)", "OT"} < set(card["left_out"])
     assert card["physics"] == []
+    assert card["sensors"] == []

@@ -41,7 +41,7 @@ JUMP_OTHERS = 2.5  # times any other change from row to row in the week before a
 JUMP_LASTING = 0.5  # of it is left between the means of these two weeks
 STEP_DAYS = 21  # on either side
 STEP_SHARE = 0.1  # of them, the highest below and the lowest above, are left out
-STEP_APART = 1.0  # times the range of the days' means that is usual in as many train days
+STEP_APART = 1.2  # times the range of the days' means that is usual in as many train days
 
 
 @dataclass(frozen=True, kw_only=True)
