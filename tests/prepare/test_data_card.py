@@ -312,7 +312,7 @@ def test_a_sensor_in_doubt_with_its_windows(tmp_path: Path, card_of: Card) -> No
         lines.append(f"{timestamp},{a[row]},{b[row]}")
     file = tmp_path / "hours.csv"
     file.write_text("\n".join(lines))
-    how = {
+    how: dict[str, Any] = {
         "datetime_column": "time",
         "datetime_format": "%Y-%m-%d %H:%M:%S",
         "columns": ("a", "b"),
