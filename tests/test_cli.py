@@ -232,11 +232,26 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 def test_peek_prints_the_blocks_and_nothing_else(tmp_path: Path) -> None:
     write_synthetic(tmp_path / "station.zip", rows=2_000, seed=3)
     done = run("peek", tmp_path / "station.zip")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert f"jena-etl peek {tmp_path}/station.zip --write; then: dvc repro" in done.stderr
     blocks = YAML(typ="safe", pure=True).load(done.stdout)
     assert list(blocks) == ["convert", "window"]
     assert blocks["window"]["sampling_rate"] == 6
-    assert "A window spans 859 rows, a quarter of the file is 500" in done.stdout
+    assert "NO WINDOW in validation and test" in done.stdout
+
+
+def test_peek_writes_into_the_project_that_it_is_called_in(tmp_path: Path, checkout: Path) -> None:
+    write_synthetic(tmp_path / "station.zip", rows=6_000, seed=3)
+    refused = run("peek", "station.zip", "--write", cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "lies in no jena-etl project" in refused.stderr
+    shutil.copy(checkout / "params.yaml", tmp_path)
+    done = run("peek", "station.zip", "--write", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "changed in params.yaml:\n  download.url: station.zip\n" in done.stderr
+    assert done.stderr.endswith("next: dvc repro\n")
+    assert "# 6 x 10 minutes = 1 hour between two inputs" in done.stdout
+    assert "url: station.zip\n" in (tmp_path / "params.yaml").read_text()
 
 
 def test_synth_writes_the_same_bytes_and_replaces_a_file_with_force_alone(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -104,11 +105,28 @@ def doctor(
 @app.command()
 def peek(
     file: Annotated[Path, typer.Argument(help="A .csv, a .csv.gz or a .zip of CSV files.")],
+    *,
+    write: Annotated[
+        bool, typer.Option("--write", help="Put them and the file into the project's params.yaml.")
+    ] = False,
 ) -> None:
-    """Guess the convert and window blocks for a file, each with its reason, ready to paste."""
+    """Guess the convert and window blocks for a file of your own, each with its reason."""
     from jena_etl.commands.peek import peek as peek_at
+    from jena_etl.commands.peek_write import render_guess, split_in_force, write_guess
+    from jena_etl.project import find_project
 
-    _show(str(peek_at(file)).rstrip("\n"))
+    project = find_project() if write else None  # before the file is read, which may take a while
+    guess = peek_at(file, split_in_force())
+    changes = write_guess(guess, file, project) if project else []
+    _show(render_guess(guess).rstrip("\n"))
+    if project:
+        changed = (
+            ["changed in params.yaml:", *changes] if changes else ["params.yaml is so already"]
+        )
+        _show("\n".join(["", *changed, "next: dvc repro"]), err=True)
+    else:
+        command = shlex.join(["jena-etl", "peek", str(file), "--write"])
+        _show(f"\nto put them into params.yaml: {command}; then: dvc repro", err=True)
 
 
 @app.command()

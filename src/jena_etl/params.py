@@ -250,8 +250,17 @@ def read_params(path: Path) -> Params:
     Raises:
         ParamsError: no such file, no YAML, or a key or value that is not allowed.
     """
+    return check(Params, load_yaml(path, YAML(typ="safe", pure=True)), "")
+
+
+def load_yaml(path: Path, yaml: YAML) -> Any:
+    """What a params.yaml holds, unchecked.
+
+    Raises:
+        ParamsError: no such file, or no YAML; the message does not repeat the text.
+    """
     try:
-        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ParamsError(
             f"{path.name} is missing in {path.parent}; run this in a jena-etl project folder"
@@ -260,7 +269,6 @@ def read_params(path: Path) -> Params:
         raise
     except Exception as error:  # noqa: BLE001  of a date like 2009-13-45 ruamel makes a ValueError
         raise ParamsError(f"{path.name} is not YAML: {_without_its_text(error)}") from None
-    return check(Params, raw, "")
 
 
 def _without_its_text(error: Exception) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -17,12 +20,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from jena_etl.commands.peek import Guess, guess, peek
+from jena_etl.commands.peek import Guess, peek
+from jena_etl.commands.peek_write import render_guess
 from jena_etl.errors import DataError, JenaEtlError, SourceError
 from jena_etl.ingest.convert import convert
 from jena_etl.ingest.jena import JENA_COLUMNS
 from jena_etl.ingest.synthetic import write_synthetic
-from jena_etl.params import Convert, Window, check
+from jena_etl.params import Convert, Policy, Split, Window, check
+from jena_etl.prepare.describe import CellMarks
+from jena_etl.prepare.splits import split_rows
+from jena_etl.windows.grid import segments_from_timestamps
+from jena_etl.windows.index import split_windows
+from jena_etl.windows.spec import WindowSpec
 
 EXPORT = [  # the station's current export: 21 columns beside the timestamps
     *JENA_COLUMNS,
@@ -120,7 +129,7 @@ def save(folder: Path, name: str, content: bytes) -> Path:
 
 def pasted(found: Guess) -> tuple[Convert, Window]:
     """The printed blocks, read and checked as params.yaml is."""
-    raw = YAML(typ="safe", pure=True).load(str(found))
+    raw = YAML(typ="safe", pure=True).load(render_guess(found))
     assert list(raw) == ["convert", "window"]
     return check(Convert, raw["convert"], "convert"), check(Window, raw["window"], "window")
 
@@ -130,8 +139,12 @@ def converted(file: Path, block: Convert, folder: Path) -> pl.DataFrame:
     return pl.read_parquet(folder / "c.parquet")
 
 
-def of(text: str, name: str = "a.csv") -> Guess:
-    return guess(name, text.encode(), members=[name], others=[])
+def of(content: str | bytes) -> Guess:
+    """What peek makes of a file a.csv."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "a.csv"
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+        return peek(file)
 
 
 def table(rows: list[str], header: str = "time,p (mbar),T (degC)") -> str:
@@ -173,8 +186,8 @@ def test_sentinels_are_named_with_column_and_count() -> None:
     found = of(table(rows))
     assert found.convert.sentinels == (-9999.0, -999.0)
     said = "\n".join(found.reasons["convert.sentinels"])
-    assert "-999, far outside the other values of T (degC) (2)" in said
-    assert "-9999, far outside the other values of p (mbar) (1)" in said
+    assert "-999 is far outside the other values of T (degC) (2)" in said
+    assert "-9999 is far outside the other values of p (mbar) (1)" in said
     assert "999.9" not in said  # a pressure like any other
 
 
@@ -183,7 +196,7 @@ def test_a_sentinel_that_another_column_measures_is_not_listed() -> None:
     rows[5] = "997.9,999.9"
     found = of(table(rows, "time,p (mbar),rh (%)"))
     assert found.convert.sentinels == (-9999.0,)
-    assert "NOT listed: p (mbar) has it" in found.reasons["convert.sentinels"][0]
+    assert "NOT listed: p (mbar) measures it" in found.reasons["convert.sentinels"][0]
 
 
 def test_columns_that_hold_nothing_are_left_out_with_the_reason(tmp_path: Path) -> None:
@@ -232,8 +245,6 @@ def test_lines_out_of_order_are_said_to_stop_convert() -> None:
     lines = table([f"{k % 9},{k % 7}" for k in range(300)]).splitlines()
     lines[50], lines[60] = lines[60], lines[50]
     said = " ".join(of("\n".join(lines) + "\n").notes)
-    # 61 stands where 51 belongs; 52 to 60 and then 51 come after it.
-    assert "repeat none: 10;" in said
     assert "convert will stop here: a.csv, line 52" in said
 
 
@@ -249,7 +260,7 @@ def test_lines_out_of_order_are_said_to_stop_convert() -> None:
 )
 def test_day_or_month_first(first: str, days: int, form: str | None, said: str) -> None:
     made = Made(THREE, f"{first} %H:%M", rows=144 * days - 10)
-    found = guess("a.csv", made.content(), members=["a.csv"], others=[])
+    found = of(made.content())
     if form:
         assert found.convert.datetime_format == form
     assert said in found.reasons["convert.datetime_format"][0]
@@ -265,18 +276,146 @@ def test_odd_names_survive_the_yaml(tmp_path: Path) -> None:
     assert converted(file, block, tmp_path).columns[1:] == names
 
 
-def test_several_members_are_listed_and_the_first_is_looked_at(tmp_path: Path) -> None:
-    file = tmp_path / "two.zip"
-    text = Made(THREE, "%Y-%m-%d %H:%M", rows=200).content()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("b.csv", b"\0")
-        archive.writestr("a.csv", text)
-        archive.writestr("read.me", b"hello")
-    found = peek(file)
+def zipped(file: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file
+
+
+def test_several_members_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
+    lines = table([f"{k % 9},{k % 7}" for k in range(400)]).splitlines()
+    first, last = ["\n".join([lines[0], *part]).encode() for part in (lines[1:201], lines[211:])]
+    found = peek(zipped(tmp_path / "two.zip", {"b.csv": last, "a.csv": first, "read.me": b"hello"}))
     assert found.convert.members == ("a.csv", "b.csv")
     said = " ".join(found.reasons["convert.members"])
-    assert "2 files, sorted by name" in said
+    assert "2 files in the order of their names" in said
     assert "read.me" in said
+    assert found.notes[0].startswith("2 files: 390 rows from 2021-01-01 00:10 to ")
+    # Ten rows are missing between the two.
+    assert found.reasons["window.gaps"][0].startswith("holes: 1, the longest 110 minutes after")
+
+
+def test_a_member_that_is_another_table_is_named(tmp_path: Path) -> None:
+    found = peek(
+        zipped(tmp_path / "two.zip", {"a.csv": SOUND.encode(), "stations.csv": b"a,b\n1,2\n"})
+    )
+    said = "\n".join(found.notes)
+    assert "NOT ALL was read: convert will stop at stations.csv: " in said
+    assert "windows are not counted" in said
+    assert "50 rows" in found.notes[0]
+
+
+def test_too_many_members_are_refused_in_a_line(tmp_path: Path) -> None:
+    many = zipped(tmp_path / "a.zip", {f"{day:05}.csv": SOUND.encode() for day in range(5_001)})
+    with pytest.raises(DataError, match="holds 5,001 files, expected at most 5,000; join them"):
+        peek(many)
+
+
+@pytest.mark.parametrize("policy", ["reference", "strict", "lookback"])
+def test_windows_are_those_that_the_pipeline_finds(policy: Policy, tmp_path: Path) -> None:
+    """Counted as prepare/splits counts them, after convert: with a hole, a repeat and sentinels."""
+    lines = table([f"{k % 9},{k % 7}" for k in range(6_000)]).splitlines()
+    lines[2_000] = lines[2_000].rsplit(",", 1)[0] + ",-9999"
+    lines[5_000] = lines[4_999]
+    del lines[3_000:3_007]
+    file = tmp_path / "a.csv"
+    file.write_text("\n".join(lines))
+    split = Split(train=0.6, validation=0.2, policy=policy)
+    found = peek(file, split)
+    rows = converted(file, found.convert, tmp_path)
+    assert found.convert.sentinels == (-9999.0,)
+    ranges = split_rows(rows.height, train=0.6, validation=0.2)
+    clock = rows[:, 0].to_numpy()
+    target = CellMarks(tmp_path / "f.parquet").rows("T (degC)", filled=True)
+    held = split_windows(
+        ranges,
+        rows.height,
+        WindowSpec(**found.window.model_dump(exclude={"target", "gaps"})),
+        policy,
+        segments_from_timestamps(clock),
+        excluded=target,
+    )
+    counts = ", ".join(f"{name} {len(windows):,}" for name, windows in held.items())
+    assert f"policy {policy}, 0.6 train and 0.2 validation: {counts}." in "\n".join(found.notes)
+
+
+def test_an_empty_split_is_said_to_stop_the_pipeline() -> None:
+    # A window's last input lies 714 rows after its start, its target 858: 2,000 - 714,
+    # 1,000 - 714, and none in the last split, where 858 rows before the end no window starts.
+    found = of(table([f"{k % 9},{k % 7}" for k in range(4_000)]))
+    said = "\n".join(found.notes)
+    assert "train 1,286, validation 286, test 0." in said
+    assert "NO WINDOW in test, so dvc repro will stop: a window spans 859 rows" in said
+
+
+def test_a_sensor_in_doubt_is_named() -> None:
+    rows = [f"{k % 9},{(k * 37) % 101}" for k in range(6_000)]
+    rows[4_000:5_000] = [f"{k % 9},{50 + k % 2}" for k in range(1_000)]
+    said = "\n".join(of(table(rows)).notes)
+    assert "IN DOUBT: T (degC), frozen: " in said
+    assert "1,000 rows from 2021-01-28 18:50" in said
+    assert "p (mbar), frozen" not in said
+
+
+# Files that unpack to far more than they are.
+
+
+def peak_of(file: Path) -> tuple[str, int]:
+    """What peek prints of a file, and the most memory that its process held, in MiB."""
+    code = (
+        "import resource, sys\n"
+        "from jena_etl.cli import run\n"
+        "try: run()\n"
+        "except SystemExit: pass\n"
+        "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    command = [sys.executable, "-c", code, "peek", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    said, _, peak = done.stdout.rpartition("peak ")
+    unit = 1 << 10 if sys.platform == "linux" else 1 << 20
+    return said + done.stderr, int(peak) // unit
+
+
+def test_blank_lines_without_end_are_not_unpacked(tmp_path: Path) -> None:
+    file = tmp_path / "blank.csv.gz"
+    file.write_bytes(gzip.compress(b"\n" * (64 << 20), 1) * 16)  # a gigabyte
+    said, peak = peak_of(file)
+    assert "is empty, or begins with blank lines" in said
+    assert peak < 700, peak
+
+
+def test_lines_without_end_are_read_up_to_a_limit_that_is_said(tmp_path: Path) -> None:
+    line = b"%d,1,%d\n"
+    block = b"".join(line % (202101010000 + minute, minute % 7) for minute in range(60))
+    text = (
+        gzip.compress(b"time,p (mbar),T (degC)\n" + block) + gzip.compress(block * 60_000, 1) * 16
+    )
+    file = tmp_path / "long.csv.gz"
+    file.write_bytes(text)
+    said, peak = peak_of(file)
+    assert "NOT ALL was read: no more than 128 MiB are read." in said
+    assert "The windows are not counted" in said
+    assert peak < 1_200, peak
+
+
+@pytest.mark.parametrize("limit", [1_000, 1_001, 3 << 20])
+def test_the_limit_falls_on_a_line_end(limit: int, tmp_path: Path) -> None:
+    """Rows are counted in whole lines, wherever the limit or the unpacked chunks cut."""
+    lines = table([f"{k % 9},{k % 7}" for k in range(200_000)]).splitlines(keepends=True)
+    file = save(tmp_path, "a.csv", "".join(lines).encode())
+    ends = np.cumsum([len(line) for line in lines])
+    rows = int((ends < limit).sum())  # the line in which the limit is reached is read, too
+    found = peek(file, read_bytes=limit)
+    assert found.notes[0].startswith(f"a.csv: {rows:,} rows")
+
+
+def test_more_columns_than_a_station_has_are_refused() -> None:
+    few = ",".join(f"c{k}" for k in range(10_001))
+    with pytest.raises(DataError, match="has 10,002 columns, expected at most 10,000"):
+        of(f"time,{few}\n" + f"2021-01-01 00:00,{few.replace('c', '')}\n" * 3)
+    with pytest.raises(DataError, match="line 1 has 2,000,006 bytes, expected column names"):
+        of("time,a" + "b" * 2_000_000 + "\n2021-01-01 00:00,1\n")
 
 
 HEAD = "time,p (mbar),T (degC)"
@@ -289,12 +428,12 @@ SOUND = table([f"{k % 9},{k % 7}" for k in range(50)])
         (b"", "is empty"),
         (b"\n \n", "is empty"),
         (b"a,b,c\n", "has one line"),
-        (b"\x89PNG\r\n\x1a\n\0\0", "is no text: byte 6 is 0x1a"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "is not text: byte 6 is 0x1a"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
         (b"<!doctype html><p>log in</p>", "web page"),
         (SOUND.partition("\n")[2].encode(), "line 1 holds values"),
         (b"Station Jena\n" + SOUND.encode(), "remove what stands above line 2"),
-        (b"hello world\nhow are you\n", "is no table"),
+        (b"hello world\nhow are you\n", "is not a table"),
         (b"a,b,c\n1,2,3\n2,3,4\n", "no column of timestamps"),
         (SOUND.replace("time,p", "T (degC),p").encode(), "'T .degC.' twice"),
         (SOUND.replace(",3,", ",x,", 1).encode(), r"line 5, column 'p .mbar.': 'x'"),
@@ -310,7 +449,7 @@ SOUND = table([f"{k % 9},{k % 7}" for k in range(50)])
 )
 def test_what_is_no_stations_csv_is_said_in_one_error(content: bytes, said: str) -> None:
     with pytest.raises(DataError, match=said):
-        guess("a.csv", content, members=["a.csv"], others=[])
+        of(content)
 
 
 def test_date_and_time_in_two_columns_are_said_to_need_joining() -> None:
@@ -360,7 +499,7 @@ def test_damage_ends_in_blocks_that_hold_or_in_an_error_of_ours(
     for at, cut, put in edits:
         raw = raw[:at] + put + raw[at + cut :]
     try:
-        found = guess("a.csv", raw, members=["a.csv"], others=[])
+        found = of(raw)
     except JenaEtlError:
         return
     assert pasted(found) == (found.convert, found.window)

@@ -10,30 +10,39 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from jena_etl.files import write_text
-from jena_etl.params import Params, check
+from jena_etl.params import Params, check, load_yaml
+
+
+def params_writer() -> YAML:
+    """A reader and writer of YAML that keeps comments and writes the form that DVC writes.
+
+    DVC's own is in `dvc.utils.serialize`. A file in its form stays as it is under a later
+    `dvc exp run -S`, but for the lines of the changed values.
+    """
+    writer = YAML()
+    writer.default_flow_style = False
+    return writer
 
 
 def edit_params(source: Path, change: Callable[[Any], None], *, target: Path | None = None) -> None:
     """Read a params.yaml, let `change` alter it, and write it with its comments.
 
-    The file is written in the form that DVC itself writes (`dvc.utils.serialize`), so that a later
-    `dvc exp run -S` changes the lines of its own values alone. What does not pass the checks of
-    `jena_etl.params` is not written.
+    Nothing is written where the changed content does not pass the checks of `jena_etl.params`.
 
     Args:
-        source: The file to read; it must be one that `read_params` accepts as YAML.
+        source: The file to read.
         change: Called with the content, nested mappings that keep the comments.
         target: The file to write, `source` by default.
 
     Raises:
-        ParamsError: The changed content is not a valid params.yaml.
+        ParamsError: `source` is not YAML, or the changed content is not a valid params.yaml.
         ProjectError: The file cannot be written.
     """
-    yaml = YAML()
-    yaml.default_flow_style = False
-    params = yaml.load(source)
-    change(params)
+    writer = params_writer()
+    params = load_yaml(source, writer)
+    if isinstance(params, dict):
+        change(params)
     check(Params, params, "")
     text = StringIO()
-    yaml.dump(params, text)
+    writer.dump(params, text)
     write_text(target or source, text.getvalue())
