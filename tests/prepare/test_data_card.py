@@ -24,7 +24,7 @@ from jena_etl.params import read_params
 from jena_etl.prepare.arrays import read_climate, read_timestamps
 from jena_etl.prepare.data_card import DataCard, Reading
 from jena_etl.prepare.describe import CellMarks, describe_data
-from jena_etl.prepare.readings import Readings, reads
+from jena_etl.prepare.readings import ReadingCounter, reads
 from jena_etl.prepare.splits import describe_splits
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
@@ -65,7 +65,7 @@ def card_of(tmp_path: Path, checkout: Path) -> Card:
         card.write(tmp_path / "card.json")
         assert DataCard.read(tmp_path / "card.json") == card
         content = json.loads((tmp_path / "card.json").read_text(encoding="utf-8"))
-        printed = {"said": render_source(source, climate, findings), "lines": str(card)}
+        printed = {"printed": render_source(source, climate, findings), "lines": str(card)}
         return {**content, **printed}
 
     return build
@@ -122,7 +122,7 @@ def test_windows_that_reach_across_a_step(spec: WindowSpec, data: st.DataObject)
     ranges = {"train": range(rows), "validation": range(rows, rows), "test": range(rows, rows)}
     windows = {name: WindowIndex([]) for name in ranges}
     windows["train"] = WindowIndex([range(0, rows - spec.target, spec.sequence_stride)])
-    found = Readings(ranges, windows, spec, "T").steps(steps)
+    found = ReadingCounter(ranges, windows, spec, "T").steps(steps)
     across = 0
     for start in range(0, rows - spec.target, spec.sequence_stride):
         reached = [start + step * spec.sampling_rate for step in range(spec.sequence_length)]
@@ -158,7 +158,9 @@ def test_a_sentinel_and_the_windows_it_touches(tmp_path: Path, card_of: Card) ->
         assert card["target_filled"] == {"train": 0, "validation": 0, "test": 0}
         assert card["physics"] == []  # a sentinel is no implausible wind
         assert card["columns"]["wv (m/s)"]["min"] == (0.0 if filled else -9999.0)
-        assert "wv (m/s), sentinel: 2, 2009-01-01T01:40:00 to 2009-01-01T07:30:00" in card["said"]
+        assert (
+            "wv (m/s), sentinel: 2, 2009-01-01T01:40:00 to 2009-01-01T07:30:00" in card["printed"]
+        )
         done = "filled" if filled else "KEPT"
         assert card["lines"].splitlines() == [
             f"wv (m/s) in train: sentinel cells 1, {done}; 3 windows read them",
@@ -217,7 +219,7 @@ def test_timestamps_by_split(tmp_path: Path, card_of: Card) -> None:
     assert (removed["rows_read"], removed["rows"]) == (87, 83)
     assert removed["repeats"]["removed"] is True
     assert sum(removed["repeats"]["splits"].values()) == 0
-    assert "repeated timestamps: 4, 2009-01-01T00:00:00 to" in removed["said"]
+    assert "repeated timestamps: 4, 2009-01-01T00:00:00 to" in removed["printed"]
 
 
 def test_presets_are_what_those_params_give(tmp_path: Path, card_of: Card) -> None:
@@ -352,7 +354,7 @@ def test_a_sensor_in_doubt_with_its_windows(tmp_path: Path, card_of: Card) -> No
     assert finding["splits"]["train"] == {"cells": 60, "windows": 64}
     assert finding["filled"]
     assert [item["check"] for item in card["sensors"]] == ["far"]
-    assert "a, frozen: 60, 2021-03-05T04:00:00 to 2021-03-07T15:00:00; filled" in card["said"]
+    assert "a, frozen: 60, 2021-03-05T04:00:00 to 2021-03-07T15:00:00; filled" in card["printed"]
     frame = pl.read_parquet(tmp_path / "climate.parquet")
     assert frame["a"][100:160].unique().to_list() == [a[99]]
 

@@ -9,12 +9,11 @@ from jena_etl.commands.wording import duration_text, timestamp_text
 from jena_etl.errors import ProjectError
 from jena_etl.params import Params
 from jena_etl.prepare.data_card import (
-    BySplit,
     Counts,
     DataCard,
     Gaps,
     Preset,
-    Reading,
+    Readings,
     Repeats,
     SourceSummary,
 )
@@ -212,7 +211,7 @@ def _faults_text(card: DataCard) -> Iterator[str]:
         yield "\n".join(lines) + "\n"
 
 
-def _readings_table(title: str, rows: list[tuple[str, BySplit[Reading]]]) -> list[str]:
+def _readings_table(title: str, rows: list[tuple[str, Readings]]) -> list[str]:
     """The title, then a line per split in which something was found or is read."""
     width = max(len(title), *(len(text) + 2 for text, _ in rows)) + 2
     lines = [f"{title:<{width + 12}}{'cells':>9}{'windows':>11}"]

@@ -33,6 +33,9 @@ class Reading(Part):
     windows: Count
 
 
+Readings = BySplit[Reading]
+
+
 class SourceDigest(Part):
     """One file of the source."""
 
@@ -120,7 +123,7 @@ class Finding(Part):
     filled: bool
     first: str
     last: str
-    splits: BySplit[Reading]
+    splits: Readings
 
 
 class Doubt(Part):
@@ -157,7 +160,7 @@ class SensorWarning(Part):
     runs: Count
     first: str
     last: str
-    splits: BySplit[Reading]
+    splits: Readings
 
     def __str__(self) -> str:
         """What was found, and what was expected, in a line."""

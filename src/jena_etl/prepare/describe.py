@@ -26,7 +26,7 @@ from jena_etl.prepare.data_card import (
     SensorWarning,
     SourceSummary,
 )
-from jena_etl.prepare.readings import Readings
+from jena_etl.prepare.readings import ReadingCounter
 from jena_etl.prepare.splits import preset_windows
 from jena_etl.windows.index import SPLITS, WindowIndex
 from jena_etl.windows.spec import WindowSpec
@@ -91,7 +91,7 @@ def describe_data(
     """
     spec, target = WindowSpec(**splits["window"]), splits["target"]
     parts = splits["splits"]
-    readings = Readings(
+    counter = ReadingCounter(
         {name: range(*parts[name]["rows"]) for name in SPLITS},
         {name: WindowIndex.from_lists(parts[name]["starts"]) for name in SPLITS},
         spec,
@@ -115,9 +115,9 @@ def describe_data(
         first=str(timestamps[0]),
         last=str(timestamps.max()),
         step_seconds=clock["step_seconds"],
-        holes=_gaps(clock["holes"], readings),
-        irregular=_gaps(clock["irregular"], readings),
-        repeats=Repeats(**source["repeats"], splits=readings.rows(clock["repeats"]["rows"])),
+        holes=_gaps(clock["holes"], counter),
+        irregular=_gaps(clock["irregular"], counter),
+        repeats=Repeats(**source["repeats"], splits=counter.rows(clock["repeats"]["rows"])),
         columns={
             name: ColumnSummary(
                 unit=source["units"][name],
@@ -129,13 +129,13 @@ def describe_data(
         },
         constant=tuple(name for name, values in columns.items() if values.min() == values.max()),
         left_out=tuple(source["left_out"]),
-        findings=tuple(_findings(marks, timestamps, readings)),
+        findings=tuple(_findings(marks, timestamps, counter)),
         target_filled=Counts(**{name: parts[name]["left_out"] for name in SPLITS}),
-        physics=tuple(_physics(measured, timestamps, readings)),
+        physics=tuple(_physics(measured, timestamps, counter)),
         sensors=sensor_warnings(
             sensor_findings(timestamps, measured, range(*parts["train"]["rows"])),
             timestamps,
-            readings,
+            counter,
         ),
         presets={
             name: Preset(rows=preset["rows"], windows=Counts(**preset["windows"]))
@@ -145,14 +145,14 @@ def describe_data(
 
 
 def sensor_warnings(
-    findings: list[SensorFinding], timestamps: np.ndarray, readings: Readings
+    findings: list[SensorFinding], timestamps: np.ndarray, counter: ReadingCounter
 ) -> tuple[SensorWarning, ...]:
     """The findings with their times, their splits and the windows that read them.
 
     Args:
         findings: of `sensor_findings`.
         timestamps: datetime64[s] of shape (rows,).
-        readings: counts windows.
+        counter: counts windows.
     """
     return tuple(
         SensorWarning(
@@ -164,28 +164,30 @@ def sensor_warnings(
             runs=len(item.runs),
             first=str(timestamps[item.rows].min()),
             last=str(timestamps[item.rows].max()),
-            splits=readings.steps(item.rows)
+            splits=counter.steps(item.rows)
             if item.check == "step"
-            else readings.cells(item.rows, item.column),
+            else counter.cells(item.rows, item.column),
         )
         for item in findings
     )
 
 
-def _gaps(found: dict[str, Any], readings: Readings) -> Gaps:
+def _gaps(found: dict[str, Any], counter: ReadingCounter) -> Gaps:
     longest = tuple(
         Gap(
             after=item["after"],
             seconds=item["seconds"],
             rows_missing=item.get("rows_missing", 0),
-            split=readings.split_of(item["row"]),
+            split=counter.split_of(item["row"]),
         )
         for item in found["longest"]
     )
-    return Gaps(count=found["count"], longest=longest, splits=readings.rows(found["rows"]))
+    return Gaps(count=found["count"], longest=longest, splits=counter.rows(found["rows"]))
 
 
-def _findings(marks: CellMarks, timestamps: np.ndarray, readings: Readings) -> Iterator[Finding]:
+def _findings(
+    marks: CellMarks, timestamps: np.ndarray, counter: ReadingCounter
+) -> Iterator[Finding]:
     for kind, column, filled, rows in marks.groups():
         yield Finding(
             kind=kind,
@@ -194,11 +196,11 @@ def _findings(marks: CellMarks, timestamps: np.ndarray, readings: Readings) -> I
             filled=filled,
             first=str(timestamps[rows].min()),
             last=str(timestamps[rows].max()),
-            splits=readings.cells(rows, column),
+            splits=counter.cells(rows, column),
         )
 
 
-def _physics(measured: Columns, timestamps: np.ndarray, readings: Readings) -> Iterator[Doubt]:
+def _physics(measured: Columns, timestamps: np.ndarray, counter: ReadingCounter) -> Iterator[Doubt]:
     """What contradicts a plausible range or a formula; a cell that is NaN contradicts nothing."""
     for check, column, expected, rows in _contradictions(measured):
         if len(rows):
@@ -208,7 +210,7 @@ def _physics(measured: Columns, timestamps: np.ndarray, readings: Readings) -> I
                 expected=expected,
                 cells=len(rows),
                 first=str(timestamps[rows[0]]),
-                splits=readings.rows(rows),
+                splits=counter.rows(rows),
             )
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from jena_etl.prepare.data_card import BySplit, Counts, Reading
+from jena_etl.prepare.data_card import Counts, Reading, Readings
 from jena_etl.windows.index import SPLITS, WindowIndex
 from jena_etl.windows.spec import WindowSpec
 
 
-class Readings:
+class ReadingCounter:
     """Counts rows by split, and the windows that read them.
 
     Args:
@@ -44,7 +44,7 @@ class Readings:
         inside = np.searchsorted(np.sort(rows), [0, *self._ends])
         return Counts(**dict(zip(SPLITS, np.diff(inside).tolist(), strict=True)))
 
-    def cells(self, rows: np.ndarray, column: str) -> BySplit[Reading]:
+    def cells(self, rows: np.ndarray, column: str) -> Readings:
         """Per split the cells of `column` at `rows`, and the windows that read one of them."""
         marked = np.zeros(self._ends[-1], dtype=bool)
         marked[rows] = True
@@ -53,7 +53,7 @@ class Readings:
             rows, lambda starts: reads(marked, starts, self._spec, is_target=is_target)
         )
 
-    def steps(self, rows: np.ndarray) -> BySplit[Reading]:
+    def steps(self, rows: np.ndarray) -> Readings:
         """Per split the steps of level at `rows`, and the windows that reach across one."""
 
         def reach_across(starts: np.ndarray) -> np.ndarray:
@@ -65,14 +65,12 @@ class Readings:
 
         return self._readings(rows, reach_across)
 
-    def _readings(
-        self, rows: np.ndarray, is_read: Callable[[np.ndarray], np.ndarray]
-    ) -> BySplit[Reading]:
+    def _readings(self, rows: np.ndarray, is_read: Callable[[np.ndarray], np.ndarray]) -> Readings:
         readings = {
             name: Reading(cells=cells, windows=int(np.count_nonzero(is_read(self._starts[name]))))
             for name, cells in self.rows(rows).items()
         }
-        return BySplit[Reading](**readings)
+        return Readings(**readings)
 
 
 def reads(
