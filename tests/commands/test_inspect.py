@@ -111,16 +111,16 @@ CARD = DataCard(
 
 
 def shown(card: DataCard) -> list[str]:
+    temperature = {**dict(card.columns["T (degC)"]), "train_mean": None, "train_std": 2.0}
     found = {
         "data": card,
-        "columns": {"T (degC)": {**dict(card.columns["T (degC)"]), "train_mean": None}},
+        "columns": {"T (degC)": temperature},
         "splits": None,
         "choices": None,
         "policy": "reference",
         "window": WINDOW,
         "missing": {},
     }
-    found["columns"]["T (degC)"]["train_std"] = 2.0
     return render_inspection(found).splitlines()
 
 
