@@ -60,14 +60,22 @@ def own_process() -> ProcessPoolExecutor:
 
 
 def memory(*, reset: bool = False) -> dict[str, float]:
-    """MB of this process: VmRSS, and VmHWM, its peak since a reset; Linux only, else empty."""
+    """MB of this process by /proc/self/status; empty where that is not known (only Linux has it).
+
+    VmRSS is all that is resident: RssAnon, the process' own, and RssFile, pages of mapped files,
+    which belong to the kernel's cache. VmHWM is the peak of VmRSS since a reset.
+    """
     status = Path("/proc/self/status")
     if not status.exists():
         return {}
     if reset:
         Path("/proc/self/clear_refs").write_text("5")
     lines = (line.split() for line in status.read_text().splitlines())
-    return {line[0][:-1]: int(line[1]) * 1024 / 1e6 for line in lines if line[0].startswith("Vm")}
+    return {
+        line[0][:-1]: int(line[1]) * 1024 / 1e6
+        for line in lines
+        if line[0].startswith(("Vm", "Rss"))
+    }
 
 
 def installed(package: str) -> str | None:

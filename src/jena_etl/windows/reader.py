@@ -28,7 +28,7 @@ class WindowReader:
         steps: the offsets a window reads, int64 (length,); or a single offset, ().
         phases: the number of phases of a phase-major array, in which rows s, s + phases,
             s + 2 phases, ... lie side by side. A window sampled at that rate is then one block of
-            memory. All steps must be of one phase: multiples of `phases` from one to the next.
+            memory. Needs steps that are multiples of `phases`.
 
     Raises:
         WindowError: the file behind a memory map is shorter than the map.
@@ -41,6 +41,7 @@ class WindowReader:
         self._rows_per_phase = array.shape[1] if phases else len(array)
         self._rows = array.reshape(-1, *array.shape[2:]) if phases else array
         self._steps = steps
+        self._places_of_steps = steps // self._phases
         self._check_file()
 
     @property
@@ -65,8 +66,8 @@ class WindowReader:
         """
         self._check_file()
         self._check_reach(starts)
-        rows = np.add.outer(starts, self._steps)
-        places = rows % self._phases * self._rows_per_phase + rows // self._phases
+        first = starts % self._phases * self._rows_per_phase + starts // self._phases
+        places = np.add.outer(first, self._places_of_steps)
         if not (self._rows.flags.c_contiguous and self._rows.flags.aligned):
             # `take` would begin by copying the whole array.
             scattered: np.ndarray = self._rows[places]
