@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from jena_etl.commands.wording import duration_text, timestamp_text
+from jena_etl.commands.wording import duration_text, period_text, timestamp_text
 from jena_etl.errors import ProjectError
 from jena_etl.params import Params
 from jena_etl.prepare.data_card import (
@@ -145,7 +145,7 @@ def _source_text(source: SourceSummary) -> str:
 
 def _data_text(card: DataCard) -> str:
     step = f", one every {duration_text(card.step_seconds)}" if card.step_seconds else ""
-    lines = [f"  {card.rows:,} rows from {_period(card.first, card.last)}{step}"]
+    lines = [f"  {card.rows:,} rows from {period_text(card.first, card.last)}{step}"]
     notes = [
         *_gap_notes("holes", card.holes),
         *_gap_notes("irregular", card.irregular),
@@ -185,7 +185,7 @@ def _faults_text(card: DataCard) -> Iterator[str]:
         rows = []
         for item in card.findings:
             done = "filled" if item.filled else "KEPT"
-            period = _period(item.first, item.last)
+            period = period_text(item.first, item.last)
             rows.append((f"{item.column}: {item.kind}, {done}, {period}", item.splits))
         lines = _readings_table("cells that hold no measurement", rows)
         if any(count for _, count in card.target_filled.items()):
@@ -195,7 +195,7 @@ def _faults_text(card: DataCard) -> Iterator[str]:
         yield "\n".join(lines) + "\n"
     if card.sensors:
         rows = [
-            (f"{warning}, {_period(warning.first, warning.last)}", warning.splits)
+            (f"{warning}, {period_text(warning.first, warning.last)}", warning.splits)
             for warning in card.sensors
         ]
         title = "sensors in doubt (a warning; nothing is changed)"
@@ -222,12 +222,6 @@ def _readings_table(title: str, rows: list[tuple[str, Readings]]) -> list[str]:
                 lines.append(f"{first:<{width}}{name:<12}{found.cells:>9,}{found.windows:>11,}")
                 first = ""
     return lines
-
-
-def _period(first: str, last: str) -> str:
-    if first == last:
-        return timestamp_text(first)
-    return f"{timestamp_text(first)} to {timestamp_text(last)}"
 
 
 def _by_split(counts: Counts) -> str:

@@ -21,7 +21,7 @@ from jena_etl.commands.peek_columns import (
     unusable_columns,
 )
 from jena_etl.commands.peek_rows import READ_BYTES, Rows, read_rows
-from jena_etl.commands.wording import duration_text, timestamp_text
+from jena_etl.commands.wording import duration_text, period_text, timestamp_text
 from jena_etl.errors import DataError, SourceError
 from jena_etl.ingest.archives import member_names
 from jena_etl.ingest.cleaning import Lines, resolve_repeats
@@ -29,9 +29,11 @@ from jena_etl.ingest.jena import unit_of
 from jena_etl.ingest.sensors import sensor_findings
 from jena_etl.ingest.timestamps import timestamp_card
 from jena_etl.params import Convert, Split, Window, check
+from jena_etl.prepare.describe import sensor_warnings
+from jena_etl.prepare.readings import ReadingCounter
 from jena_etl.prepare.splits import split_rows
 from jena_etl.windows.grid import segments_from_timestamps
-from jena_etl.windows.index import split_windows
+from jena_etl.windows.index import WindowIndex, split_windows
 from jena_etl.windows.spec import WindowSpec
 
 if TYPE_CHECKING:
@@ -149,12 +151,22 @@ def _guess(rows: Rows, members: list[str], others: list[str], split: Split) -> G
         for column in columns
         for values in [frame[column].to_numpy()]
     }
-    train = split_rows(frame.height, train=split.train, validation=split.validation)["train"]
+    ranges = split_rows(frame.height, train=split.train, validation=split.validation)
+    spec = WindowSpec(**block.model_dump(exclude={"target", "gaps"}))
+    windows = split_windows(
+        ranges,
+        frame.height,
+        spec,
+        split.policy,
+        segments_from_timestamps(clock.timestamps) if block.gaps == "drop" else None,
+        excluded=np.flatnonzero(np.isnan(known[target])),
+    )
+    counter = ReadingCounter(ranges, windows, spec, target)
     notes = [
         *_what_was_read(rows, clock),
         *clock.faults,
-        *_windows(clock.timestamps, known[target], block, split, rows.unread),
-        *_doubts(clock.timestamps, known, train),
+        *_windows(ranges, windows, spec, split, rows.unread),
+        *_doubts(clock.timestamps, known, ranges, counter),
     ]
     return Guess(
         convert=check(Convert, convert, "convert"), window=block, reasons=reasons, notes=notes
@@ -229,22 +241,15 @@ def _what_was_read(rows: Rows, clock: _Clock) -> list[str]:
 
 
 def _windows(
-    timestamps: np.ndarray, target: np.ndarray, window: Window, split: Split, unread: str
+    ranges: Mapping[str, range],
+    held: Mapping[str, WindowIndex],
+    spec: WindowSpec,
+    split: Split,
+    unread: str,
 ) -> list[str]:
     """How many windows each split holds, and what to do where one holds none."""
     if unread:
         return ["The windows are not counted, as not all rows were read."]
-    rows = len(timestamps)
-    spec = WindowSpec(**window.model_dump(exclude={"target", "gaps"}))
-    ranges = split_rows(rows, train=split.train, validation=split.validation)
-    held = split_windows(
-        ranges,
-        rows,
-        spec,
-        split.policy,
-        segments_from_timestamps(timestamps) if window.gaps == "drop" else None,
-        excluded=np.flatnonzero(np.isnan(target)),
-    )
     counts = ", ".join(f"{name} {len(windows):,}" for name, windows in held.items())
     fractions = f"{split.train:g} train and {split.validation:g} validation"
     notes = [f"Windows under split policy {split.policy}, {fractions}: {counts}."]
@@ -258,12 +263,22 @@ def _windows(
     return notes
 
 
-def _doubts(timestamps: np.ndarray, columns: dict[str, np.ndarray], train: range) -> list[str]:
-    """What a failing sensor may have left; a warning each."""
+def _doubts(
+    timestamps: np.ndarray,
+    columns: dict[str, np.ndarray],
+    ranges: Mapping[str, range],
+    counter: ReadingCounter,
+) -> list[str]:
+    """What a failing sensor may have left, and the windows that read it; a warning each."""
+    found = sensor_findings(timestamps, columns, ranges["train"])
     return [
-        f"IN DOUBT: {item.column}, {item.check}: {item.found} ({item.expected}); "
-        f"{len(item.rows):,} rows from {timestamp_text(timestamps[item.rows[0]])}"
-        for item in sensor_findings(timestamps, columns, train)
+        f"IN DOUBT: {warning}, {period_text(warning.first, warning.last)}; "
+        + ", ".join(
+            f"{name} {reading.cells:,} cells, {reading.windows:,} windows read them"
+            for name, reading in warning.splits.items()
+            if reading.cells or reading.windows
+        )
+        for warning in sensor_warnings(found, timestamps, counter)
     ]
 
 

@@ -16,6 +16,16 @@ def timestamp_text(timestamp: object) -> str:
     return str(timestamp).replace("T", " ").removesuffix(":00")
 
 
+def period_text(first: object, last: object) -> str:
+    """From one timestamp to another; the only one where they are the same.
+
+    >>> period_text("2009-01-01T00:10:00", "2009-01-02T00:10:00")
+    '2009-01-01 00:10 to 2009-01-02 00:10'
+    """
+    texts = dict.fromkeys((timestamp_text(first), timestamp_text(last)))
+    return " to ".join(texts)
+
+
 def duration_text(seconds: int) -> str:
     """A length of time in its largest whole unit; one that takes several units, as a clock.
 
