@@ -145,7 +145,7 @@ def test_sensors_in_doubt_have_a_table_of_their_own() -> None:
     lines = shown(CARD)
     at = next(row for row, line in enumerate(lines) if line.startswith("sensors in doubt"))
     assert lines[at].split()[-2:] == ["cells", "windows"]
-    warning = "  CO2: -9999, far outside 305.5 to 524.2, 2019-01-04 00:00 to 2019-03-01 00:00"
+    warning = "  CO2, 2019-01-04 00:00 to 2019-03-01 00:00: -9999, far outside 305.5 to 524.2"
     assert lines[at + 1].startswith(warning)
     assert lines[at + 1].split()[-3:] == ["train", "2", "240"]
     assert lines[at + 2].split() == ["test", "1", "120"]

@@ -195,8 +195,8 @@ def _faults_text(card: DataCard) -> Iterator[str]:
         yield "\n".join(lines) + "\n"
     if card.sensors:
         rows = [
-            (f"{warning}, {period_text(warning.first, warning.last)}", warning.splits)
-            for warning in card.sensors
+            (f"{item.column}, {period_text(item.first, item.last)}: {item}", item.splits)
+            for item in card.sensors
         ]
         title = "sensors in doubt (a warning; nothing is changed)"
         yield "\n".join(_readings_table(title, rows)) + "\n"

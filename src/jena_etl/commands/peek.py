@@ -271,15 +271,17 @@ def _doubts(
 ) -> list[str]:
     """What a failing sensor may have left, and the windows that read it; a warning each."""
     found = sensor_findings(timestamps, columns, ranges["train"])
-    return [
-        f"IN DOUBT: {warning}, {period_text(warning.first, warning.last)}; "
-        + ", ".join(
-            f"{name} {reading.cells:,} cells, {reading.windows:,} windows read them"
-            for name, reading in warning.splits.items()
+    doubts = []
+    for item in sensor_warnings(found, timestamps, counter):
+        cells, read = ("steps", "reach across") if item.check == "step" else ("cells", "read them")
+        splits = [
+            f"{name} {reading.cells:,} {cells}, {reading.windows:,} windows {read}"
+            for name, reading in item.splits.items()
             if reading.cells or reading.windows
-        )
-        for warning in sensor_warnings(found, timestamps, counter)
-    ]
+        ]
+        period = period_text(item.first, item.last)
+        doubts.append(f"IN DOUBT: {item.column}, {period}: {item}; {', '.join(splits)}")
+    return doubts
 
 
 def _sampling_rate(step: int | None) -> tuple[int, str]:

@@ -164,12 +164,11 @@ class SensorWarning(Part):
 
     def __str__(self) -> str:
         """What was found, and what was expected, in a line."""
-        what = {
-            "frozen": f"hardly changes, {self.found}; expected {self.expected}",
+        return {
+            "frozen": f"hardly changes, {self.found} (expected {self.expected})",
             "far": f"{self.found}, far outside {self.expected}",
-            "step": f"its level changes, {self.found}; {self.expected}",
-        }
-        return f"{self.column}: {what[self.check]}"
+            "step": f"its level changes, {self.found} ({self.expected})",
+        }[self.check]
 
 
 class Preset(Part):
