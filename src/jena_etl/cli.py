@@ -91,13 +91,25 @@ def doctor(
     verify: Annotated[
         bool, typer.Option("--verify", help="Recompute every hash, also of DVC's cache.")
     ] = False,
+    mend: Annotated[
+        bool, typer.Option("--mend", help="First mend DVC's own files where a kill damaged them.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Check environment, params, pipeline, data, cache, disk and GPU; exit code 1 for a fault."""
-    from jena_etl.commands.doctor import as_dict, examine, render_checks
+    from jena_etl.commands import doctor as doctors
 
-    checks = examine(_opened(project), verify=verify)
-    _show(json.dumps(as_dict(checks), indent=2) if as_json else render_checks(checks))
+    opened = _opened(project)
+    root = opened.root.resolve()
+    if mend:
+        for step in doctors.mend(root):
+            _show(step, err=True)
+    if root != Path.cwd():
+        _show(f"{root}: type the commands there, cd {os.path.relpath(root)}", err=True)
+    checks = doctors.examine(opened, verify=verify)
+    _show(
+        json.dumps(doctors.as_dict(checks), indent=2) if as_json else doctors.render_checks(checks)
+    )
     if any(check.mark == "fault" for check in checks):
         raise typer.Exit(1)
 

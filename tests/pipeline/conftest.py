@@ -55,11 +55,11 @@ class Repo:
         imports = str(self.imports)
         return {**os.environ, "PATH": path, "PYTHONPATH": imports, "RECORD_IMPORTS": imports}
 
-    def run(self, *command: str, fails: bool = False, **environment: str) -> str:
-        """Run a command in the repository; return stdout and stderr."""
+    def run(self, *command: str, fails: bool = False, cwd: str = ".", **environment: str) -> str:
+        """Run a command in the repository or a folder of it; return stdout and stderr."""
         done = subprocess.run(
             command,
-            cwd=self.root,
+            cwd=self.root / cwd,
             env=self.environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -93,6 +93,11 @@ class Repo:
     def copy(self, target: Path) -> Repo:
         """The same repository, reproduced as this one is, in another folder."""
         shutil.copytree(self.root, target, symlinks=True)
+        return Repo(target)
+
+    def clone(self, target: Path) -> Repo:
+        """What a colleague has after `git clone`: no data, no cache."""
+        self.run("git", "clone", "-q", ".", str(target))
         return Repo(target)
 
 

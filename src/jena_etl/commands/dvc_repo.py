@@ -1,4 +1,4 @@
-"""What DVC knows of a project: its stages, their outputs, its cache. The only file that uses DVC.
+"""What DVC knows of a project: its stages, their outputs, its cache.
 
 Nothing here lists the project's files: dvc.yaml and dvc.lock do, and DVC reads them.
 """
@@ -49,8 +49,8 @@ class Pipeline:
     Attributes:
         outputs: those of every stage that has been built.
         unbuilt: the stages that dvc.lock does not know.
-        stale: the stages that were built from something else than is there now, each with what
-            changed. An output that is gone or damaged is no such change: see `outputs`.
+        stale: the stages that were built from something other than what is there now, each with
+            what has changed. An output that is gone or damaged does not count: see `outputs`.
     """
 
     outputs: tuple[Output, ...]
@@ -119,6 +119,18 @@ def cache_folder(repo: Any) -> Path:
 def has_remote(repo: Any) -> bool:
     """There is a place to `dvc pull` from."""
     return bool(repo.config["core"].get("remote"))
+
+
+def can_be_pulled(root: Path) -> set[str]:
+    """The outputs that dvc.lock records, where a remote may hold them; none if DVC cannot say."""
+    from dvc.utils.serialize import load_yaml
+
+    try:
+        with open_repo(root, rehash=False) as repo:
+            stages = load_yaml(root / "dvc.lock")["stages"].values() if has_remote(repo) else ()
+            return {out["path"] for stage in stages for out in stage["outs"]}
+    except Exception:  # noqa: BLE001  inspect says what it can; doctor says what is wrong
+        return set()
 
 
 def damaged(files: list[Path]) -> list[Path]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from jena_etl.commands.dvc_repo import can_be_pulled
 from jena_etl.commands.wording import duration_text, period_text, timestamp_text
 from jena_etl.errors import ProjectError
 from jena_etl.params import Params
@@ -66,6 +68,7 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
     if untrained:
         one = f" (one alone: dvc repro train@{untrained[0]})" if len(untrained) > 1 else ""
         missing["models"] = f"not trained yet: {', '.join(untrained)}; train: dvc repro{one}"
+    missing |= _to_be_pulled(project, missing, untrained)
     return {
         "data": card,
         "columns": _columns(card, statistics),
@@ -74,6 +77,24 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
         "choices": splits and splits["choices"],
         "window": _window(window, params, card),
         "missing": missing,
+    }
+
+
+def _to_be_pulled(
+    project: Project, missing: dict[str, str], untrained: list[str]
+) -> dict[str, str]:
+    """Of what is missing, what need not be built: in a fresh clone a colleague has pushed it."""
+    files = {
+        "statistics": [project.statistics_json],
+        "splits": [project.splits_json],
+        "models": [project.model_file(name) for name in untrained],
+    }
+    absent = {name for name in files if name in missing and not any(map(Path.exists, files[name]))}
+    recorded = can_be_pulled(project.root) if absent else set()
+    return {
+        name: "not here, but dvc.lock records that it was built; fetch it: dvc pull"
+        for name in absent
+        if all(file.relative_to(project.root).as_posix() in recorded for file in files[name])
     }
 
 

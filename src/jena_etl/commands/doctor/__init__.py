@@ -1,0 +1,73 @@
+"""What `jena-etl doctor` checks: can this project be built here, and is what it holds whole.
+
+The checks lie beside this file by subject: environment, DVC's own files, and what has been built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any
+
+from jena_etl.commands.doctor.build import EDIT_PARAMS, built_checks, dvc_refused
+from jena_etl.commands.doctor.check import Check
+from jena_etl.commands.doctor.dvc_files import mend, own_files
+from jena_etl.commands.doctor.environment import check_environment, check_gpu
+from jena_etl.errors import ParamsError, one_line
+from jena_etl.models import configure_all
+from jena_etl.params import Params, read_params
+from jena_etl.project import Project
+
+__all__ = ["Check", "as_dict", "examine", "mend", "render_checks"]
+
+
+def examine(project: Project, *, verify: bool) -> list[Check]:
+    """Check everything; a check that itself fails is a fault, and the others still run.
+
+    Args:
+        project: its folder may be in any state.
+        verify: recompute every hash, of the workspace and of DVC's cache.
+    """
+    root = project.root.resolve()
+    params, params_check = _params(project)
+    checks = [_guarded("environment", lambda: check_environment(root)), params_check]
+    try:
+        checks.append(own_files(root))
+        if checks[-1].mark == "ok":  # otherwise DVC could not read anything else either
+            checks += built_checks(root, verify=verify)
+    except Exception as error:  # noqa: BLE001  DVC's faults are of a dozen kinds
+        checks.append(dvc_refused(error, root))
+    device = params.train.device if params else "auto"
+    return [*checks, _guarded("gpu", lambda: check_gpu(root, device))]
+
+
+def render_checks(checks: Iterable[Check]) -> str:
+    """A line per check."""
+    lines = []
+    for check in checks:
+        line = f"{check.mark:<6} {check.name:<12} {check.found}"
+        lines.append(f"{line}: {check.next}" if check.next else line)
+    return "\n".join(lines)
+
+
+def as_dict(checks: Iterable[Check]) -> dict[str, Any]:
+    """The report for programs."""
+    listed = [asdict(check) for check in checks]
+    return {"sound": all(check["mark"] != "fault" for check in listed), "checks": listed}
+
+
+def _params(project: Project) -> tuple[Params | None, Check]:
+    try:
+        params = read_params(project.params_yaml)
+        configure_all(params)
+    except (ParamsError, OSError) as error:
+        found = "; ".join(one_line(error).splitlines())
+        return None, Check("params", "fault", found, EDIT_PARAMS)
+    return params, Check("params", "ok", f"architectures: {', '.join(params.architectures)}")
+
+
+def _guarded(name: str, check: Callable[[], Check]) -> Check:
+    try:
+        return check()
+    except Exception as error:  # noqa: BLE001  a line for each check, whatever state the machine is in
+        return Check(name, "fault", f"could not be checked: {type(error).__name__}: {error}")

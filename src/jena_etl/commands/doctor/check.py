@@ -1,0 +1,59 @@
+"""One line of the doctor's report, and how its parts are written."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the report.
+
+    Attributes:
+        name: what was looked at.
+        mark: ok, note (worth knowing) or fault (something is wrong).
+        found: what there is, in words.
+        next: the command to type in the project folder, or "".
+    """
+
+    name: str
+    mark: Literal["ok", "note", "fault"]
+    found: str
+    next: str = ""
+
+
+def first_few(names: Iterable[str], most: int = 3) -> str:
+    """The beginning of a list that may be long.
+
+    >>> first_few("abcde")
+    'a, b, c and 2 more'
+    """
+    listed = list(names)
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more
+
+
+def command(verb: str, names: Iterable[str]) -> str:
+    """`verb` with the names as a shell takes them; "" without any, when there is nothing to do."""
+    listed = " ".join(map(shlex.quote, names))
+    return listed and f"{verb} {listed}"
+
+
+def in_turn(commands: Iterable[str]) -> str:
+    """Several commands as one line; empty ones are left out."""
+    return " && ".join(filter(None, commands))
+
+
+def size(count: int) -> str:
+    """A number of bytes, in a unit that leaves it at least one.
+
+    >>> size(999), size(13_565_642), size(2_000_000_000)
+    ('999 bytes', '13.6 MB', '2.0 GB')
+    """
+    for unit, bytes_each in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= bytes_each:
+            return f"{count / bytes_each:,.1f} {unit}"
+    return f"{count} bytes"

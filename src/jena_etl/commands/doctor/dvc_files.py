@@ -1,0 +1,236 @@
+"""DVC's own two files, where a kill or a merge has left them so that no DVC command works.
+
+DVC writes .dvc/tmp/rwlock (which process uses which file) and dvc.lock (what each stage was built
+from) in place. If it is killed in that moment, the file is cut short, and every later command ends
+in an error. Nothing that was built is lost: DVC's cache holds it, and its run cache knows it by
+what it was built from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from jena_etl.commands.doctor.check import Check, first_few, in_turn
+from jena_etl.commands.dvc_repo import open_repo
+from jena_etl.commands.git import git
+from jena_etl.errors import ProjectError
+from jena_etl.files import write_text
+
+LOCK = "dvc.lock"
+RWLOCK = ".dvc/tmp/rwlock"
+Stages = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Mend:
+    """One damaged file, and what mends it.
+
+    Attributes:
+        found: which file, and what is wrong with it.
+        intent: what `apply` does, in words.
+        command: what does the same by hand; "" if that is too much to type.
+        apply: does it.
+    """
+
+    found: str
+    intent: str
+    command: str
+    apply: Callable[[], object]
+
+
+def own_files(root: Path) -> Check:
+    """Can DVC read what it has written."""
+    mends = find_mends(root)
+    if not mends:
+        return Check("dvc", "ok", "its own files can be read")
+    found = "; ".join(mend.found for mend in mends)
+    if at_work := running(root):
+        found = f"{found}; but DVC is at work here: {first_few(at_work)}"
+        return Check("dvc", "note", found, "wait for it, then ask again")
+    by_hand = in_turn(mend.command for mend in mends)
+    found = f"{found} (by hand: {by_hand})" if by_hand else found
+    return Check("dvc", "fault", found, "jena-etl doctor --mend")
+
+
+def mend(root: Path) -> Iterator[str]:
+    """Mend what is damaged, under DVC's lock; each step is announced, then taken.
+
+    Raises:
+        ProjectError: DVC is at work here, or is not set up.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import lock_repo
+
+    try:
+        with open_repo(root, rehash=False) as repo, lock_repo(repo):
+            if at_work := running(root):
+                raise ProjectError(
+                    f"DVC is at work here: {first_few(at_work)}; wait for it, or end it, then run "
+                    "jena-etl doctor --mend again"
+                )
+            mends = find_mends(root)
+            if not mends:
+                yield "DVC's own files can be read: nothing to mend"
+            for step in mends:
+                yield f"{step.found}: {step.intent}"
+                step.apply()
+    except DvcException as error:
+        raise ProjectError(f"DVC cannot be locked: {' '.join(str(error).split())}") from None
+
+
+def running(root: Path) -> list[str]:
+    """The DVC processes in the repository of `root`, and those of users whose folder is hidden."""
+    repository = _repository(root)
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+            if process.pid == os.getpid() or not _is_dvc(words):
+                continue
+            inside = Path(process.cwd()).is_relative_to(repository)
+        except psutil.AccessDenied:
+            inside = True  # it may be here
+        except psutil.Error:
+            continue  # it has ended
+        if inside:
+            found.append(f"process {process.pid} ({' '.join(words[1:])})")
+    return found
+
+
+def find_mends(root: Path) -> list[Mend]:
+    """What is damaged, in the order in which to mend it."""
+    return [mend for mend in (_of_rwlock(root), _of_dvc_lock(root)) if mend]
+
+
+def _of_rwlock(root: Path) -> Mend | None:
+    from dvc.rwlock import SCHEMA
+    from voluptuous import Invalid
+
+    path = _repository(root) / RWLOCK
+    shown = os.path.relpath(path, root)
+    fault = ""
+    try:
+        entries = SCHEMA(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, Invalid):
+        fault = "is damaged, as if DVC had been killed while it wrote it"
+    else:
+        users = [*entries["write"].values(), *(u for us in entries["read"].values() for u in us)]
+        strangers = {user["pid"] for user in users if _is_a_stranger(user["pid"])}
+        if strangers:  # DVC was killed, and its number has been given to another process
+            fault = f"names process {min(strangers)} as a DVC at work, which it is not"
+    if not fault:
+        return None
+    remove = partial(path.unlink, missing_ok=True)
+    return Mend(f"{shown} {fault}", "remove it; DVC writes a new one", f"rm {shown}", remove)
+
+
+def _of_dvc_lock(root: Path) -> Mend | None:
+    path = root / LOCK
+    if unmerged := git(root, "ls-files", "--unmerged", "--", LOCK):
+        numbers = {line.split()[2] for line in unmerged.splitlines()}
+        versions = [_stages(git(root, "show", f":{n}:./{LOCK}")) or {} for n in "123"]
+        stages, both = merge_stages(*versions)
+        rerun = f" ({first_few(both)} ran on both: ours is kept, and may run again)" if both else ""
+        return Mend(
+            f"{LOCK} has a merge conflict ({len(numbers)} versions)",
+            f"take each stage's entry whole, from the side that ran it{rerun}, and git add it",
+            "",
+            partial(_resolve, root, stages),
+        )
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+    if _stages(text) is not None:
+        return None
+    found = f"{LOCK} is {'damaged or cut short' if text else 'empty'}"
+    for source, restore in (
+        (":", ("restore",)),
+        ("HEAD:", ("restore", "--source=HEAD", "--staged", "--worktree")),
+    ):
+        if _stages(git(root, "show", f"{source}./{LOCK}")) is not None:
+            words = (*restore, "--", LOCK)
+            intent = "restore git's version; dvc repro takes what is newer from the run cache"
+            return Mend(found, intent, f"git {' '.join(words)}", partial(_replace, root, words))
+    intent = "remove it, as git has none; dvc repro takes what was built from the run cache"
+    return Mend(found, intent, f"rm {LOCK}", partial(_replace, root))
+
+
+def merge_stages(base: Stages, ours: Stages, theirs: Stages) -> tuple[Stages, list[str]]:
+    """Merge two versions of dvc.lock entry by entry; also, which stages ran on both sides.
+
+    An entry is the record of one run, so it is taken whole: git's merge by lines could join the
+    inputs of one run and the outputs of another, and DVC would take a stale output for a new one.
+    """
+    merged, both = {}, []
+    for name in {**ours, **theirs}:
+        before, mine, other = base.get(name), ours.get(name), theirs.get(name)
+        entry = other if mine == before else mine
+        if before not in (mine, other) and mine != other:
+            both.append(name)
+            entry = mine or other
+        if entry is not None:
+            merged[name] = entry
+    return merged, both
+
+
+def _resolve(root: Path, stages: Stages) -> None:
+    from dvc.utils.serialize import dumps_yaml
+
+    write_text(root / LOCK, dumps_yaml({"schema": "2.0", "stages": stages}))
+    git(root, "add", "--", LOCK)
+
+
+def _replace(root: Path, words: tuple[str, ...] = ()) -> None:
+    """Set the damaged dvc.lock aside, and let git restore its own if there are words for it."""
+    aside = _repository(root) / ".dvc/tmp" / f"{LOCK}.damaged"
+    shutil.move(root / LOCK, aside)
+    if words:
+        git(root, *words)
+
+
+def _stages(text: str | None) -> Stages | None:
+    """The entries of a dvc.lock by stage; None if DVC cannot read it."""
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from dvc.utils.serialize import YAMLError, parse_yaml
+    from voluptuous import Invalid
+
+    if text is None:
+        return None
+    try:
+        return dict(COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, LOCK)).get("stages", {}))
+    except (YAMLError, Invalid, ValueError):
+        return None
+
+
+def _repository(root: Path) -> Path:
+    from dvc.repo import Repo
+
+    return Path(Repo.find_root(str(root))).resolve()
+
+
+def _is_a_stranger(pid: int) -> bool:
+    """A process of that number lives, and is certainly not DVC."""
+    try:
+        return not _is_dvc(psutil.Process(pid).cmdline())
+    except psutil.ZombieProcess:
+        return True
+    except psutil.Error:
+        return False  # DVC itself sees that it has ended
+
+
+def _is_dvc(words: list[str]) -> bool:
+    """`dvc ...`, `python .../dvc ...` or `python -m dvc ...`."""
+    names = [Path(word).name for word in words[:4]]
+    return names[:1] == ["dvc"] or ("python" in "".join(names[:1]) and "dvc" in names)

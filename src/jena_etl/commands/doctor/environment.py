@@ -1,0 +1,108 @@
+"""Python, packages and GPU: what the project needs beside what this machine has."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from pathlib import Path
+from typing import Literal
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from jena_etl.commands.doctor.check import Check, command, first_few
+
+PACKAGE = "jena-etl"
+# The figures depend on these, so they are always shown; other packages only when they are wrong.
+SHOWN = ("dvc", "keras", "numpy", "polars", "pyarrow", "tensorflow")
+# Keras' backends that need packages of their own for a GPU: those packages' extra, as pip takes it.
+GPU_EXTRAS = {"tensorflow": ("tensorflow", "and-cuda"), "jax": ("jax", "cuda12")}
+
+
+def check_environment(root: Path) -> Check:
+    """Python and the packages, compared with what this package requires."""
+    try:
+        needed = _required(PACKAGE)
+        python = metadata(PACKAGE)["Requires-Python"]
+    except PackageNotFoundError:
+        return Check("environment", "fault", f"{PACKAGE} is not installed", _install(root, PACKAGE))
+    running = platform.python_version()
+    if running not in SpecifierSet(python):
+        found = f"python is {running}, needed is {python}"
+        return Check("environment", "fault", found, "make clean .venv/.installed PYTHON=python3.13")
+    wrong = {str(need): fault for need in needed if (fault := _fault(need))}
+    if wrong:
+        return Check("environment", "fault", "; ".join(wrong.values()), _install(root, *wrong))
+    found = ", ".join([f"python {running}", *(f"{name} {version(name)}" for name in SHOWN)])
+    called = shutil.which("python")
+    if not called or Path(called).parent != Path(sys.executable).parent:
+        activate = shlex.quote(str(Path(sys.executable).with_name("activate")))
+        found += f"; but the stages would run {called or 'no python at all'}"
+        return Check("environment", "note", found, f"source {activate}")
+    return Check("environment", "ok", found)
+
+
+def check_gpu(root: Path, device: str) -> Check:
+    """The NVIDIA driver's own list: to ask TensorFlow would take seconds.
+
+    Args:
+        root: the project folder.
+        device: train.device; if it is gpu, a GPU that cannot be used is a fault.
+    """
+    fault: Literal["fault", "note"] = "fault" if device == "gpu" else "note"
+    cards = _output_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    if not cards:
+        found = "no NVIDIA GPU is visible (nvidia-smi)"
+        if device == "gpu":
+            advice = "install its driver, or set train.device: auto"
+            return Check("gpu", "fault", f"train.device is gpu, but {found}", advice)
+        return Check("gpu", "note", f"{found}; models train on the CPU")
+    found = ", ".join(cards.splitlines())
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend in GPU_EXTRAS:
+        package, extra = GPU_EXTRAS[backend]
+        if lacking := [need.name for need in _required(package, extra) if _fault(need)]:
+            found += f"; but {backend} lacks {first_few(lacking)} and trains on the CPU"
+            locked = "uv sync --extra gpu" if backend == "tensorflow" else ""
+            return Check("gpu", fault, found, _install(root, f"{package}[{extra}]", locked=locked))
+    return Check("gpu", "ok", found)
+
+
+def _install(root: Path, *requirements: str, locked: str = "uv sync --frozen") -> str:
+    """`locked` in a checkout, whose uv.lock names the versions; elsewhere, a pip install."""
+    if locked and (root / "uv.lock").is_file():
+        return locked
+    return command("python -m pip install", requirements)
+
+
+def _required(package: str, extra: str = "") -> list[Requirement]:
+    """What a package requires on this machine."""
+    needed = [Requirement(text) for text in requires(package) or []]
+    return [need for need in needed if not need.marker or need.marker.evaluate({"extra": extra})]
+
+
+def _fault(requirement: Requirement) -> str:
+    """What is wrong with a requirement as it is installed, or ""."""
+    try:
+        installed = version(requirement.name)
+    except PackageNotFoundError:
+        return f"{requirement.name} is missing"
+    if requirement.specifier.contains(installed, prereleases=True):
+        return ""
+    return f"{requirement.name} is {installed}, needed is {requirement.specifier}"
+
+
+def _output_of(*words: str) -> str:
+    """What a command prints; "" where it fails or is not installed."""
+    try:
+        done = subprocess.run(  # noqa: S603  fixed words, no outside input
+            words, capture_output=True, text=True, check=False, timeout=20
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return "" if done.returncode else done.stdout.strip()
