@@ -2,19 +2,23 @@
 
 from jena_etl.files import write_array
 from jena_etl.params import Params
-from jena_etl.prepare.arrays import normalised_features, read_timestamps, target_column
+from jena_etl.prepare.arrays import arrays_record, normalised_features, raw_target
+from jena_etl.prepare.climate import read_climate
 from jena_etl.project import Project
 from jena_etl.windows.reader import phase_major
 from pipeline import run
 
 
 def main(project: Project, params: Params) -> None:
-    """Write arrays that can be memory-mapped."""
-    climate = project.climate_parquet
-    features = normalised_features(climate, project.statistics)
-    write_array(project.features_npy, phase_major(features, params.window.sampling_rate))
-    write_array(project.targets_npy, target_column(climate, params.window.target))
-    write_array(project.timestamps_npy, read_timestamps(climate))
+    """Write arrays that can be memory-mapped, and what they were made from."""
+    climate, statistics = read_climate(project.climate_parquet), project.statistics
+    rate, target = params.window.sampling_rate, params.window.target
+    record = arrays_record(climate, statistics, sampling_rate=rate, target=target)
+    project.arrays_json.unlink(missing_ok=True)  # written last: without it the arrays are not whole
+    write_array(project.features_npy, phase_major(normalised_features(climate, statistics), rate))
+    write_array(project.targets_npy, raw_target(climate, target))
+    write_array(project.timestamps_npy, climate.timestamps)
+    record.write(project.arrays_json)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """statistics: mean and std of the train rows -> data/processed/statistics.json."""
 
-from jena_etl.files import write_json
 from jena_etl.params import Params
+from jena_etl.prepare.climate import read_climate
+from jena_etl.prepare.splits import SplitFractions
 from jena_etl.prepare.statistics import train_statistics
 from jena_etl.project import Project
 from pipeline import run, show
@@ -9,12 +10,10 @@ from pipeline import run, show
 
 def main(project: Project, params: Params) -> None:
     """Compute the statistics of the train rows alone."""
-    split = params.split
-    statistics = train_statistics(
-        project.climate_parquet, train=split.train, validation=split.validation
-    )
-    write_json(project.statistics_json, statistics)
-    for name in statistics["constant"]:
+    fractions = SplitFractions(train=params.split.train, validation=params.split.validation)
+    statistics = train_statistics(read_climate(project.climate_parquet), fractions)
+    statistics.write(project.statistics_json)
+    for name in statistics.constant:
         show(f"{name} is constant over the train rows; its std is set to 1\n")
 
 

@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 
 from jena_etl.errors import ProjectError, WindowError
+from jena_etl.files import write_array
 from jena_etl.ingest.downloaded import record_text
+from jena_etl.prepare.outputs import (
+    ArraysRecord,
+    BySplit,
+    ColumnStatistics,
+    Split,
+    Splits,
+    Statistics,
+    Window,
+)
 from jena_etl.project import Project, open_project
 from jena_etl.windows.reader import phase_major
 
@@ -19,17 +29,56 @@ from jena_etl.windows.reader import phase_major
 def project(tmp_path: Path) -> Project:
     """A project of 20 rows and 2 features, as the stages write one; row s has the target 10 s."""
     (tmp_path / "params.yaml").write_text("")
-    built = open_project(tmp_path)
-    built.splits_json.parent.mkdir(parents=True)
-    columns = {name: {"mean": 0.0, "std": 1.0} for name in ("a", "b")}
-    built.statistics_json.write_text(json.dumps({"rows": [0, 10], "columns": columns}))
-    window = {"sequence_length": 3, "sampling_rate": 3, "horizon": 1, "sequence_stride": 1}
-    splits = {"train": {"starts": [[0, 4, 1]]}, "test": {"starts": [[5, 11, 1]]}}
-    built.splits_json.write_text(json.dumps({"rows": 20, "window": window, "splits": splits}))
-    rows = np.arange(40, dtype=np.float32).reshape(20, 2)
-    np.save(built.features_npy, phase_major(rows, 3))
-    np.save(built.targets_npy, np.arange(20, dtype=np.float32) * 10)
-    return built
+    build(open_project(tmp_path))
+    return open_project(tmp_path)
+
+
+def build(project: Project, target: str = "a", **others: Any) -> None:
+    """Write what statistics, splits and arrays write, with `others` in the place of its values."""
+    moments = ColumnStatistics(mean=0.0, std=1.0)
+    names = others.get("columns", ("a", "b"))
+    train = others.get("train", range(10))
+    climate = others.get("climate", "c" * 64)
+    statistics = Statistics(
+        climate_sha256=climate, rows=train, columns=dict.fromkeys(names, moments), constant=()
+    )
+    rate = others.get("sampling_rate", 3)
+    held = {"train": range(4), "validation": range(4, 5), "test": range(5, 11)}
+    rows = {"train": train, "validation": range(train.stop, 15), "test": range(15, 20)}
+    splits = Splits(
+        climate_sha256=climate,
+        rows=20,
+        policy="lookback",
+        gaps="keep",
+        target=target,
+        window=Window(sequence_length=3, sampling_rate=rate, horizon=1, sequence_stride=1),
+        splits=BySplit[Split](
+            **{
+                name: Split(
+                    rows=rows[name], first="", last="", windows=len(run), left_out=0, starts=(run,)
+                )
+                for name, run in held.items()
+            }
+        ),
+        choices=(),
+    )
+    series = np.arange(40, dtype=np.float32).reshape(20, 2)
+    written = others.get("written", ("statistics", "splits", "arrays"))
+    if "statistics" in written:
+        statistics.write(project.statistics_json)
+    if "splits" in written:
+        splits.write(project.splits_json)
+    if "arrays" in written:
+        write_array(project.features_npy, phase_major(series, rate))
+        write_array(project.targets_npy, np.arange(20, dtype=np.float32) * 10)
+        write_array(project.timestamps_npy, np.arange(20).astype("datetime64[s]"))
+        ArraysRecord(
+            climate_sha256=climate,
+            statistics_sha256=statistics.sha256,
+            columns=names,
+            sampling_rate=rate,
+            target=target,
+        ).write(project.arrays_json)
 
 
 def test_batches_come_from_the_files(project: Project) -> None:
@@ -44,58 +93,130 @@ def test_an_unknown_split_is_refused(project: Project) -> None:
         project.windows("tests")
 
 
-def damaged(change: Callable[[Project], object], project: Project) -> str:
-    change(project)
-    with pytest.raises(ProjectError) as caught:
-        project.windows("train")
-    return str(caught.value)
+def test_timestamps_come_from_the_files(project: Project) -> None:
+    assert project.timestamps.tolist() == np.arange(20).astype("datetime64[s]").tolist()
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (
-            lambda p: p.features_npy.unlink(),
-            "features.npy is not built yet; build it: dvc",
+            {"target": "b", "written": ("statistics", "splits")},
+            "they were made from target a, expected b; build them again: dvc repro arrays",
         ),
-        (lambda p: p.features_npy.write_bytes(b""), "features.npy is damaged"),
         (
-            lambda p: p.targets_npy.write_bytes(p.targets_npy.read_bytes()[:-4]),
-            "targets.npy is",
+            {"columns": ("b", "a"), "written": ("statistics", "splits")},
+            "they were made from columns a, b, expected b, a; build them again: dvc repro arrays",
         ),
+        (
+            {"sampling_rate": 2, "written": ("statistics", "splits")},
+            "they were made from sampling_rate 3, expected 2; build them again: dvc repro arrays",
+        ),
+        (
+            {"train": range(11), "written": ("statistics", "splits")},
+            "they were made from statistics.json ",
+        ),
+        (
+            {"climate": "d" * 64, "written": ("statistics", "splits")},
+            f"they were made from climate.parquet {'c' * 12}, expected {'d' * 12}; build them",
+        ),
+        (
+            {"train": range(11), "written": ("statistics",)},
+            "are not of the same series and train rows; build both again: dvc repro splits arrays",
+        ),
+        ({"climate": "d" * 64, "written": ("splits", "arrays")}, "are not of the same series"),
+        ({"target": "b", "written": ("arrays",)}, "made from target b, expected a; build them"),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(
+    project: Project, change: dict[str, Any], message: str
+) -> None:
+    build(project, **change)
+    for read in (lambda: project.batches("train"), lambda: project.timestamps):
+        with pytest.raises(ProjectError) as caught:
+            read()
+        assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"target": "b"}, {"columns": ("b", "a")}, {"train": range(11)}, {"climate": "d" * 64}],
+)
+def test_a_project_kept_open_over_a_build_is_refused(
+    project: Project, change: dict[str, Any]
+) -> None:
+    project.windows("train")
+    build(project, **change)
+    for read in (lambda: project.windows("test"), lambda: project.timestamps):
+        with pytest.raises(ProjectError, match=r"has changed since .*; open the project anew: "):
+            read()
+    assert len(open_project(project.root).windows("test")) == 6
+    build(project)  # as it was
+    assert len(project.windows("test")) == 6
+
+
+def test_splits_read_before_a_build_are_not_mixed_with_its_arrays(project: Project) -> None:
+    assert project.splits.target == "a"
+    build(project, target="b")
+    with pytest.raises(ProjectError, match=r"made from target b, expected a"):
+        project.windows("train")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p.features_npy.unlink(), "features.npy is not built yet; build it: dvc"),
+        (lambda p: p.features_npy.write_bytes(b""), "features.npy is damaged"),
+        (lambda p: p.targets_npy.write_bytes(p.targets_npy.read_bytes()[:-4]), "targets.npy is"),
         (
             lambda p: np.save(p.targets_npy, np.zeros(19)),
-            "has shape (19,), splits.json asks for (20,)",
+            "has shape (19,), splits.json asks for (20,); build it again: dvc repro -f arrays",
         ),
         (
             lambda p: np.save(p.targets_npy, np.zeros(20)),
             "targets.npy holds float64, expected float32; build it again: dvc repro -f arrays",
         ),
+        (
+            lambda p: np.save(p.features_npy, np.zeros((3, 7, 1), np.float32)),
+            "has shape (3, 7, 1), splits.json asks for (3, 7, 2)",
+        ),
         (lambda p: p.targets_npy.write_bytes(b"PK\3\4" + bytes(99)), "targets.npy is damaged"),
         (
-            lambda p: p.statistics_json.write_text('{"columns": {"a": {}}}'),
-            "has shape (3, 7, 2), splits.json asks for (3, 7, 1)",
+            lambda p: rewritten(p.splits_json, "windows", 12, starts=[[5, 17, 1]]),
+            "the window of test that starts in row 16 spans 10 rows, of 20; build it again: dvc",
         ),
-        (
-            lambda p: p.splits_json.write_text(
-                p.splits_json.read_text().replace("[0, 4", "[9, 14")
-            ),
-            "windows of train start in rows 9 to 13 and span 10 rows, of 20; build it again",
-        ),
-        (lambda p: p.splits_json.write_text("[" * 99_999), "splits.json is not JSON"),
-        (lambda p: p.splits_json.write_text('{"rows": 20}'), "(KeyError: 'window'); build both"),
-        (
-            lambda p: p.splits_json.unlink(),
-            "splits.json is not built yet; build it: dvc",
-        ),
-        (lambda p: p.splits_json.write_text("{"), "splits.json is not JSON"),
+        (lambda p: p.splits_json.write_text("[" * 99_999), "splits.json was damaged: it is not"),
+        (lambda p: p.splits_json.write_text('{"rows": 20}'), ": climate_sha256 is missing; build"),
+        (lambda p: p.splits_json.unlink(), "splits.json is not built yet; build it: dvc"),
+        (lambda p: p.splits_json.write_text("{"), "splits.json was damaged: it is not JSON"),
         (lambda p: p.statistics_json.unlink(), "build it: dvc repro statistics"),
+        (lambda p: p.arrays_json.unlink(), "arrays.json is not built yet; build it: dvc repro arr"),
     ],
 )
 def test_a_missing_or_damaged_file_is_named(
-    project: Project, change: Callable[[Project], object], said: str
+    project: Project, change: Callable[[Project], object], message: str
 ) -> None:
-    assert said in damaged(change, project)
+    change(project)
+    with pytest.raises(ProjectError) as caught:
+        project.windows("test")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["splits_json", "statistics_json", "arrays_json", "features_npy"])
+def test_a_folder_in_place_of_a_file_is_named(project: Project, name: str) -> None:
+    path: Path = getattr(project, name)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(IsADirectoryError, match=path.name):
+        project.windows("test")
+
+
+def rewritten(path: Path, key: str, value: object, **others: object) -> None:
+    """Change the test split in splits.json."""
+    content = json.loads(path.read_text())
+    content["splits"]["test"] |= {key: value, **others}
+    path.write_text(json.dumps(content))
 
 
 WRONG: list[Any] = [
@@ -115,7 +236,7 @@ def replaced(content: Any, value: Any) -> Iterator[Any]:
                 yield changed
 
 
-@pytest.mark.parametrize("name", ["splits_json", "statistics_json"])
+@pytest.mark.parametrize("name", ["splits_json", "statistics_json", "arrays_json"])
 @pytest.mark.parametrize("value", WRONG, ids=str)
 def test_wrong_json_is_read_inside_the_arrays_or_refused(
     project: Project, name: str, value: Any

@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 from jena_etl.errors import DataError
 from jena_etl.evaluation.leaderboard import Entry, as_markdown, as_metrics, title
 from jena_etl.prepare.data_card import SourceSummary
+from jena_etl.prepare.outputs import Splits, Window
 from jena_etl.text import markdown, printable
 
 BIDI = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -141,12 +142,12 @@ def unescaped(line: str, sign: str) -> int:
 def test_names_do_not_break_the_leaderboards_table() -> None:
     score = {"mae": 1.0, "rmse": 1.0, "bias": 0.0, "skill": 0.5, "windows": 7}
     entries = [Entry(f"a{EVIL}`", 1, {"validation": score, "test": score})]
-    splits = {
-        "target": f"T{EVIL}",
-        "policy": "strict",
-        "gaps": "keep",
-        "window": {"horizon": 24, "sampling_rate": 6},
-    }
+    splits = Splits.model_construct(  # type: ignore[call-arg]  # what a title tells
+        target=f"T{EVIL}",
+        policy="strict",
+        gaps="keep",
+        window=Window(sequence_length=120, sampling_rate=6, horizon=24, sequence_stride=1),
+    )
     source = SourceSummary(name="a*b.zip", synthetic=False, files=(), members=())
     heading = title(splits, source)
     text = as_markdown(entries, heading)

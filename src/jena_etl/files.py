@@ -9,11 +9,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jena_etl.errors import ProjectError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 CANNOT_WRITE = {
     errno.EACCES,
@@ -81,27 +84,41 @@ def read_json(path: Path, *, built_by: str) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise unreadable(path, error, built_by) from None
+    except FileNotFoundError:
+        raise not_built(path, built_by) from None
     except (ValueError, RecursionError):
         raise ProjectError(
             f"{path.name} is not JSON: it was damaged; build it again: dvc repro -f {built_by}"
         ) from None
 
 
+def read_parquet(path: Path, *, built_by: str) -> pa.Table:
+    """Read all of a stage's Parquet output.
+
+    Raises:
+        ProjectError: the file is missing or damaged; names the command that builds it.
+        OSError: the file cannot be opened.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = path.open("rb")  # given the path of a folder, pyarrow would read what lies in it
+    except FileNotFoundError:
+        raise not_built(path, built_by) from None
+    try:
+        with file:
+            return pq.read_table(file)
+    except (pa.ArrowException, OSError) as error:
+        raise ProjectError(
+            f"{path.name} is damaged ({str(error).splitlines()[0]:.120}); "
+            f"build it again: dvc repro -f {built_by}"
+        ) from None
+
+
 def not_built(path: Path, stage: str) -> ProjectError:
     """The error for a stage's output that is not there."""
     return ProjectError(f"{path.name} is not built yet; build it: dvc repro {stage}")
-
-
-def unreadable(path: Path, error: OSError, stage: str) -> ProjectError:
-    """The error for a stage's output that cannot be opened: it may be missing, or a folder."""
-    if isinstance(error, FileNotFoundError):
-        return not_built(path, stage)
-    return ProjectError(
-        f"{path.name} cannot be read ({error.strerror or error}), expected a file that {stage} "
-        f"wrote; move away what is there, then build it: dvc repro {stage}"
-    )
 
 
 def sha256_of(path: Path) -> str:

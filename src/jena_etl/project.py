@@ -14,14 +14,13 @@ from jena_etl.files import not_built, read_json
 
 if TYPE_CHECKING:
     from jena_etl.prepare.data_card import DataCard
+    from jena_etl.prepare.outputs import ArraysRecord, Splits, Statistics
     from jena_etl.windows.batches import WindowBatches
-    from jena_etl.windows.spec import WindowSpec
     from jena_etl.windows.split import SplitWindows
 
 ITEM = "${item}"  # what dvc.yaml writes in the place of an architecture's name
 
-# The windows are imported where they are asked for: the first stages have none, and a change of
-# the windows must not run them again.
+# What a stage does not read is not imported: a change of it must not run the stage again.
 
 
 @dataclass(frozen=True)
@@ -87,6 +86,11 @@ class Project:
         return self.root / "data/processed/timestamps.npy"
 
     @property
+    def arrays_json(self) -> Path:
+        """What the three files above were made from."""
+        return self.root / "data/processed/arrays.json"
+
+    @property
     def leaderboard_csv(self) -> Path:
         return self.root / "reports/leaderboard.csv"
 
@@ -146,16 +150,25 @@ class Project:
         return content
 
     @cached_property
-    def statistics(self) -> dict[str, Any]:
-        """Train mean and std per column, and the rows they come from."""
-        content: dict[str, Any] = read_json(self.statistics_json, built_by="statistics")
-        return content
+    def statistics(self) -> Statistics:
+        """Mean and standard deviation of each column, over the train rows."""
+        from jena_etl.prepare.outputs import Statistics
+
+        return Statistics.read(self.statistics_json)
 
     @cached_property
-    def splits(self) -> dict[str, Any]:
+    def splits(self) -> Splits:
         """Rows, dates and windows of each split; the window and the policy."""
-        content: dict[str, Any] = read_json(self.splits_json, built_by="splits")
-        return content
+        from jena_etl.prepare.outputs import Splits
+
+        return Splits.read(self.splits_json)
+
+    @cached_property
+    def arrays(self) -> ArraysRecord:
+        """What the arrays were made from."""
+        from jena_etl.prepare.outputs import ArraysRecord
+
+        return ArraysRecord.read(self.arrays_json)
 
     @cached_property
     def data_card(self) -> DataCard:
@@ -165,53 +178,62 @@ class Project:
         return DataCard.read(self.data_card_json)
 
     @property
-    def window(self) -> WindowSpec:
-        """The window the splits were made for."""
-        from jena_etl.windows.spec import WindowSpec
-
-        return WindowSpec(**self.splits["window"])
-
-    @property
     def timestamps(self) -> np.ndarray:
-        """datetime64[s] of shape (rows,), memory-mapped."""
-        return self._array(self.timestamps_npy, (self.splits["rows"],), "datetime64[s]")
+        """datetime64[s] of shape (rows,), memory-mapped.
+
+        Raises:
+            ProjectError: as `windows` does.
+        """
+        return self._array(self.timestamps_npy, (self._checked_splits().rows,), "datetime64[s]")
 
     def windows(self, split: str) -> SplitWindows:
         """The windows of train, validation or test, over memory-mapped arrays.
 
         Raises:
             WindowError: no such split.
-            ProjectError: a file is not built yet, damaged, or of another shape than splits.json.
+            ProjectError: a file is not built yet, damaged, or was not made from the same data and
+                params as the others; or the pipeline has run since this project was opened.
         """
         from jena_etl.windows.index import SPLITS, WindowIndex
+        from jena_etl.windows.spec import WindowSpec
         from jena_etl.windows.split import SplitWindows
 
         if split not in SPLITS:
             raise WindowError(f"split must be one of {', '.join(SPLITS)}, found {split!r}")
-        try:
-            rows, spec = self.splits["rows"], self.window
-            phases = spec.sampling_rate
-            shape = (phases, -(-rows // phases), len(self.statistics["columns"]))
-            index = WindowIndex.from_lists(self.splits["splits"][split]["starts"])
-            first, end = index.bounds
-            fits = first >= 0 and end + spec.target <= rows
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        splits = self._checked_splits()
+        rows, spec = splits.rows, WindowSpec(**splits.window.model_dump())
+        starts = splits.splits[split].starts
+        if starts and (last := starts[-1][-1]) + spec.span > rows:
             raise ProjectError(
-                "splits.json or statistics.json is damaged, other keys or values than its stage "
-                f"writes ({type(error).__name__}: {error!s:.60}); "
-                "build both again: dvc repro -f splits"
-            ) from None
-        if not fits:
-            raise ProjectError(
-                f"splits.json is damaged: windows of {split} start in rows {first} to {end - 1} "
-                f"and span {spec.span} rows, of {rows}; build it again: dvc repro -f splits"
+                f"splits.json is damaged: the window of {split} that starts in row {last} spans "
+                f"{spec.span} rows, of {rows}; build it again: dvc repro -f splits"
             )
+        phases = spec.sampling_rate
+        shape = (phases, -(-rows // phases), len(self.arrays.columns))
         return SplitWindows(
             features=self._array(self.features_npy, shape, "float32"),
             targets=self._array(self.targets_npy, (rows,), "float32"),
             spec=spec,
-            index=index,
+            index=WindowIndex(starts),
         )
+
+    def _checked_splits(self) -> Splits:
+        """The splits, if the arrays were made for them and all is as it was when first read."""
+        from jena_etl.prepare.outputs import check_arrays
+
+        check_arrays(self.arrays, self.statistics, self.splits)
+        known = {
+            self.statistics_json: self.statistics,
+            self.splits_json: self.splits,
+            self.arrays_json: self.arrays,
+        }
+        for path, output in known.items():
+            if type(output).read(path) != output:
+                raise ProjectError(
+                    f"{path.name} has changed since this project was opened, and the arrays may "
+                    "have, too; open the project anew: open_project()"
+                )
+        return self.splits
 
     def dataset(
         self,
@@ -260,24 +282,21 @@ class Project:
         )
 
     def _array(self, path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+        again = "build it again: dvc repro -f arrays"
         try:
             array: np.ndarray = np.lib.format.open_memmap(path, mode="r")
         except FileNotFoundError:
             raise not_built(path, "arrays") from None
+        except OSError:
+            raise
         except Exception as error:  # noqa: BLE001  damage shows as any of half a dozen kinds of error
-            raise ProjectError(
-                f"{path.name} is damaged ({error}); build it again: dvc repro -f arrays"
-            ) from None
+            raise ProjectError(f"{path.name} is damaged ({error}); {again}") from None
         if array.shape != shape:
             raise ProjectError(
-                f"{path.name} has shape {array.shape}, splits.json asks for {shape}; "
-                "build it again: dvc repro arrays"
+                f"{path.name} has shape {array.shape}, splits.json asks for {shape}; {again}"
             )
         if array.dtype != dtype:
-            raise ProjectError(
-                f"{path.name} holds {array.dtype}, expected {dtype}; "
-                "build it again: dvc repro -f arrays"
-            )
+            raise ProjectError(f"{path.name} holds {array.dtype}, expected {dtype}; {again}")
         return array
 
 

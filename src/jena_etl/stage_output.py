@@ -17,16 +17,18 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    InstanceOf,
     PlainSerializer,
     ValidationError,
 )
 
 from jena_etl.errors import ProjectError
-from jena_etl.files import unreadable, write_json
+from jena_etl.files import not_built, write_json
 
 Count = Annotated[int, Field(ge=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -45,27 +47,32 @@ def _as_range(value: object) -> object:
     return range(start, stop, step)
 
 
+def _not_empty(rows: range) -> range:
+    if not rows:
+        raise ValueError("input should hold a row at least")
+    return rows
+
+
 Rows = Annotated[
-    range,
+    InstanceOf[range],
     BeforeValidator(_as_range),
     PlainSerializer(lambda rows: [rows.start, rows.stop], return_type=list[int]),
 ]
 """Rows of climate.parquet, the last one excluded; [start, stop] in JSON."""
 
 Starts = Annotated[
-    range,
+    InstanceOf[range],
     BeforeValidator(_as_range),
+    AfterValidator(_not_empty),
     PlainSerializer(lambda rows: [rows.start, rows.stop, rows.step], return_type=list[int]),
 ]
-"""Rows in which windows start; [start, stop, step] in JSON."""
+"""Rows in which windows start, one at least; [start, stop, step] in JSON."""
 
 
 class Part(BaseModel):
     """A part of a `StageOutput`: frozen, types taken literally, unknown fields refused."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class StageOutput(Part):
@@ -90,13 +97,14 @@ class StageOutput(Part):
         """Read what `write` wrote.
 
         Raises:
-            ProjectError: the file is missing, cannot be read, is not JSON, or a field is not what
-                the stage writes; names the field, what was found and the command that builds it.
+            ProjectError: the file is missing, is not JSON, or a field is not what the stage
+                writes; names the field, what was found and the command that builds the file.
+            OSError: the file cannot be opened.
         """
         try:
             return cls.model_validate_json(path.read_bytes())
-        except OSError as error:
-            raise unreadable(path, error, cls.stage) from None
+        except FileNotFoundError:
+            raise not_built(path, cls.stage) from None
         except ValidationError as error:
             raise ProjectError(
                 f"{path.name} {_fault(error)}; build it again: dvc repro -f {cls.stage}"

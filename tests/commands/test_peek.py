@@ -28,7 +28,7 @@ from jena_etl.ingest.jena import JENA_COLUMNS
 from jena_etl.ingest.synthetic import write_synthetic
 from jena_etl.params import Convert, Policy, Split, Window, check
 from jena_etl.prepare.describe import CellMarks
-from jena_etl.prepare.splits import split_rows
+from jena_etl.prepare.splits import SplitFractions
 from jena_etl.windows.grid import segments_from_timestamps
 from jena_etl.windows.index import split_windows
 from jena_etl.windows.spec import WindowSpec
@@ -325,7 +325,7 @@ def test_windows_are_those_that_the_pipeline_finds(policy: Policy, tmp_path: Pat
     found = peek(file, split)
     rows = converted(file, found.convert, tmp_path)
     assert found.convert.sentinels == (-9999.0,)
-    ranges = split_rows(rows.height, train=0.6, validation=0.2)
+    ranges = SplitFractions(train=0.6, validation=0.2).row_ranges(rows.height)
     clock = rows[:, 0].to_numpy()
     target = CellMarks(tmp_path / "f.parquet").rows("T (degC)", filled=True)
     held = split_windows(

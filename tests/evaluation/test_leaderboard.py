@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Any
 
 from jena_etl.evaluation.leaderboard import Entry, as_csv, as_markdown, as_metrics, title
 from jena_etl.evaluation.predictions import NAIVE
 from jena_etl.prepare.data_card import SourceSummary
+from jena_etl.prepare.outputs import Splits, Window
 
 
 def entry(name: str, validation: float, test: float, skill: float | None = 0.5) -> Entry:
@@ -50,14 +50,14 @@ def source(*, synthetic: bool) -> SourceSummary:
 
 
 def test_the_title_tells_policy_and_synthetic_data() -> None:
-    splits: dict[str, Any] = {
-        "target": "T (degC)",
-        "policy": "strict",
-        "gaps": "keep",
-        "window": {"horizon": 24, "sampling_rate": 6},
-    }
+    splits = Splits.model_construct(  # type: ignore[call-arg]  # what a title tells
+        target="T (degC)",
+        policy="strict",
+        gaps="keep",
+        window=Window(sequence_length=120, sampling_rate=6, horizon=24, sequence_stride=1),
+    )
     made_up = title(splits, source(synthetic=True))
     assert made_up == "T (degC), 24 steps of 6 rows ahead, policy strict, a.zip (synthetic data)"
-    dropped = title({**splits, "gaps": "drop"}, source(synthetic=False))
+    dropped = title(splits.model_copy(update={"gaps": "drop"}), source(synthetic=False))
     assert dropped.endswith("policy strict, a.zip, windows across gaps dropped")
     assert "synthetic" not in title(splits, source(synthetic=False))

@@ -99,7 +99,7 @@ def test_batches_equal_the_reference_loader(built: Any) -> None:
     table = pq.read_table(project.climate_parquet).to_pydict()
     temperature = np.array(table.pop("T (degC)"))
     table.pop("Date Time")
-    columns = list(project.statistics["columns"])
+    columns = list(project.statistics.columns)
     raw = np.stack(
         [temperature if c == "T (degC)" else np.array(table[c]) for c in columns], axis=1
     )

@@ -1,30 +1,32 @@
-"""The arrays against the reference's recipe in plain NumPy, bit for bit."""
+"""Normalised features and raw targets: the reference's recipe bit for bit, and what is refused."""
 
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jena_etl.errors import ProjectError
 from jena_etl.files import write_array
-from jena_etl.prepare.arrays import normalised_features, read_timestamps, target_column
+from jena_etl.prepare.arrays import arrays_record, normalised_features, raw_target
+from jena_etl.prepare.climate import Climate
+from jena_etl.prepare.outputs import ArraysRecord, ColumnStatistics, Statistics
+from jena_etl.prepare.splits import SplitFractions
 from jena_etl.prepare.statistics import train_statistics
 
 NAMES = ("p (mbar)", "T (degC)", "wv (m/s)")
-STAMPS = np.datetime64("2009-01-01T00:10:00", "ms") + np.arange(400) * np.timedelta64(600, "s")
+TIMESTAMPS = np.datetime64("2009-01-01T00:10:00", "s") + np.arange(400) * np.timedelta64(600, "s")
 RAW = np.round(np.random.default_rng(3).normal((989, 9, 2), (8, 8, 1.5), (400, 3)), 2)
+CLIMATE = Climate(TIMESTAMPS, {name: RAW[:, at] for at, name in enumerate(NAMES)})
+STATISTICS = train_statistics(CLIMATE, SplitFractions(train=0.5, validation=0.25))
 
 
-@pytest.fixture(scope="module")
-def climate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("arrays") / "climate.parquet"
-    columns = {name: RAW[:, at] for at, name in enumerate(NAMES)}
-    pq.write_table(pa.table({"Date Time": STAMPS, **columns}), path, row_group_size=64)
-    return path
+def statistics_of(names: tuple[str, ...], mean: list[float], std: list[float]) -> Statistics:
+    columns = {
+        name: ColumnStatistics(mean=m, std=s) for name, m, s in zip(names, mean, std, strict=True)
+    }
+    return STATISTICS.model_copy(update={"columns": columns})
 
 
 def recipe(raw: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
@@ -39,12 +41,11 @@ def same_bits(found: np.ndarray, expected: np.ndarray) -> bool:
     return found.dtype == expected.dtype and found.tobytes() == expected.tobytes()
 
 
-def test_features_are_the_references_bit_for_bit(climate: Path) -> None:
-    statistics = train_statistics(climate, train=0.5, validation=0.25)
-    figures = [statistics["columns"][name] for name in NAMES]
-    mean = np.array([column["mean"] for column in figures])
-    std = np.array([column["std"] for column in figures])
-    features = normalised_features(climate, statistics)
+def test_features_are_the_references_bit_for_bit() -> None:
+    columns = [STATISTICS.columns[name] for name in NAMES]
+    mean = np.array([column.mean for column in columns])
+    std = np.array([column.std for column in columns])
+    features = normalised_features(CLIMATE, STATISTICS)
     assert features.shape == (400, 3)
     assert features.flags.c_contiguous
     assert same_bits(features, recipe(RAW, mean, std))
@@ -58,57 +59,64 @@ def test_features_are_the_references_bit_for_bit(climate: Path) -> None:
     st.lists(st.floats(-1e4, 1e4), min_size=3, max_size=3),
     st.lists(st.floats(1e-3, 1e4), min_size=3, max_size=3),
 )
-def test_any_figures_give_the_recipe(climate: Path, mean: list[float], std: list[float]) -> None:
-    figures = {name: {"mean": m, "std": s} for name, m, s in zip(NAMES, mean, std, strict=True)}
-    features = normalised_features(climate, {"columns": figures})
+def test_any_figures_give_the_recipe(mean: list[float], std: list[float]) -> None:
+    features = normalised_features(CLIMATE, statistics_of(NAMES, mean, std))
     assert same_bits(features, recipe(RAW, np.array(mean), np.array(std)))
 
 
-def test_constant_column_becomes_0(tmp_path: Path) -> None:
-    path = tmp_path / "climate.parquet"
-    pq.write_table(pa.table({"Date Time": STAMPS[:20], "a": np.full(20, 0.1)}), path)
-    statistics = train_statistics(path, train=0.5, validation=0.25)
-    assert same_bits(normalised_features(path, statistics), np.zeros((20, 1), np.float32))
+def test_constant_column_becomes_0() -> None:
+    climate = Climate(TIMESTAMPS[:20], {"a": np.full(20, 0.1)})
+    statistics = train_statistics(climate, SplitFractions(train=0.5, validation=0.25))
+    assert same_bits(normalised_features(climate, statistics), np.zeros((20, 1), np.float32))
+
+
+def test_what_they_are_made_from_is_recorded() -> None:
+    record = arrays_record(CLIMATE, STATISTICS, sampling_rate=6, target="T (degC)")
+    assert record == ArraysRecord(
+        climate_sha256=CLIMATE.sha256,
+        statistics_sha256=STATISTICS.sha256,
+        columns=NAMES,
+        sampling_rate=6,
+        target="T (degC)",
+    )
 
 
 @pytest.mark.parametrize(
     "names", [NAMES[:2], (*NAMES, "wd (deg)"), NAMES[::-1], ("p (mbar)", "T", "wv (m/s)")]
 )
-def test_statistics_of_other_columns_are_refused(climate: Path, names: tuple[str, ...]) -> None:
-    statistics = {"columns": {name: {"mean": 0.0, "std": 1.0} for name in names}}
+def test_statistics_of_other_columns_are_refused(names: tuple[str, ...]) -> None:
+    statistics = statistics_of(names, [0.0] * len(names), [1.0] * len(names))
     with pytest.raises(ProjectError) as caught:
-        normalised_features(climate, statistics)
+        arrays_record(CLIMATE, statistics, sampling_rate=6, target="T (degC)")
     assert str(caught.value) == (
         f"statistics.json is about {', '.join(names)}; climate.parquet holds "
         "p (mbar), T (degC), wv (m/s), in this order; build it again: dvc repro statistics"
     )
 
 
-def test_target_is_the_raw_column(climate: Path) -> None:
-    target = target_column(climate, "T (degC)")
+def test_statistics_of_other_values_are_refused() -> None:
+    changed = Climate(TIMESTAMPS, {**CLIMATE.columns, "T (degC)": CLIMATE.columns["wv (m/s)"]})
+    with pytest.raises(ProjectError, match=r"from another climate.parquet .*dvc repro statistics$"):
+        arrays_record(changed, STATISTICS, sampling_rate=6, target="T (degC)")
+
+
+def test_target_is_the_raw_column() -> None:
+    target = raw_target(CLIMATE, "T (degC)")
     assert target.shape == (400,)
     assert same_bits(target, RAW[:, 1].astype(np.float32))
 
 
 @pytest.mark.parametrize("name", ["T", "Date Time"])
-def test_target_that_is_no_column(climate: Path, name: str) -> None:
+def test_target_that_is_not_a_column(name: str) -> None:
     with pytest.raises(ProjectError, match=r"no column .*, it holds p \(mbar\), T .*dvc repro"):
-        target_column(climate, name)
+        arrays_record(CLIMATE, STATISTICS, sampling_rate=6, target=name)
 
 
-def test_timestamps(climate: Path) -> None:
-    timestamps = read_timestamps(climate)
-    assert timestamps.shape == (400,)
-    assert same_bits(timestamps, STAMPS.astype("datetime64[s]"))
-    assert str(timestamps[1]) == "2009-01-01T00:20:00"
-
-
-def test_files_can_be_mapped(climate: Path, tmp_path: Path) -> None:
-    statistics = train_statistics(climate, train=0.5, validation=0.25)
+def test_files_can_be_mapped(tmp_path: Path) -> None:
     arrays = {
-        "features": normalised_features(climate, statistics),
-        "targets": target_column(climate, "T (degC)"),
-        "timestamps": read_timestamps(climate),
+        "features": normalised_features(CLIMATE, STATISTICS),
+        "targets": raw_target(CLIMATE, "T (degC)"),
+        "timestamps": TIMESTAMPS,
     }
     for name, array in arrays.items():
         write_array(tmp_path / f"{name}.npy", array)

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -21,11 +21,12 @@ from jena_etl.ingest.convert import convert, render_source
 from jena_etl.ingest.jena import JENA_COLUMNS, RANGES
 from jena_etl.ingest.synthetic import MEMBER, write_synthetic
 from jena_etl.params import read_params
-from jena_etl.prepare.arrays import read_climate, read_timestamps
+from jena_etl.prepare.climate import read_climate
 from jena_etl.prepare.data_card import DataCard, Reading
 from jena_etl.prepare.describe import CellMarks, describe_data
 from jena_etl.prepare.readings import ReadingCounter, reads
-from jena_etl.prepare.splits import describe_splits
+from jena_etl.prepare.splits import SplitFractions, describe_splits
+from jena_etl.prepare.statistics import train_statistics
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
 
@@ -41,27 +42,27 @@ def card_of(tmp_path: Path, checkout: Path) -> Card:
         *files: Path,
         spec: WindowSpec = SPEC,
         policy: str = "reference",
-        gaps: str = "keep",
+        gaps: Literal["keep", "drop"] = "keep",
         target: str = "T (degC)",
         **options: Any,
     ) -> dict[str, Any]:
         chosen = {**dict(read_params(checkout / "params.yaml").convert), "members": None, **options}
         climate, findings = tmp_path / "climate.parquet", tmp_path / "findings.parquet"
         source = convert(files, climate, findings, **chosen)
-        fractions = {"train": 0.5, "validation": 0.25}
-        timestamps, columns = read_climate(climate)
+        fractions = SplitFractions(train=0.5, validation=0.25)
+        series = read_climate(climate)
         marks = CellMarks(findings)
         splits = describe_splits(
-            timestamps,
-            {"rows": [0, len(timestamps) // 2]},
-            **fractions,
+            series,
+            train_statistics(series, fractions),
+            fractions,
             policy=policy,
             gaps=gaps,
             target=target,
             spec=spec,
             filled_targets=marks.rows(target, filled=True),
         )
-        card = describe_data(timestamps, columns, marks, source, splits, **fractions)
+        card = describe_data(series, marks, source, splits, fractions)
         card.write(tmp_path / "card.json")
         assert DataCard.read(tmp_path / "card.json") == card
         content = json.loads((tmp_path / "card.json").read_text(encoding="utf-8"))
@@ -235,18 +236,19 @@ def test_presets_are_what_those_params_give(tmp_path: Path, card_of: Card) -> No
     for options in (clean, {"on_sentinel": "keep"}):
         assert card_of(file, **how, **options)["presets"] == presets
     from_run = card_of(file, **how, **clean)
+    series = read_climate(tmp_path / "climate.parquet")
+    fractions = SplitFractions(train=0.5, validation=0.25)
     splits = describe_splits(
-        read_timestamps(tmp_path / "climate.parquet"),
-        {"rows": [0, 48]},
-        train=0.5,
-        validation=0.25,
+        series,
+        train_statistics(series, fractions),
+        fractions,
         policy="strict",
         gaps="drop",
         target="wv (m/s)",
         spec=SPEC,
         filled_targets=CellMarks(tmp_path / "findings.parquet").rows("wv (m/s)", filled=True),
-    )["splits"]
-    counted = {name: split["windows"] for name, split in splits.items()}
+    ).splits
+    counted = {name: split.windows for name, split in splits.items()}
     assert from_run["presets"]["clean"]["windows"] == counted
     # reference: 53, 26 and 28 rows, each less the 4 that inputs span; the last less 6 for targets.
     assert presets["reference"]["windows"] == {"train": 49, "validation": 22, "test": 18}

@@ -1,6 +1,7 @@
 """Row ranges and windows of the splits: the published figures, and what must hold for any."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 from jena_etl.errors import DataError, ProjectError, WindowError
 from jena_etl.ingest.convert import convert
 from jena_etl.params import read_params
-from jena_etl.prepare.arrays import read_timestamps
-from jena_etl.prepare.splits import describe_splits, split_rows
+from jena_etl.prepare.climate import Climate, read_climate
+from jena_etl.prepare.outputs import BySplit, Choice, Splits, Statistics
+from jena_etl.prepare.splits import SplitFractions, describe_splits
+from jena_etl.prepare.statistics import train_statistics
 from jena_etl.windows.grid import segments_from_timestamps
 from jena_etl.windows.index import (
     POLICIES,
@@ -29,22 +32,26 @@ def every_ten_minutes(rows: int) -> np.ndarray:
     return np.datetime64("2009-01-01T00:10:00", "s") + np.arange(rows) * np.timedelta64(600, "s")
 
 
+def statistics_of(climate: Climate, rows: range) -> Statistics:
+    return Statistics(climate_sha256=climate.sha256, rows=rows, columns={}, constant=())
+
+
 def described(
     rows: int,
     *,
     spec: WindowSpec = JENA,
     policy: str = "reference",
     train: float = 0.5,
-    statistics_rows: list[int] | None = None,
-    gaps: str = "keep",
+    statistics_rows: range | None = None,
+    gaps: Literal["keep", "drop"] = "keep",
     timestamps: np.ndarray | None = None,
     filled_targets: tuple[int, ...] = (),
-) -> dict[str, object]:
+) -> Splits:
+    climate = Climate(every_ten_minutes(rows) if timestamps is None else timestamps, {})
     return describe_splits(
-        every_ten_minutes(rows) if timestamps is None else timestamps,
-        {"rows": statistics_rows or [0, int(train * rows)]},
-        train=train,
-        validation=0.25,
+        climate,
+        statistics_of(climate, statistics_rows or range(int(train * rows))),
+        SplitFractions(train=train, validation=0.25),
         policy=policy,
         gaps=gaps,
         target="T (degC)",
@@ -54,7 +61,7 @@ def described(
 
 
 def test_the_books_rows() -> None:
-    ranges = split_rows(ROWS, train=0.5, validation=0.25)
+    ranges = SplitFractions(train=0.5, validation=0.25).row_ranges(ROWS)
     assert ranges == {
         "train": range(210_225),
         "validation": range(210_225, 315_337),
@@ -67,7 +74,7 @@ def test_the_books_rows() -> None:
 @given(st.integers(0, 10**7), st.floats(0, 1), st.floats(0, 1))
 def test_ranges_partition_the_rows(rows: int, train: float, share: float) -> None:
     validation = share * (1 - train)
-    ranges = split_rows(rows, train=train, validation=validation)
+    ranges = SplitFractions(train=train, validation=validation).row_ranges(rows)
     assert tuple(ranges) == SPLITS
     ends = [0, *(split.stop for split in ranges.values())]
     assert [split.start for split in ranges.values()] == ends[:-1]
@@ -86,11 +93,10 @@ def test_ranges_partition_the_rows(rows: int, train: float, share: float) -> Non
     ],
 )
 def test_the_nine_counts_of_the_design(policy: str, train: int, validation: int, test: int) -> None:
-    splits = described(ROWS, policy=policy)["splits"]
-    assert isinstance(splits, dict)
-    assert [split["windows"] for split in splits.values()] == [train, validation, test]
+    splits = described(ROWS, policy=policy).splits
+    assert [split.windows for split in splits.values()] == [train, validation, test]
     for split in splits.values():
-        assert len(WindowIndex.from_lists(split["starts"])) == split["windows"]
+        assert len(WindowIndex(split.starts)) == split.windows
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -110,12 +116,11 @@ def test_windows_are_those_of_the_policys_sentence(
     policy: str, spec: WindowSpec, rows: int, train: float
 ) -> None:
     """Every start row is tried, by the sentences of ../shared/design/windows.md."""
-    found = described(rows, spec=spec, policy=policy, train=train)["splits"]
-    assert isinstance(found, dict)
+    found = described(rows, spec=spec, policy=policy, train=train).splits
     reach = (spec.sequence_length - 1) * spec.sampling_rate
     target = (spec.sequence_length + spec.horizon - 1) * spec.sampling_rate
     for split in found.values():
-        first, stop = split["rows"]
+        first, stop = split.rows.start, split.rows.stop
         expected = []
         for start in range(rows - target):
             inputs = first <= start and start + reach < stop
@@ -126,14 +131,15 @@ def test_windows_are_those_of_the_policys_sentence(
                 "lookback": label,
             }
             expected += [start] if belongs[policy] else []
-        index = WindowIndex.from_lists(split["starts"])
+        index = WindowIndex(split.starts)
         assert index.starts(np.arange(len(index))).tolist() == expected
 
 
 def test_content() -> None:
     spec = WindowSpec(sequence_length=3, sampling_rate=2, horizon=1, sequence_stride=4)
     found = described(80, spec=spec, policy="strict")
-    assert {key: found[key] for key in found if key not in {"splits", "choices"}} == {
+    other = {"climate_sha256", "splits", "choices"}
+    assert found.model_dump(mode="json", exclude=other) == {
         "rows": 80,
         "policy": "strict",
         "gaps": "keep",
@@ -145,11 +151,10 @@ def test_content() -> None:
             "sequence_stride": 4,
         },
     }
-    splits = found["splits"]
-    assert isinstance(splits, dict)
+    splits = found.splits
     # Row 40 is timestamped 00:10 + 400 minutes; the target lies 6 rows after a start, so the last
     # start is 52, and 56 would come next.
-    assert splits["validation"] == {
+    assert splits["validation"].model_dump(mode="json") == {
         "rows": [40, 60],
         "first": "2009-01-01T06:50:00",
         "last": "2009-01-01T10:00:00",
@@ -160,12 +165,12 @@ def test_content() -> None:
     # No timestamp is missing, so gaps change nothing. Of 40, 20 and 20 rows, every fourth start:
     # The reference's inputs span 5 rows, and 5 + 6 at the end; strict and lookback lose 6 starts.
     counts = {
-        "reference": {"train": 9, "validation": 4, "test": 3},
-        "strict": {"train": 9, "validation": 4, "test": 4},
-        "lookback": {"train": 9, "validation": 5, "test": 5},
+        "reference": BySplit[int](train=9, validation=4, test=3),
+        "strict": BySplit[int](train=9, validation=4, test=4),
+        "lookback": BySplit[int](train=9, validation=5, test=5),
     }
-    assert found["choices"] == [
-        {"policy": policy, "gaps": gaps, "windows": counts[policy]}
+    assert list(found.choices) == [
+        Choice(policy=policy, gaps=gaps, windows=counts[policy])
         for policy in ("reference", "strict", "lookback")
         for gaps in ("keep", "drop")
     ]
@@ -173,11 +178,27 @@ def test_content() -> None:
 
 def test_statistics_of_other_rows_are_refused() -> None:
     with pytest.raises(ProjectError) as caught:
-        described(10_000, statistics_rows=[0, 4999])
+        described(10_000, statistics_rows=range(4999))
     assert str(caught.value) == (
         "statistics.json was computed from rows [0, 4999], the train split is [0, 5000]; "
         "build it again: dvc repro statistics"
     )
+
+
+def test_statistics_of_another_series_are_refused() -> None:
+    other = Climate(every_ten_minutes(80) + np.timedelta64(1, "s"), {})
+    climate = Climate(every_ten_minutes(80), {})
+    with pytest.raises(ProjectError, match=r"another climate.parquet .*: dvc repro statistics$"):
+        describe_splits(
+            climate,
+            statistics_of(other, range(40)),
+            SplitFractions(train=0.5, validation=0.25),
+            policy="strict",
+            gaps="keep",
+            target="T (degC)",
+            spec=WindowSpec(sequence_length=3),
+            filled_targets=np.arange(0),
+        )
 
 
 @pytest.mark.parametrize(
@@ -194,18 +215,16 @@ def test_split_without_a_window_is_refused_by_name(train: float, name: str, has:
         "longer file, or a lower window.sequence_length or horizon"
     )
     spec = WindowSpec(sequence_length=has - 1)
-    splits = described(1000, spec=spec, policy="strict", train=train)["splits"]
-    assert isinstance(splits, dict)
-    assert splits[name]["windows"] == 1
+    splits = described(1000, spec=spec, policy="strict", train=train).splits
+    assert splits[name].windows == 1
 
 
 def test_last_split_of_the_book_needs_more_rows_than_a_window() -> None:
     # Its inputs end 858 rows before the file: 715 + 858 rows are needed, 1,572 are not enough.
     with pytest.raises(DataError, match=r"the test split, 1,572 of 6,288 rows, holds no window"):
         described(4 * 1572)
-    splits = described(4 * 1573)["splits"]
-    assert isinstance(splits, dict)
-    assert splits["test"]["windows"] == 1
+    splits = described(4 * 1573).splits
+    assert splits["test"].windows == 1
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 3])
@@ -277,7 +296,7 @@ def test_gaps_drop_is_the_windows_of_one_regular_grid(
 ) -> None:
     """Row by row: each timestamp ten minutes after the one before, first input to target."""
     rows = len(timestamps)
-    ranges = split_rows(rows, train=0.5, validation=0.25)
+    ranges = SplitFractions(train=0.5, validation=0.25).row_ranges(rows)
     every = split_windows(ranges, rows, spec, policy)
     dropped = split_windows(ranges, rows, spec, policy, segments_from_timestamps(timestamps))
     ten_minutes = np.timedelta64(600, "s")
@@ -302,24 +321,23 @@ def test_gaps_are_dropped_where_they_are_asked_for() -> None:
         steps[after] = 6000
     spec = WindowSpec(sequence_length=3, sampling_rate=2, horizon=1)
     timestamps = timestamped(steps)
-    kept, dropped = (
-        described(80, spec=spec, policy="strict", gaps=gaps, timestamps=timestamps)
-        for gaps in ("keep", "drop")
-    )
-    assert kept["choices"] == dropped["choices"]
-    assert (kept["gaps"], dropped["gaps"]) == ("keep", "drop")
-    splits = [dropped["splits"], kept["splits"]]
-    assert [[split["starts"] for split in each.values()] for each in splits] == [  # type: ignore[attr-defined]
-        [
-            [[0, 4, 1], [10, 34, 1]],
-            [[40, 44, 1], [50, 54, 1]],
-            [[60, 64, 1], [70, 74, 1]],
-        ],
-        [[[0, 34, 1]], [[40, 54, 1]], [[60, 74, 1]]],
+    kept = described(80, spec=spec, policy="strict", gaps="keep", timestamps=timestamps)
+    dropped = described(80, spec=spec, policy="strict", gaps="drop", timestamps=timestamps)
+    assert kept.choices == dropped.choices
+    assert (kept.gaps, dropped.gaps) == ("keep", "drop")
+    assert [split.starts for split in dropped.splits.values()] == [
+        (range(4), range(10, 34)),
+        (range(40, 44), range(50, 54)),
+        (range(60, 64), range(70, 74)),
     ]
-    choices = {(each["policy"], each["gaps"]): each["windows"] for each in kept["choices"]}  # type: ignore[attr-defined]
-    assert choices["strict", "keep"] == {"train": 34, "validation": 14, "test": 14}
-    assert choices["strict", "drop"] == {"train": 28, "validation": 8, "test": 8}
+    assert [split.starts for split in kept.splits.values()] == [
+        (range(34),),
+        (range(40, 54),),
+        (range(60, 74),),
+    ]
+    choices = {(choice.policy, choice.gaps): choice.windows for choice in kept.choices}
+    assert choices["strict", "keep"] == BySplit[int](train=34, validation=14, test=14)
+    assert choices["strict", "drop"] == BySplit[int](train=28, validation=8, test=8)
 
 
 def test_a_split_of_gaps_alone_is_refused() -> None:
@@ -348,29 +366,27 @@ def test_hourly_file(station_data: Path, tmp_path: Path, checkout: Path) -> None
     options = {**dict(read_params(checkout / "params.yaml").convert), "members": [name]}
     options["columns"] = ("T (degC)",)
     convert([station_data / f"{name}.zip"], climate, tmp_path / "findings.parquet", **options)
-    timestamps = read_timestamps(climate)
-    assert timestamps.dtype == np.dtype("datetime64[s]")
+    series = read_climate(climate)
     found = describe_splits(
-        timestamps,
-        {"rows": [0, 35_019]},
-        train=0.5,
-        validation=0.25,
+        series,
+        train_statistics(series, SplitFractions(train=0.5, validation=0.25)),
+        SplitFractions(train=0.5, validation=0.25),
         policy="reference",
         gaps="keep",
         target="T (degC)",
         spec=WindowSpec(sequence_length=120, sampling_rate=1, horizon=24),
         filled_targets=np.arange(0),
-    )["splits"]
-    assert [split["rows"] for split in found.values()] == [
-        [0, 35_019],
-        [35_019, 52_528],
-        [52_528, 70_038],
+    ).splits
+    assert [split.rows for split in found.values()] == [
+        range(35_019),
+        range(35_019, 52_528),
+        range(52_528, 70_038),
     ]
     # reference: rows - 119 starts, and in the test split 143 labels fewer.
-    assert [split["windows"] for split in found.values()] == [
+    assert [split.windows for split in found.values()] == [
         35_019 - 119,
         17_509 - 119,
         17_510 - 119 - 143,
     ]
-    assert found["train"]["first"] == "2009-01-01T00:10:00"
-    assert found["test"]["last"] == "2016-12-31T23:50:00"
+    assert found["train"].first == "2009-01-01T00:10:00"
+    assert found["test"].last == "2016-12-31T23:50:00"

@@ -1,61 +1,60 @@
 """Mean and spread of the train rows, against NumPy, and of no other row."""
 
-import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from jena_etl.errors import DataError
+from jena_etl.prepare.climate import Climate
+from jena_etl.prepare.outputs import ColumnStatistics, Statistics
+from jena_etl.prepare.splits import SplitFractions
 from jena_etl.prepare.statistics import column_statistics, train_statistics
 
 # Numbers as a station logs them; NumPy's own rounding stays far below the tolerance.
 VALUES = st.floats(-1e4, 1e4).map(lambda value: round(value, 2))
 
 
-def parquet(folder: Path, **columns: np.ndarray) -> Path:
-    path = folder / "climate.parquet"
+def climate(**columns: np.ndarray) -> Climate:
     rows = len(next(iter(columns.values())))
-    timestamps = np.datetime64("2009-01-01", "ms") + np.arange(rows) * np.timedelta64(600_000, "ms")
-    pq.write_table(pa.table({"Date Time": timestamps, **columns}), path)
-    return path
+    timestamps = np.datetime64("2009-01-01", "s") + np.arange(rows) * np.timedelta64(600, "s")
+    return Climate(timestamps, columns)
 
 
-def statistics_of(*, train: float = 0.5, **columns: np.ndarray) -> dict[str, object]:
-    with TemporaryDirectory() as folder:
-        return train_statistics(parquet(Path(folder), **columns), train=train, validation=0.25)
+def statistics_of(*, train: float = 0.5, **columns: np.ndarray) -> Statistics:
+    return train_statistics(climate(**columns), SplitFractions(train=train, validation=0.25))
 
 
 def test_by_hand() -> None:
     # The first half: 1, 2, 3, 6: mean 3, squares 4 + 1 + 0 + 9 over 4.
     values = np.array([1.0, 2.0, 3.0, 6.0, 100.0, np.nan, 1e300, -1.0])
-    assert statistics_of(a=values, b=-values) == {
+    found = statistics_of(a=values, b=-values)
+    assert found.model_dump(mode="json", exclude={"climate_sha256"}) == {
         "rows": [0, 4],
         "columns": {"a": {"mean": 3.0, "std": 3.5**0.5}, "b": {"mean": -3.0, "std": 3.5**0.5}},
         "constant": [],
     }
+    assert found.climate_sha256 == climate(a=values, b=-values).sha256
 
 
-def test_eight_years_of_rows_as_numpy_sums_them(tmp_path: Path) -> None:
+def test_eight_years_of_rows_as_numpy_sums_them() -> None:
     rng = np.random.default_rng(0)
     rows = 420_451
     columns = {
         "p (mbar)": np.round(989 + 8 * rng.standard_normal(rows), 2),
         "T (degC)": np.round(9 + 8 * rng.standard_normal(rows), 2),
     }
-    found = train_statistics(parquet(tmp_path, **columns), train=0.5, validation=0.25)
-    assert found["rows"] == [0, 210_225]
-    assert list(found["columns"]) == list(columns)
+    fractions = SplitFractions(train=0.5, validation=0.25)
+    found = train_statistics(climate(**columns), fractions)
+    assert found.rows == range(210_225)
+    assert list(found.columns) == list(columns)
     for name, values in columns.items():
         train = values[:210_225]
-        assert found["columns"][name]["mean"] == pytest.approx(train.mean(), rel=1e-12)
-        assert found["columns"][name]["std"] == pytest.approx(train.std(ddof=0), rel=1e-12)
+        assert found.columns[name].mean == pytest.approx(train.mean(), rel=1e-12)
+        assert found.columns[name].std == pytest.approx(train.std(ddof=0), rel=1e-12)
 
 
 @settings(deadline=None)
@@ -65,7 +64,8 @@ def test_no_later_row_counts(data: st.DataObject, values: np.ndarray) -> None:
     rows = int(train * len(values))
     later = hnp.arrays(np.float64, len(values) - rows, elements=st.floats())
     changed = np.concatenate([values[:rows], data.draw(later)])
-    assert statistics_of(train=train, a=values) == statistics_of(train=train, a=changed)
+    found, expected = (statistics_of(train=train, a=a) for a in (changed, values))
+    assert found.columns == expected.columns
 
 
 @given(hnp.arrays(np.float64, st.integers(1, 200), elements=VALUES))
@@ -85,25 +85,25 @@ def test_order_of_the_rows_leaves_every_bit(data: st.DataObject, values: np.ndar
 def test_constant_column_is_named_and_gets_std_1() -> None:
     # 0.1 ten times over sums to 0.9999999999999999: the mean must be 0.1 all the same.
     found = statistics_of(a=np.full(20, 0.1), b=np.arange(20.0))
-    assert found["constant"] == ["a"]
-    assert isinstance(found["columns"], dict)
-    assert found["columns"]["a"] == {"mean": 0.1, "std": 1.0}
+    assert found.constant == ("a",)
+    assert found.columns["a"] == ColumnStatistics(mean=0.1, std=1.0)
 
 
 def test_column_constant_in_the_train_rows_alone() -> None:
-    assert statistics_of(a=np.array([2.0, 2.0, 3.0, 4.0]))["constant"] == ["a"]
-    assert statistics_of(a=np.array([2.0, 3.0, 3.0, 3.0]))["constant"] == []
+    assert statistics_of(a=np.array([2.0, 2.0, 3.0, 4.0])).constant == ("a",)
+    assert statistics_of(a=np.array([2.0, 3.0, 3.0, 3.0])).constant == ()
 
 
 def test_spread_below_what_float64_can_square() -> None:
     found = statistics_of(a=np.array([0.0, 1e-200, 5.0, 5.0]))
-    assert found["constant"] == ["a"]
-    assert found["columns"] == {"a": {"mean": 0.0, "std": 1.0}}
+    assert found.constant == ("a",)
+    assert found.columns == {"a": ColumnStatistics(mean=0.0, std=1.0)}
 
 
-def test_figures_survive_json() -> None:
+def test_figures_survive_json(tmp_path: Path) -> None:
     found = statistics_of(a=np.round(np.random.default_rng(1).normal(size=100), 2))
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    found.write(tmp_path / "statistics.json")
+    assert Statistics.read(tmp_path / "statistics.json") == found
 
 
 def test_no_train_row() -> None:

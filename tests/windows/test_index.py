@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jena_etl.errors import WindowError
-from jena_etl.prepare.splits import split_rows
+from jena_etl.prepare.splits import SplitFractions
 from jena_etl.windows.index import POLICIES, SPLITS, WindowIndex, split_windows
 from jena_etl.windows.spec import WindowSpec
 
@@ -40,7 +40,7 @@ def belongs(start: int, split: range, rows: int, spec: WindowSpec, policy: str) 
 def test_windows_are_those_of_the_rule(
     spec: WindowSpec, rows: int, parts: tuple[float, float], policy: str
 ) -> None:
-    ranges = split_rows(rows, train=parts[0], validation=parts[1])
+    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
     windows = split_windows(ranges, rows, spec, policy)
     for name in SPLITS:
         held = [s for s in range(rows) if belongs(s, ranges[name], rows, spec, policy)]
@@ -59,7 +59,7 @@ def test_windows_are_those_of_the_rule(
 )
 def test_counts_of_the_jena_series(policy: str, counts: tuple[int, int, int]) -> None:
     spec = WindowSpec(sequence_length=120, sampling_rate=6, horizon=24)
-    ranges = split_rows(420_451, train=0.5, validation=0.25)
+    ranges = SplitFractions(train=0.5, validation=0.25).row_ranges(420_451)
     assert list(ranges.values()) == [
         range(210_225),
         range(210_225, 315_337),
@@ -84,8 +84,7 @@ def test_an_index_of_many_runs(runs: list[range]) -> None:
     expected = [start for run in runs for start in run]
     assert len(index) == len(expected)
     assert index.starts(np.arange(len(index))).tolist() == expected
-    again = WindowIndex.from_lists(index.as_lists())
-    assert again.starts(np.arange(len(again))).tolist() == expected
+    assert [start for run in index.runs for start in run] == expected
     if expected:
         places = np.array([[0, len(expected) - 1], [len(expected) // 2, 0]])
         assert index.starts(places).tolist() == np.array(expected)[places].tolist()
@@ -118,7 +117,7 @@ def test_segments_leave_out_the_windows_that_cross_them(
 ) -> None:
     """And no other: the windows kept stand where they stood, strides included."""
     rows, segments = series
-    ranges = split_rows(rows, train=parts[0], validation=parts[1])
+    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
     every = split_windows(ranges, rows, spec, policy)
     kept = split_windows(ranges, rows, spec, policy, segments)
     for name in SPLITS:
@@ -141,7 +140,7 @@ def test_windows_of_an_excluded_target_belong_to_no_split(
     """And all others stand where they stood, in ranges: one more for each window taken out."""
     rows, segments = series
     excluded = sorted(data.draw(st.sets(st.integers(0, rows - 1))))
-    ranges = split_rows(rows, train=parts[0], validation=parts[1])
+    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
     for kept in (None, segments):
         every = split_windows(ranges, rows, spec, policy, kept)
         scored = split_windows(ranges, rows, spec, policy, kept, excluded=np.array(excluded))
@@ -150,7 +149,7 @@ def test_windows_of_an_excluded_target_belong_to_no_split(
                 start for start in held(every[name]) if touched(start, spec)[-1] not in excluded
             ]
             taken_out = len(every[name]) - len(scored[name])
-            assert len(scored[name].as_lists()) <= len(every[name].as_lists()) + taken_out
+            assert len(scored[name].runs) <= len(every[name].runs) + taken_out
 
 
 @settings(deadline=None)
@@ -164,7 +163,7 @@ def test_strict_shares_no_row_between_splits(
 ) -> None:
     border = data.draw(st.integers(0, rows))
     segments = [range(border), range(border, rows)] if cut else None
-    ranges = split_rows(rows, train=parts[0], validation=parts[1])
+    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
     windows = split_windows(ranges, rows, spec, "strict", segments)
     used = {
         name: {row for start in held(windows[name]) for row in touched(start, spec)}
@@ -182,7 +181,7 @@ def test_lookback_forecasts_every_label_once(
     spec: WindowSpec, rows: int, parts: tuple[float, float]
 ) -> None:
     every = WindowSpec(**{**spec.as_dict(), "sequence_stride": 1})
-    ranges = split_rows(rows, train=parts[0], validation=parts[1])
+    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
     windows = split_windows(ranges, rows, every, "lookback")
     for name in SPLITS:
         labels = [touched(start, every)[-1] for start in held(windows[name])]
@@ -195,7 +194,7 @@ def test_lookback_forecasts_every_label_once(
 def test_book_sees_no_label_of_a_later_split_before_its_forecast_is_issued(
     spec: WindowSpec, rows: int, parts: tuple[float, float]
 ) -> None:
-    ranges = split_rows(rows, train=parts[0], validation=parts[1])
+    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
     windows = split_windows(ranges, rows, spec, "reference")
     ends = {name: [touched(start, spec)[-2:] for start in held(windows[name])] for name in SPLITS}
     for earlier, later in (("train", "validation"), ("validation", "test")):

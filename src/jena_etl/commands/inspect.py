@@ -19,7 +19,8 @@ from jena_etl.prepare.data_card import (
     Repeats,
     SourceSummary,
 )
-from jena_etl.prepare.splits import split_rows
+from jena_etl.prepare.outputs import Splits
+from jena_etl.prepare.splits import SplitFractions
 from jena_etl.project import Project
 from jena_etl.windows.spec import WindowSpec
 
@@ -45,17 +46,15 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
     window = params.window.model_dump()
     policy = params.split.policy
     if splits:
-        built_with = {**splits["window"], **{key: splits[key] for key in ("target", "gaps")}}
-        ranges = split_rows(
-            splits["rows"], train=params.split.train, validation=params.split.validation
-        )
-        rows = {name: [part.start, part.stop] for name, part in ranges.items()}
-        built_rows = {name: part["rows"] for name, part in splits["splits"].items()}
-        if (built_with, splits["policy"], built_rows) != (window, policy, rows):
+        built_with = {**splits.window.model_dump(), "target": splits.target, "gaps": splits.gaps}
+        fractions = SplitFractions(train=params.split.train, validation=params.split.validation)
+        rows = {name: split.rows for name, split in splits.splits.items()}
+        expected = (window, policy, fractions.row_ranges(splits.rows))
+        if (built_with, splits.policy, rows) != expected:
             missing["splits"] = (
                 "params.yaml has changed since splits.json was built: dvc repro splits"
             )
-        window, policy = built_with, splits["policy"]
+        window, policy = built_with, splits.policy
     if card and list(card.columns) != list(params.convert.columns):
         missing["columns"] = (
             "params.yaml names other columns than were converted: dvc repro convert"
@@ -74,7 +73,7 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
         "columns": _columns(card, statistics),
         "policy": policy,
         "splits": splits and _splits(splits, params.train.batch_size),
-        "choices": splits and splits["choices"],
+        "choices": splits and [choice.model_dump(mode="json") for choice in splits.choices],
         "window": _window(window, params, card),
         "missing": missing,
     }
@@ -101,7 +100,7 @@ def _to_be_pulled(
 def _columns(card: DataCard | None, statistics: Any) -> dict[str, Any] | None:
     if not card:
         return None
-    trained = statistics["columns"] if statistics else {}
+    trained = statistics.model_dump()["columns"] if statistics else {}
     return {
         name: {
             **dict(summary),
@@ -112,13 +111,13 @@ def _columns(card: DataCard | None, statistics: Any) -> dict[str, Any] | None:
     }
 
 
-def _splits(splits: Any, batch_size: int) -> dict[str, Any]:
+def _splits(splits: Splits, batch_size: int) -> dict[str, Any]:
     return {
         name: {
-            **{key: split[key] for key in ("rows", "first", "last", "windows")},
-            "batches": -(-split["windows"] // batch_size),
+            **split.model_dump(mode="json", include={"rows", "first", "last", "windows"}),
+            "batches": -(-split.windows // batch_size),
         }
-        for name, split in splits["splits"].items()
+        for name, split in splits.splits.items()
     }
 
 

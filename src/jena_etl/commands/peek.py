@@ -31,7 +31,7 @@ from jena_etl.ingest.timestamps import timestamp_card
 from jena_etl.params import Convert, Split, Window, check
 from jena_etl.prepare.describe import sensor_warnings
 from jena_etl.prepare.readings import ReadingCounter
-from jena_etl.prepare.splits import split_rows
+from jena_etl.prepare.splits import SplitFractions
 from jena_etl.windows.grid import segments_from_timestamps
 from jena_etl.windows.index import WindowIndex, split_windows
 from jena_etl.windows.spec import WindowSpec
@@ -151,7 +151,7 @@ def _guess(rows: Rows, members: list[str], others: list[str], split: Split) -> G
         for column in columns
         for values in [frame[column].to_numpy()]
     }
-    ranges = split_rows(frame.height, train=split.train, validation=split.validation)
+    ranges = SplitFractions(train=split.train, validation=split.validation).row_ranges(frame.height)
     spec = WindowSpec(**block.model_dump(exclude={"target", "gaps"}))
     windows = split_windows(
         ranges,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jena_etl.evaluation.predictions import NAIVE
+from jena_etl.prepare.outputs import Splits
 from jena_etl.text import markdown, printable
 
 if TYPE_CHECKING:
@@ -45,14 +46,13 @@ def ranked(entries: list[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda e: (e.scores["validation"]["mae"], e.architecture))
 
 
-def title(splits: dict[str, Any], source: SourceSummary) -> str:
+def title(splits: Splits, source: SourceSummary) -> str:
     """What was forecast, under which policy, on which file."""
-    window = splits["window"]
     said = (
-        f"{splits['target']}, {window['horizon']} steps of {window['sampling_rate']} rows ahead, "
-        f"policy {splits['policy']}, {source.name}"
+        f"{splits.target}, {splits.window.horizon} steps of {splits.window.sampling_rate} rows "
+        f"ahead, policy {splits.policy}, {source.name}"
     )
-    if splits["gaps"] == "drop":
+    if splits.gaps == "drop":
         said += ", windows across gaps dropped"
     return printable(said) + (" (synthetic data)" if source.synthetic else "")
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jena_etl.errors import ProjectError, TrainingError
-from jena_etl.files import not_built, replacing
+from jena_etl.files import read_parquet, replacing
 
 if TYPE_CHECKING:  # a score needs no windows: a change of theirs must not score again by itself
     from jena_etl.windows.split import SplitWindows
@@ -99,16 +99,13 @@ def read_predictions(path: Path, *, built_by: str) -> dict[str, Predictions]:
     Raises:
         ProjectError: the file is missing or damaged; names the command that builds it.
     """
+    table = read_parquet(path, built_by=built_by)
     try:
-        table = pq.read_table(path)
         splits = table.column("split").to_numpy()
         columns = {name: table.column(name).to_numpy() for name in Predictions.__dataclass_fields__}
-    except FileNotFoundError:
-        raise not_built(path, built_by) from None
-    except (pa.ArrowException, OSError, KeyError) as error:
+    except KeyError as error:
         raise ProjectError(
-            f"{path.name} is damaged ({str(error).splitlines()[0]}); "
-            f"build it again: dvc repro -f {built_by}"
+            f"{path.name} is damaged ({error.args[0]}); build it again: dvc repro -f {built_by}"
         ) from None
     return {
         split: Predictions(**{name: values[splits == split] for name, values in columns.items()})

@@ -1,60 +1,47 @@
-"""Parquet -> arrays that can be memory-mapped."""
+"""The series -> arrays that can be memory-mapped."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-import pyarrow.parquet as pq
 
 from jena_etl.errors import ProjectError
+from jena_etl.prepare.climate import Climate
+from jena_etl.prepare.outputs import ArraysRecord, Statistics
 
 
-def read_timestamps(climate: Path) -> np.ndarray:
-    """The timestamps of climate.parquet: datetime64[s] of shape (rows,)."""
-    first = pq.read_schema(climate).names[0]
-    timestamps: np.ndarray = pq.read_table(climate, columns=[first]).column(0).to_numpy()
-    return timestamps.astype("datetime64[s]")
-
-
-def read_climate(climate: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """All of climate.parquet: datetime64[s] of shape (rows,), and float64 of it by column."""
-    table = pq.read_table(climate)
-    timestamps: np.ndarray = table.column(0).to_numpy().astype("datetime64[s]")
-    return timestamps, {name: table.column(name).to_numpy() for name in table.column_names[1:]}
-
-
-def normalised_features(climate: Path, statistics: dict[str, Any]) -> np.ndarray:
-    """(value - mean) / std, float32 of shape (rows, features); computed in float64.
+def arrays_record(
+    climate: Climate, statistics: Statistics, *, sampling_rate: int, target: str
+) -> ArraysRecord:
+    """What the arrays are made from.
 
     Raises:
-        ProjectError: the statistics are those of other columns.
+        ProjectError: the statistics are those of another series, or it has no column `target`.
     """
-    table = pq.read_table(climate)
-    features = table.column_names[1:]
-    if features != list(statistics["columns"]):
+    columns = tuple(climate.columns)
+    statistics.check_series(columns, climate.sha256)
+    if target not in columns:
         raise ProjectError(
-            f"statistics.json is about {', '.join(statistics['columns'])}; climate.parquet holds "
-            f"{', '.join(features)}, in this order; build it again: dvc repro statistics"
-        )
-    out = np.empty((table.num_rows, len(features)), dtype=np.float32)
-    for at, name in enumerate(features):
-        moments = statistics["columns"][name]
-        out[:, at] = (table.column(name).to_numpy() - moments["mean"]) / moments["std"]
-    return out
-
-
-def target_column(climate: Path, column: str) -> np.ndarray:
-    """The raw target column, float32 of shape (rows,), in the column's own unit.
-
-    Raises:
-        ProjectError: climate.parquet has no such column.
-    """
-    if column not in (names := pq.read_schema(climate).names[1:]):
-        raise ProjectError(
-            f"climate.parquet has no column {column!r}, it holds {', '.join(names)}; "
+            f"climate.parquet has no column {target!r}, it holds {', '.join(columns)}; "
             "set window.target, or build it again: dvc repro convert"
         )
-    values: np.ndarray = pq.read_table(climate, columns=[column]).column(0).to_numpy()
-    return values.astype(np.float32)
+    return ArraysRecord(
+        climate_sha256=climate.sha256,
+        statistics_sha256=statistics.sha256,
+        columns=columns,
+        sampling_rate=sampling_rate,
+        target=target,
+    )
+
+
+def normalised_features(climate: Climate, statistics: Statistics) -> np.ndarray:
+    """(value - mean) / std, float32 of shape (rows, features); computed in float64."""
+    features = np.empty((len(climate), len(climate.columns)), dtype=np.float32)
+    for at, (name, values) in enumerate(climate.columns.items()):
+        column = statistics.columns[name]
+        features[:, at] = (values - column.mean) / column.std
+    return features
+
+
+def raw_target(climate: Climate, column: str) -> np.ndarray:
+    """The target column, float32 of shape (rows,), in its own unit."""
+    return climate.columns[column].astype(np.float32)

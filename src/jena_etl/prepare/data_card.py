@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 from pydantic import FiniteFloat
 
+from jena_etl.prepare.outputs import BySplit
 from jena_etl.stage_output import Count, Part, StageOutput
-
-Counted = TypeVar("Counted")
-
-
-class BySplit(Part, Generic[Counted]):
-    """Something counted in each split."""
-
-    train: Counted
-    validation: Counted
-    test: Counted
-
-    def items(self) -> list[tuple[str, Counted]]:
-        """Each split's name, and what was counted in it, in time order."""
-        return [("train", self.train), ("validation", self.validation), ("test", self.test)]
-
 
 Counts = BySplit[Count]
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow.parquet as pq
 
+from jena_etl.files import read_parquet
 from jena_etl.ingest.jena import FORMULAS, RANGES
 from jena_etl.ingest.sensors import SensorFinding, sensor_findings
 from jena_etl.ingest.timestamps import timestamp_card
+from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.data_card import (
     ColumnSummary,
     Counts,
@@ -26,9 +27,10 @@ from jena_etl.prepare.data_card import (
     SensorWarning,
     SourceSummary,
 )
+from jena_etl.prepare.outputs import Splits
 from jena_etl.prepare.readings import ReadingCounter
-from jena_etl.prepare.splits import preset_windows
-from jena_etl.windows.index import SPLITS, WindowIndex
+from jena_etl.prepare.splits import SplitFractions, preset_windows
+from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
 
 Columns = Mapping[str, np.ndarray]
@@ -38,7 +40,7 @@ class CellMarks:
     """Which cells of climate.parquet hold no measurement, from findings.parquet."""
 
     def __init__(self, findings: Path) -> None:
-        table = pq.read_table(findings)
+        table = read_parquet(findings, built_by="convert")
         self._row = table.column("row").to_numpy()
         self._column = np.array(table.column("column").to_pylist(), dtype=object)
         self._kind = np.array(table.column("kind").to_pylist(), dtype=object)
@@ -67,44 +69,38 @@ class CellMarks:
 
 
 def describe_data(
-    timestamps: np.ndarray,
-    columns: Columns,
+    climate: Climate,
     marks: CellMarks,
     source: dict[str, Any],
-    splits: dict[str, Any],
-    *,
-    train: float,
-    validation: float,
+    splits: Splits,
+    fractions: SplitFractions,
 ) -> DataCard:
     """Describe what was converted; no path, no clock.
 
     Means are summed exactly (math.fsum), so the card is the same on every processor.
 
     Args:
-        timestamps: datetime64[s] of shape (rows,).
-        columns: float64 of shape (rows,) by name.
-        marks: the cells that hold no measurement.
+        climate: the series.
+        marks: its cells that hold no measurement.
         source: the content of source.json.
-        splits: the content of splits.json.
-        train: fraction of the rows.
-        validation: fraction of the rows.
+        splits: its splits.
+        fractions: of the rows, by split.
     """
-    spec, target = WindowSpec(**splits["window"]), splits["target"]
-    parts = splits["splits"]
+    timestamps, columns = climate.timestamps, climate.columns
+    spec = WindowSpec(**splits.window.model_dump())
     counter = ReadingCounter(
-        {name: range(*parts[name]["rows"]) for name in SPLITS},
-        {name: WindowIndex.from_lists(parts[name]["starts"]) for name in SPLITS},
+        {name: split.rows for name, split in splits.splits.items()},
+        {name: WindowIndex(split.starts) for name, split in splits.splits.items()},
         spec,
-        target,
+        splits.target,
     )
     clock = timestamp_card(timestamps)
     measured = marks.measured(columns)
     presets = preset_windows(
         timestamps,
         source["rows_read"],
-        marks.rows(target),
-        train=train,
-        validation=validation,
+        marks.rows(splits.target),
+        fractions=fractions,
         spec=spec,
     )
     summary = {key: source[key] for key in SourceSummary.model_fields}
@@ -130,10 +126,10 @@ def describe_data(
         constant=tuple(name for name, values in columns.items() if values.min() == values.max()),
         left_out=tuple(source["left_out"]),
         findings=tuple(_findings(marks, timestamps, counter)),
-        target_filled=Counts(**{name: parts[name]["left_out"] for name in SPLITS}),
+        target_filled=Counts(**{name: split.left_out for name, split in splits.splits.items()}),
         physics=tuple(_physics(measured, timestamps, counter)),
         sensors=sensor_warnings(
-            sensor_findings(timestamps, measured, range(*parts["train"]["rows"])),
+            sensor_findings(timestamps, measured, splits.splits.train.rows),
             timestamps,
             counter,
         ),

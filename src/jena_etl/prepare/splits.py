@@ -2,48 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from jena_etl.errors import DataError, ProjectError
+from jena_etl.prepare.climate import Climate
+from jena_etl.prepare.outputs import BySplit, Choice, Split, Splits, Statistics, Window
 from jena_etl.windows.grid import segments_from_timestamps
-from jena_etl.windows.index import POLICIES, SPLITS, split_windows
+from jena_etl.windows.index import POLICIES, SPLITS, WindowIndex, split_windows
 from jena_etl.windows.spec import WindowSpec
 
 
-def split_rows(rows: int, *, train: float, validation: float) -> dict[str, range]:
-    """The three row ranges, in time order; the reference's rounding (down), test gets the rest.
+@dataclass(frozen=True, kw_only=True)
+class SplitFractions:
+    """The fractions of the rows that are train and validation; the rest is test.
 
-    Statistics and splits both ask here, so they cannot differ.
+    >>> SplitFractions(train=0.5, validation=0.25).row_ranges(7)
+    {'train': range(0, 3), 'validation': range(3, 4), 'test': range(4, 7)}
     """
-    ends = (int(train * rows), int(train * rows) + int(validation * rows))
-    return {
-        "train": range(ends[0]),
-        "validation": range(*ends),
-        "test": range(ends[1], rows),
-    }
+
+    train: float
+    validation: float
+
+    def row_ranges(self, rows: int) -> dict[str, range]:
+        """The row range of each split, in time order; rounded down, as the reference does.
+
+        Statistics and splits both ask here, so that they cannot differ.
+        """
+        train = int(self.train * rows)
+        validation = train + int(self.validation * rows)
+        return {
+            "train": range(train),
+            "validation": range(train, validation),
+            "test": range(validation, rows),
+        }
 
 
 def describe_splits(
-    timestamps: np.ndarray,
-    statistics: dict[str, Any],
+    climate: Climate,
+    statistics: Statistics,
+    fractions: SplitFractions,
     *,
-    train: float,
-    validation: float,
     policy: str,
-    gaps: str,
+    gaps: Literal["keep", "drop"],
     target: str,
     spec: WindowSpec,
     filled_targets: np.ndarray,
-) -> dict[str, Any]:
-    """The content of splits.json: rows, dates and window starts of each split.
+) -> Splits:
+    """The rows, dates and windows of each split.
 
     Args:
-        timestamps: datetime64[s] of shape (rows,).
-        statistics: the content of statistics.json.
-        train: fraction of the rows.
-        validation: fraction of the rows.
+        climate: the series.
+        statistics: of its train rows.
+        fractions: of the rows, by split.
         policy: which windows belong to a split: `jena_etl.windows.index`.
         gaps: drop leaves out windows across a hole or a repeated timestamp, keep does not.
         target: the column that is forecast.
@@ -51,58 +64,70 @@ def describe_splits(
         filled_targets: rows whose target cell was filled in, ascending; no window is scored there.
 
     Raises:
-        ProjectError: the statistics come from other rows than the train split's.
+        ProjectError: the statistics are those of another series, or of other rows than the train
+            split's.
         DataError: a split holds no window.
     """
-    ranges = split_rows(len(timestamps), train=train, validation=validation)
-    if statistics["rows"] != [ranges["train"].start, ranges["train"].stop]:
+    rows, timestamps = len(climate), climate.timestamps
+    ranges = fractions.row_ranges(rows)
+    train = ranges["train"]
+    if statistics.rows != train:
         raise ProjectError(
-            f"statistics.json was computed from rows {statistics['rows']}, the train split is "
-            f"[0, {ranges['train'].stop}]; build it again: dvc repro statistics"
+            f"statistics.json was computed from rows [{statistics.rows.start}, "
+            f"{statistics.rows.stop}], the train split is [{train.start}, {train.stop}]; "
+            "build it again: dvc repro statistics"
         )
+    statistics.check_series(list(climate.columns), climate.sha256)
     segments = {"keep": None, "drop": segments_from_timestamps(timestamps)}
-    every = split_windows(ranges, len(timestamps), spec, policy, segments[gaps])
-    windows = split_windows(
-        ranges, len(timestamps), spec, policy, segments[gaps], excluded=filled_targets
-    )
+
+    def windows_under(
+        policy: str, gaps: str, excluded: np.ndarray | None = filled_targets
+    ) -> dict[str, WindowIndex]:
+        return split_windows(ranges, rows, spec, policy, segments[gaps], excluded=excluded)
+
+    windows = windows_under(policy, gaps)
+    with_filled = windows_under(policy, gaps, excluded=None)
     for name in SPLITS:
         if not len(windows[name]):
             raise DataError(
-                f"the {name} split, {len(ranges[name]):,} of {len(timestamps):,} rows, holds no "
+                f"the {name} split, {len(ranges[name]):,} of {rows:,} rows, holds no "
                 f"window under policy {policy}, gaps {gaps}: a window's inputs span "
                 f"{spec.last_input + 1:,} rows, its target lies {spec.target:,} rows after its "
                 "start; use a longer file, or a lower window.sequence_length or horizon"
-                + _filled(len(every[name]), target)
+                + _all_filled(len(with_filled[name]), target)
             )
-    return {
-        "rows": len(timestamps),
-        "policy": policy,
-        "gaps": gaps,
-        "target": target,
-        "window": spec.as_dict(),
-        "splits": {
-            name: {
-                "rows": [ranges[name].start, ranges[name].stop],
-                "first": str(timestamps[ranges[name].start]),
-                "last": str(timestamps[ranges[name].stop - 1]),
-                "windows": len(windows[name]),
-                "left_out": len(every[name]) - len(windows[name]),  # their target was filled
-                "starts": windows[name].as_lists(),
-            }
-            for name in SPLITS
-        },
-        # What each choice of policy and gaps would give.
-        "choices": [
-            {"policy": each, "gaps": kept, "windows": {name: len(held[name]) for name in SPLITS}}
-            for each in POLICIES
-            for kept in segments
-            for held in [
-                split_windows(
-                    ranges, len(timestamps), spec, each, segments[kept], excluded=filled_targets
+    return Splits(
+        climate_sha256=climate.sha256,
+        rows=rows,
+        policy=policy,
+        gaps=gaps,
+        target=target,
+        window=Window(**spec.as_dict()),
+        splits=BySplit[Split](
+            **{
+                name: Split(
+                    rows=ranges[name],
+                    first=str(timestamps[ranges[name].start]),
+                    last=str(timestamps[ranges[name].stop - 1]),
+                    windows=len(windows[name]),
+                    left_out=len(with_filled[name]) - len(windows[name]),
+                    starts=windows[name].runs,
                 )
-            ]
-        ],
-    }
+                for name in SPLITS
+            }
+        ),
+        choices=tuple(
+            Choice(
+                policy=policy,
+                gaps=gaps,
+                windows=BySplit[int](
+                    **{name: len(index) for name, index in windows_under(policy, gaps).items()}
+                ),
+            )
+            for policy in POLICIES
+            for gaps in segments
+        ),
+    )
 
 
 def preset_windows(
@@ -110,8 +135,7 @@ def preset_windows(
     rows_read: int,
     gap_targets: np.ndarray,
     *,
-    train: float,
-    validation: float,
+    fractions: SplitFractions,
     spec: WindowSpec,
 ) -> dict[str, Any]:
     """Rows, and windows per split, that the presets of params.yaml would give.
@@ -124,8 +148,7 @@ def preset_windows(
         timestamps: datetime64[s] of shape (rows,), as converted.
         rows_read: rows before repeats were removed, if they were.
         gap_targets: rows whose target cell was a sentinel or missing, ascending.
-        train: fraction of the rows.
-        validation: fraction of the rows.
+        fractions: of the rows, by split.
         spec: the window.
     """
     first = np.sort(np.unique(timestamps, return_index=True)[1])
@@ -133,7 +156,7 @@ def preset_windows(
     gaps = np.flatnonzero(np.isin(first, gap_targets))
 
     def counted(rows: int, policy: str, **how: Any) -> dict[str, Any]:
-        ranges = split_rows(rows, train=train, validation=validation)
+        ranges = fractions.row_ranges(rows)
         windows = split_windows(ranges, rows, spec, policy, **how)
         return {"rows": rows, "windows": {name: len(windows[name]) for name in SPLITS}}
 
@@ -145,5 +168,5 @@ def preset_windows(
     }
 
 
-def _filled(windows: int, target: str) -> str:
+def _all_filled(windows: int, target: str) -> str:
     return f"; all {windows:,} that fit have a {target} that was filled in" if windows else ""

@@ -53,19 +53,9 @@ class WindowIndex:
         return rows
 
     @property
-    def bounds(self) -> tuple[int, int]:
-        """The first start row and one past the last; (0, 0) of no windows."""
-        ends = [end for run in self._runs for end in (run[0], run[-1])]
-        return (min(ends), max(ends) + 1) if ends else (0, 0)
-
-    def as_lists(self) -> list[list[int]]:
-        """[start, stop, step] per run, for splits.json."""
-        return [[run.start, run.stop, run.step] for run in self._runs]
-
-    @classmethod
-    def from_lists(cls, lists: list[list[int]]) -> WindowIndex:
-        """The index that `as_lists` described."""
-        return cls(range(*item) for item in lists)
+    def runs(self) -> tuple[range, ...]:
+        """The start rows as ranges, none of them empty."""
+        return self._runs
 
 
 def split_windows(

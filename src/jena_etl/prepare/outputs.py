@@ -1,0 +1,233 @@
+"""What statistics, splits and arrays write in JSON for the stages after them.
+
+They stand apart from the functions that fill them, and import none of the windows: a stage that
+reads one does not depend on how it was made, and dvc.yaml does not list this module.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Sequence
+from typing import Annotated, Generic, Literal, Self, TypeVar
+
+from pydantic import Field, model_validator
+
+from jena_etl.errors import ProjectError
+from jena_etl.stage_output import Count, Part, Rows, Sha256, StageOutput, Starts
+
+Positive = Annotated[int, Field(ge=1)]
+Value = TypeVar("Value")
+
+
+class BySplit(Part, Generic[Value]):
+    """One value for each split."""
+
+    train: Value
+    validation: Value
+    test: Value
+
+    def __getitem__(self, split: str) -> Value:
+        return dict(self.items())[split]
+
+    def values(self) -> list[Value]:
+        """Those of train, validation and test."""
+        return [self.train, self.validation, self.test]
+
+    def items(self) -> list[tuple[str, Value]]:
+        """Each split's name and value, in time order."""
+        return [("train", self.train), ("validation", self.validation), ("test", self.test)]
+
+
+class ColumnStatistics(Part):
+    """Of one column over the train rows, in its unit.
+
+    Attributes:
+        mean: the arithmetic mean.
+        std: the population standard deviation; 1 for a constant column.
+    """
+
+    mean: float
+    std: Annotated[float, Field(gt=0)]
+
+
+class Statistics(StageOutput, stage="statistics"):
+    """statistics.json: what the features are normalised with.
+
+    Attributes:
+        climate_sha256: the digest of the series it was computed from (`Climate.sha256`).
+        rows: the train rows.
+        columns: by name, in the order of the features.
+        constant: the columns that are constant over the train rows.
+    """
+
+    climate_sha256: Sha256
+    rows: Rows
+    columns: dict[str, ColumnStatistics]
+    constant: tuple[str, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the content."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def check_series(self, columns: Sequence[str], climate_sha256: str) -> None:
+        """Refuse to go on with a series that these are not the statistics of.
+
+        Raises:
+            ProjectError: the columns, their order or their values are others.
+        """
+        if list(columns) != list(self.columns):
+            raise ProjectError(
+                f"statistics.json is about {', '.join(self.columns)}; climate.parquet holds "
+                f"{', '.join(columns)}, in this order; build it again: dvc repro statistics"
+            )
+        if climate_sha256 != self.climate_sha256:
+            raise ProjectError(
+                "statistics.json was computed from another climate.parquet than there is now; "
+                "build it again: dvc repro statistics"
+            )
+
+
+class Split(Part):
+    """One split.
+
+    Attributes:
+        rows: its rows.
+        first: the timestamp of the first row.
+        last: the timestamp of the last row.
+        windows: how many windows it holds.
+        left_out: how many more it would hold if no target had been filled.
+        starts: the start rows of its windows, ascending.
+    """
+
+    rows: Rows
+    first: str
+    last: str
+    windows: Count
+    left_out: Count
+    starts: tuple[Starts, ...]
+
+    @model_validator(mode="after")
+    def _windows_are_those_of_starts(self) -> Self:
+        if self.windows != (found := sum(map(len, self.starts))):
+            raise ValueError(f"windows is {self.windows}, but starts holds {found}")
+        return self
+
+
+class Window(Part):
+    """The window; `jena_etl.windows.spec.WindowSpec` does its arithmetic."""
+
+    sequence_length: Positive
+    sampling_rate: Positive
+    horizon: Positive
+    sequence_stride: Positive
+
+
+class Choice(Part):
+    """How many windows a policy and a treatment of gaps would give."""
+
+    policy: str
+    gaps: str
+    windows: BySplit[int]
+
+
+class Splits(StageOutput, stage="splits"):
+    """splits.json: which rows and windows belong to train, validation and test.
+
+    Attributes:
+        climate_sha256: the digest of the series that was split (`Climate.sha256`).
+        rows: how many it has.
+        policy: by which windows belong to a split; see `jena_etl.windows.index`.
+        gaps: whether windows across a hole or a repeated timestamp were kept or dropped.
+        target: the column that is forecast.
+        window: the window.
+        splits: train, validation and test.
+        choices: what each policy and treatment of gaps would give.
+    """
+
+    climate_sha256: Sha256
+    rows: Count
+    policy: str
+    gaps: Literal["keep", "drop"]
+    target: str
+    window: Window
+    splits: BySplit[Split]
+    choices: tuple[Choice, ...]
+
+    @model_validator(mode="after")
+    def _rows_follow_each_other(self) -> Self:
+        ends = [0]
+        for name, split in self.splits.items():
+            if split.rows.start != ends[-1]:
+                raise ValueError(
+                    f"the rows of {name} start at {split.rows.start}, expected {ends[-1]}"
+                )
+            ends.append(split.rows.stop)
+        if ends[-1] != self.rows:
+            raise ValueError(f"the rows of test end at {ends[-1]}, expected {self.rows}")
+        return self
+
+    @model_validator(mode="after")
+    def _windows_do_not_repeat(self) -> Self:
+        """No window starts twice, in one split or in two."""
+        runs = [run for split in self.splits.values() for run in split.starts]
+        for one, next_one in itertools.pairwise(runs):
+            if next_one[0] <= one[-1]:
+                raise ValueError(
+                    f"windows that start in rows {one[0]} to {one[-1]} overlap with those from "
+                    f"row {next_one[0]}"
+                )
+        if runs and runs[-1][-1] >= self.rows:
+            raise ValueError(f"a window starts in row {runs[-1][-1]}, of {self.rows}")
+        return self
+
+
+class ArraysRecord(StageOutput, stage="arrays"):
+    """arrays.json: what features.npy, targets.npy and timestamps.npy were made from.
+
+    Attributes:
+        climate_sha256: the digest of the series (`Climate.sha256`).
+        statistics_sha256: the digest of the statistics (`Statistics.sha256`).
+        columns: the features, in their order.
+        sampling_rate: by whose phases the features are laid out.
+        target: the column in targets.npy.
+    """
+
+    climate_sha256: Sha256
+    statistics_sha256: Sha256
+    columns: tuple[str, ...]
+    sampling_rate: Positive
+    target: str
+
+
+def check_arrays(arrays: ArraysRecord, statistics: Statistics, splits: Splits) -> None:
+    """Refuse arrays that were not made for these splits, with these statistics.
+
+    Each stage can be run alone, with `dvc repro STAGE`: what it writes is then newer than what
+    other stages wrote before.
+
+    Raises:
+        ProjectError: names what differs, and the command that builds what is out of date.
+    """
+    if (statistics.climate_sha256, statistics.rows) != (
+        splits.climate_sha256,
+        splits.splits.train.rows,
+    ):
+        raise ProjectError(
+            "statistics.json and splits.json are not of the same series and train rows; "
+            "build both again: dvc repro splits arrays"
+        )
+    recorded = {
+        "target": (arrays.target, splits.target),
+        "sampling_rate": (arrays.sampling_rate, splits.window.sampling_rate),
+        "columns": (", ".join(arrays.columns), ", ".join(statistics.columns)),
+        "climate.parquet": (arrays.climate_sha256[:12], splits.climate_sha256[:12]),
+        "statistics.json": (arrays.statistics_sha256[:12], statistics.sha256[:12]),
+    }
+    for what, (found, expected) in recorded.items():
+        if found != expected:
+            raise ProjectError(
+                f"the arrays in data/processed are out of date: they were made from {what} "
+                f"{found}, expected {expected}; build them again: dvc repro arrays"
+            )
