@@ -142,6 +142,42 @@ def test_inspect_tells_what_is_wrong_and_where(project: Path, tmp_path: Path) ->
     assert found["presets"]["clean"]["rows"] == 3_999
 
 
+def frozen(folder: Path) -> None:
+    """The station's file with 300 rows, 10 % of them train's, in which the wind has two values."""
+    with zipfile.ZipFile(folder / "station.zip") as archive:
+        lines = archive.read(MEMBER).decode().splitlines()
+    at = 1 + JENA_COLUMNS.index("wv (m/s)")
+    for row in range(1_800, 2_100):
+        cells = lines[1 + row].split(",")
+        cells[at] = "3.317" if row % 7 else "3.304"  # as no other row
+        lines[1 + row] = ",".join(cells)
+    with zipfile.ZipFile(folder / "station.zip", "w") as archive:
+        archive.writestr(MEMBER, "\n".join(lines))
+
+
+def test_a_frozen_sensor_is_a_warning_or_missing_cells(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "frozen"
+    shutil.copytree(project, root)
+    frozen(root)
+    shown = {}
+    for how in ("keep", "missing"):
+        params = YAML().load(root / "params.yaml")
+        params["convert"].update(on_frozen=how, on_missing="fill_forward")
+        YAML().dump(params, root / "params.yaml")
+        for stage in ("download", "convert", "statistics", "splits"):
+            subprocess.run([sys.executable, "-m", f"pipeline.{stage}"], cwd=root, check=True)
+        shown[how] = run("inspect", root).stdout
+    period = "2009-01-13 12:10 to 2009-01-15 14:00"  # row 1,800 is 12 days and 12 hours after row 0
+    assert f"  wv (m/s), {period}: hardly changes, 2 different values in 300 rows" in shown["keep"]
+    assert f"  wv (m/s): frozen, filled, {period}" in shown["missing"]
+    assert "sensors in doubt" not in shown["missing"]
+    # Train ends with row 1,999 and its last window starts in row 1,933; windows start in 1,734 or
+    # later if they read row 1,800, their inputs being 66 rows long. Validation's start in 2,000.
+    for text in shown.values():
+        assert "train             200        200\n" in text
+        assert "validation        100        100\n" in text
+
+
 def test_inspect_says_when_params_have_moved_on(project: Path, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
     shutil.copytree(project, moved)
