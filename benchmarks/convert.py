@@ -36,8 +36,8 @@ def ours(archive: Path, folder: Path, params: Convert) -> None:
     from jena_etl.ingest.convert import convert
 
     outs = folder / "climate.parquet", folder / "findings.parquet"
-    source = convert([archive], *outs, **dict(params))
-    write_json(folder / "source.json", source)
+    conversion = convert([archive], *outs, params)
+    write_json(folder / "source.json", conversion.source)
 
 
 def pandas(archive: Path, folder: Path, params: Convert) -> None:

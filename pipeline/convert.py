@@ -1,7 +1,7 @@
 """convert: the CSVs -> data/interim/climate.parquet, findings.parquet, source.json."""
 
 from jena_etl.files import write_json
-from jena_etl.ingest.convert import convert, render_source
+from jena_etl.ingest.convert import convert, render_conversion
 from jena_etl.params import Params
 from jena_etl.project import Project
 from pipeline import run, show
@@ -10,11 +10,9 @@ from pipeline import run, show
 def main(project: Project, params: Params) -> None:
     """Convert the source files."""
     outs = (project.climate_parquet, project.findings_parquet)
-    source = convert(
-        project.source_files(), *outs, **dict(params.convert), train=params.split.train
-    )
-    write_json(project.source_json, source)
-    show(render_source(source, *outs))
+    conversion = convert(project.source_files(), *outs, params.convert, train=params.split.train)
+    write_json(project.source_json, conversion.source)
+    show(render_conversion(conversion))
 
 
 if __name__ == "__main__":

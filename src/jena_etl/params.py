@@ -6,7 +6,6 @@ block is declared beside the model, in `jena_etl.models`.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,8 +27,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from jena_etl.csv_dialect import Dialect, Names, Text
 from jena_etl.errors import ParamsError
+from jena_etl.text import nearest
 
-SHOWN, SHOWN_LETTERS = 30, 60  # of names listed in a message
 REMOTE = ("http", "https")
 
 Positive = Annotated[int, Field(ge=1)]
@@ -299,18 +298,6 @@ def check(block: type[AnyBlock], raw: object, where: str) -> AnyBlock:
         # Some checks name the value that they refuse, and some keys are values in a wrong place.
         text = re.sub(r"[^\s'\"]+://[^\s'\"]*@[^\s'\"]*", "(an address)", "\n".join(lines))
         raise ParamsError(text) from None
-
-
-def nearest(name: str, known: object) -> str:
-    """`; did you mean 'x'?` for a close match, else the list of what there is."""
-    names = [str(item) for item in known]  # type: ignore[attr-defined]
-    close = difflib.get_close_matches(name, names, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    # Names may come from a file, and what is not a CSV at all would fill the screen.
-    shown = [f"{name:.{SHOWN_LETTERS}}" for name in names]
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    return f"; there are: {', '.join(shown[:SHOWN])}{more}"
 
 
 def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:

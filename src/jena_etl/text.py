@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 
+SHOWN, SHOWN_LETTERS = 30, 60  # of names listed in a message
 MARKUP = re.compile(r"[\\`*<>|&\[\]]")
 
 
@@ -31,3 +34,19 @@ def markdown(text: str) -> str:
     max. wv \| \<b\>
     """
     return MARKUP.sub(r"\\\g<0>", printable(text))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What to add to a message about an unknown name: a close match, else the names there are.
+
+    >>> nearest("lstn", ["dense", "lstm"]), nearest("x", ["dense", "lstm"])
+    ("; did you mean 'lstm'?", '; there are: dense, lstm')
+    """
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    # Names may come from a file, and what is not a CSV at all would fill the screen.
+    shown = [f"{name:.{SHOWN_LETTERS}}" for name in names[:SHOWN]]
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return f"; there are: {', '.join(shown)}{more}"

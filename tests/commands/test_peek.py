@@ -135,7 +135,7 @@ def pasted(found: Guess) -> tuple[Convert, Window]:
 
 
 def converted(file: Path, block: Convert, folder: Path) -> pl.DataFrame:
-    convert([file], folder / "c.parquet", folder / "f.parquet", **dict(block))
+    convert([file], folder / "c.parquet", folder / "f.parquet", block)
     return pl.read_parquet(folder / "c.parquet")
 
 

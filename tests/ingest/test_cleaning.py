@@ -1,8 +1,6 @@
-"""Repeats, sentinels and missing cells, against a row-by-row reading of the rules."""
+"""Sentinels, missing and frozen cells, against a row-by-row reading of the rules."""
 
 from __future__ import annotations
-
-from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -11,30 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jena_etl.errors import DataError
-from jena_etl.ingest.cleaning import Lines, fill, find_frozen, resolve_repeats
-
-BAD = (-9999.0, 999.0)
-START = datetime(2009, 1, 1)  # noqa: DTZ001  the station's clock has no zone
-PLACE = Lines([("a.csv", 3), ("b.csv", 1000)])
+from jena_etl.ingest.cleaning import Gaps, find_frozen
+from tests.ingest.series import BAD, LINES, frame_of, in_blocks, logs
 
 
-def frame_of(minutes: list[int], values: list[float | None]) -> pl.DataFrame:
-    timestamps = [START + timedelta(minutes=minute) for minute in minutes]
-    schema = {"time": pl.Datetime("ms"), "a": pl.Float64(), "b": pl.Float64()}
-    return pl.DataFrame({"time": timestamps, "a": values, "b": [1.0] * len(values)}, schema=schema)
-
-
-@st.composite
-def logs(draw: st.DrawFn) -> pl.DataFrame:
-    """Time that goes on, but for blocks told again; good and bad cells."""
-    minutes = [0]
-    for _ in range(draw(st.integers(0, 40))):
-        if draw(st.integers(0, 4)):
-            minutes.append(max(minutes) + draw(st.integers(1, 3)))
-        else:
-            minutes.append(draw(st.sampled_from(minutes)))
-    cell = st.sampled_from([None, -9999.0, 999.0, 1.0, 2.0, 3.0, 4.0])
-    return frame_of(minutes, [draw(cell) for _ in minutes])
+def gaps_of(
+    on_sentinel: str = "fill_forward",
+    on_missing: str = "fill_forward",
+    sentinels: tuple[float, ...] = BAD,
+) -> Gaps:
+    return Gaps(sentinels, on_sentinel, on_missing, LINES)
 
 
 def last_good(frame: pl.DataFrame, row: int) -> float | None:
@@ -50,10 +34,15 @@ def last_good(frame: pl.DataFrame, row: int) -> float | None:
 
 
 @settings(deadline=None, max_examples=300)
-@given(logs(), st.sampled_from(["fill_forward", "keep"]))
+@given(
+    st.one_of(logs().map(lambda frame: [frame]), in_blocks(logs(repeats=False))),
+    st.sampled_from(["fill_forward", "keep"]),
+)
 def test_gaps_take_the_last_good_value_and_never_a_later_one(
-    frame: pl.DataFrame, on_sentinel: str
+    blocks: list[pl.DataFrame], on_sentinel: str
 ) -> None:
+    """In one block, whatever time does; in several, where it goes on."""
+    frame = pl.concat(blocks)
     expected, findings = [], []
     for row, value in enumerate(frame["a"].to_list()):
         gap = value is None or (value in BAD and on_sentinel == "fill_forward")
@@ -61,81 +50,71 @@ def test_gaps_take_the_last_good_value_and_never_a_later_one(
         if value is None or value in BAD:
             kind = "missing" if value is None else "sentinel"
             findings.append((row, "a", kind, value, gap))
-    rows = np.arange(frame.height)
-    if None in expected:
-        with pytest.raises(DataError, match="no good value comes before it"):
-            fill(frame, PLACE, rows, sentinels=BAD, on_sentinel=on_sentinel)
+    gaps, filled, start = gaps_of(on_sentinel), [], 0
+    try:
+        for block in blocks:
+            filled.append(gaps.fill(block, np.arange(start, start + block.height)))
+            start += block.height
+    except DataError as error:
+        assert "no good value comes before it" in str(error)  # noqa: PT017  whether it is refused
+        assert None in expected
         return
-    filled, found = fill(frame, PLACE, rows, sentinels=BAD, on_sentinel=on_sentinel)
-    assert filled["a"].to_list() == expected
-    assert filled["b"].to_list() == frame["b"].to_list()
-    assert found.rows() == findings
-
-
-@settings(deadline=None)
-@given(logs())
-def test_repeats_are_counted_and_the_first_one_stays(frame: pl.DataFrame) -> None:
-    kept, repeated, differing = [], [], 0
-    first: dict[datetime, tuple[float | None, ...]] = {}
-    for row, (timestamp, *values) in enumerate(frame.rows()):
-        if timestamp in first:
-            repeated.append(timestamp.isoformat())
-            differing += first[timestamp] != tuple(values)
-        else:
-            kept.append(row)
-            first[timestamp] = tuple(values)
-    for how in ("keep", "first"):
-        left, rows, repeats = resolve_repeats(frame, PLACE, how)
-        assert repeats == {
-            "count": len(repeated),
-            "differing": differing,
-            "first": repeated[0] if repeated else None,
-            "last": repeated[-1] if repeated else None,
-            "removed": how == "first" and bool(repeated),
-        }
-        assert rows.tolist() == (kept if how == "first" else list(range(frame.height)))
-        assert left.rows() == [frame.rows()[row] for row in rows.tolist()]
+    assert pl.concat(filled)["a"].to_list() == expected
+    assert pl.concat(filled)["b"].to_list() == frame["b"].to_list()
+    assert gaps.findings().rows() == findings
+    assert gaps.are_filled == any(gap for *_, gap in findings)
 
 
 def test_no_sentinels() -> None:
     frame = frame_of([0, 10], [-9999.0, 1.0])
-    filled, found = fill(frame, PLACE, np.arange(2), sentinels=(), on_sentinel="error")
-    assert filled.rows() == frame.rows()
-    assert found.height == 0
+    gaps = gaps_of("error", sentinels=())
+    assert gaps.fill(frame, np.arange(2)).rows() == frame.rows()
+    assert gaps.findings().height == 0
 
 
 def test_lines_are_those_of_the_files_also_behind_removed_rows() -> None:
-    """Rows 3 and on are lines 2 and on of b.csv; row 3 repeats row 2 and is taken out."""
-    frame = frame_of([0, 10, 20, 20, 30], [1.0, 1.0, 1.0, 5.0, -9999.0])
-    left, rows, _ = resolve_repeats(frame, PLACE, "first")
+    """Row 3 as read, line 2 of b.csv, was a repeat and is not among the rows."""
+    frame = frame_of([0, 10, 20, 30], [1.0, 1.0, 1.0, -9999.0])
     with pytest.raises(DataError, match=r"^b\.csv, line 3, column 'a': -9999\.0 is one of"):
-        fill(left, PLACE, rows, sentinels=BAD, on_sentinel="error")
-    with pytest.raises(DataError, match=r"^b\.csv, line 2, column 'time': 2009-01-01 00:20:00 st"):
-        resolve_repeats(frame, PLACE, "error")
+        gaps_of("error").fill(frame, np.array([0, 1, 2, 4]))
 
 
-def test_a_clock_set_back_in_autumn() -> None:
-    """02:00 to 02:50 twice, the second time with the weather of an hour later."""
-    minutes = [100, 110, 120, 130, 140, 150, 160, 170, 120, 130, 140, 150, 160, 170, 180]
-    frame = frame_of(minutes, [float(row) for row in range(15)])
-    _, _, repeats = resolve_repeats(frame, PLACE, "keep")
-    assert (repeats["count"], repeats["differing"]) == (6, 6)
+def test_a_missing_cell_is_refused_by_its_line() -> None:
+    frame = frame_of([0, 10, 20], [1.0, None, None])
     with pytest.raises(DataError) as caught:
-        resolve_repeats(frame, PLACE, "error")
+        gaps_of(on_missing="error").fill(frame, np.arange(3))
     assert str(caught.value) == (
-        "b.csv, line 7, column 'time': 2009-01-01 02:00:00 stands on a.csv, line 4 already with "
-        "other values (a clock set back?); remove one of the lines, or set "
-        "convert.on_duplicate: keep or first"
+        "a.csv, line 3, column 'a': the cell is missing (empty, nan, NA or null); mend or remove "
+        "that line, or set convert.on_missing: fill_forward"
     )
 
 
 def test_a_leading_sentinel_is_named() -> None:
     frame = frame_of([0, 10, 20], [-9999.0, 999.0, 1.0])
     with pytest.raises(DataError, match=r"^a\.csv, line 2, column 'a': -9999\.0 is a sentinel and"):
-        fill(frame, PLACE, np.arange(3), sentinels=BAD, on_sentinel="fill_forward")
-    kept, found = fill(frame, PLACE, np.arange(3), sentinels=BAD, on_sentinel="keep")
-    assert kept.rows() == frame.rows()
-    assert found["filled"].to_list() == [False, False]
+        gaps_of().fill(frame, np.arange(3))
+    gaps = gaps_of("keep")
+    assert gaps.fill(frame, np.arange(3)).rows() == frame.rows()
+    assert gaps.findings()["filled"].to_list() == [False, False]
+
+
+def test_a_kept_sentinel_fills_no_gap() -> None:
+    gaps = gaps_of("keep")
+    gaps.fill(frame_of([0, 10], [5.0, -9999.0]), np.arange(2))
+    assert gaps.fill(frame_of([20], [None]), np.arange(2, 3))["a"].to_list() == [5.0]
+
+
+def test_findings_come_column_by_column_whichever_block_they_are_of() -> None:
+    gaps = gaps_of()
+    first = frame_of([0, 10], [1.0, 1.0]).with_columns(b=pl.Series([1.0, 999.0]))
+    second = frame_of([20, 30], [-9999.0, None])
+    gaps.fill(first, np.arange(2))
+    gaps.fill(second, np.arange(2, 4))
+    assert gaps.findings().rows() == [
+        (2, "a", "sentinel", -9999.0, True),
+        (3, "a", "missing", None, True),
+        (1, "b", "sentinel", 999.0, True),
+    ]
 
 
 # --- a sensor that hardly changes for days ---
@@ -158,14 +137,14 @@ def test_frozen_cells_become_missing_ones_and_are_counted() -> None:
     frame = frame.with_columns(a=values)
     rows = np.arange(frame.height)
     found = find_frozen(
-        frame, PLACE, rows, train=range(240), sentinels=BAD, on_missing="fill_forward"
+        frame, rows, LINES, train=range(240), sentinels=BAD, on_missing="fill_forward"
     )
     expected = [*range(100, 160), *range(300, 320), *range(321, 340)]
     assert {name: marked.tolist() for name, marked in found.items()} == {"a": expected}
 
-    filled, findings = fill(
-        frame, PLACE, rows, sentinels=BAD, on_sentinel="fill_forward", frozen=found
-    )
+    gaps = gaps_of()
+    filled = gaps.fill(frame, rows, found)
+    findings = gaps.findings()
     kinds = findings.group_by("kind").len().rows()
     assert dict(kinds) == {"frozen": 99, "sentinel": 1}
     assert findings.filter(kind="frozen")["row"].to_list() == expected
@@ -182,7 +161,7 @@ def test_a_frozen_column_is_refused_where_missing_cells_are() -> None:
     frame = hours(20, slice(100, 160))
     rows = np.arange(frame.height)
     with pytest.raises(DataError) as caught:
-        find_frozen(frame, PLACE, rows, train=range(240), sentinels=BAD, on_missing="error")
+        find_frozen(frame, rows, LINES, train=range(240), sentinels=BAD, on_missing="error")
     assert str(caught.value) == (
         "b.csv, line 99, column 'a': it hardly changes in 60 rows up to b.csv, line 158, and "
         "convert.on_frozen treats them as missing; set convert.on_missing: fill_forward, or "
@@ -199,8 +178,8 @@ def test_the_later_splits_do_not_say_what_is_usual() -> None:
         values[240:] = later
         found = find_frozen(
             frame.with_columns(a=values),
-            PLACE,
             np.arange(480),
+            LINES,
             train=range(240),
             sentinels=BAD,
             on_missing="fill_forward",

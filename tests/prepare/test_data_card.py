@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jena_etl.files import sha256_of
-from jena_etl.ingest.convert import convert, render_source
+from jena_etl.ingest.convert import convert, render_conversion
 from jena_etl.ingest.jena import JENA_COLUMNS, RANGES
 from jena_etl.ingest.synthetic import MEMBER, write_synthetic
-from jena_etl.params import read_params
+from jena_etl.params import Convert, read_params
 from jena_etl.prepare.climate import read_climate
 from jena_etl.prepare.data_card import DataCard, Reading
 from jena_etl.prepare.describe import CellMarks, describe_data
@@ -48,7 +48,8 @@ def card_of(tmp_path: Path, checkout: Path) -> Card:
     ) -> dict[str, Any]:
         chosen = {**dict(read_params(checkout / "params.yaml").convert), "members": None, **options}
         climate, findings = tmp_path / "climate.parquet", tmp_path / "findings.parquet"
-        source = convert(files, climate, findings, **chosen)
+        conversion = convert(files, climate, findings, Convert(**chosen), train=0.5)
+        source = conversion.source
         fractions = SplitFractions(train=0.5, validation=0.25)
         series = read_climate(climate)
         marks = CellMarks(findings)
@@ -66,7 +67,7 @@ def card_of(tmp_path: Path, checkout: Path) -> Card:
         card.write(tmp_path / "card.json")
         assert DataCard.read(tmp_path / "card.json") == card
         content = json.loads((tmp_path / "card.json").read_text(encoding="utf-8"))
-        printed = {"printed": render_source(source, climate, findings), "lines": str(card)}
+        printed = {"printed": render_conversion(conversion), "lines": str(card)}
         return {**content, **printed}
 
     return build
@@ -349,7 +350,7 @@ def test_a_sensor_in_doubt_with_its_windows(tmp_path: Path, card_of: Card) -> No
     assert card["lines"] == "values in doubt in a, b: jena-etl inspect\n"
 
     # As missing cells they are counted as such, filled, and no longer in doubt.
-    how |= {"on_frozen": "missing", "on_missing": "fill_forward", "train": 0.5}
+    how |= {"on_frozen": "missing", "on_missing": "fill_forward"}
     card = card_of(file, **how)
     (finding,) = card["findings"]
     assert (finding["kind"], finding["column"], finding["cells"]) == ("frozen", "a", 60)

@@ -363,9 +363,9 @@ def test_hourly_file(station_data: Path, tmp_path: Path, checkout: Path) -> None
     """With one row an hour the same window reads every row; its target lies 143 rows on."""
     name = "jena_climate_2009_2016_hourly.csv"
     climate = tmp_path / "climate.parquet"
-    options = {**dict(read_params(checkout / "params.yaml").convert), "members": [name]}
-    options["columns"] = ("T (degC)",)
-    convert([station_data / f"{name}.zip"], climate, tmp_path / "findings.parquet", **options)
+    changes = {"members": (name,), "columns": ("T (degC)",)}
+    options = read_params(checkout / "params.yaml").convert.model_copy(update=changes)
+    convert([station_data / f"{name}.zip"], climate, tmp_path / "findings.parquet", options)
     series = read_climate(climate)
     found = describe_splits(
         series,

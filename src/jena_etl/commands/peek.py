@@ -24,8 +24,9 @@ from jena_etl.commands.peek_rows import READ_BYTES, Rows, read_rows
 from jena_etl.commands.wording import duration_text, period_text, timestamp_text
 from jena_etl.errors import DataError, SourceError
 from jena_etl.ingest.archives import member_names
-from jena_etl.ingest.cleaning import Lines, resolve_repeats
 from jena_etl.ingest.jena import unit_of
+from jena_etl.ingest.lines import Lines
+from jena_etl.ingest.repeats import Repeats
 from jena_etl.ingest.sensors import sensor_findings
 from jena_etl.ingest.timestamps import timestamp_card
 from jena_etl.params import Convert, Split, Window, check
@@ -192,7 +193,7 @@ class _Clock:
     faults: list[str]
 
 
-def _clock(frame: pl.DataFrame, place: Lines) -> _Clock:
+def _clock(frame: pl.DataFrame, lines: Lines) -> _Clock:
     timestamps = frame.to_series(0).to_numpy().astype("datetime64[s]")
     card = timestamp_card(timestamps)
     breaks = [
@@ -202,9 +203,10 @@ def _clock(frame: pl.DataFrame, place: Lines) -> _Clock:
         for item in card[kind]["longest"][:1]
     ]
     faults, differing = [], ""
+    logged = Repeats("keep", lines)
     try:
-        _, _, found = resolve_repeats(frame, place, "keep")
-        differing = f"; with other values: {found['differing']:,}"
+        logged.keep(frame)
+        differing = f"; with other values: {logged.summary()['differing']:,}"
     except DataError as error:
         faults = [f"convert will stop here: {error}"]
     repeats = ["no timestamp is there twice"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jena_etl.errors import DataError
 from jena_etl.ingest.archives import open_members
-from jena_etl.ingest.csv_reader import LONGEST_LINE, Layout, read_csv
+from jena_etl.ingest.csv_reader import LONGEST_LINE, read_csv
 from jena_etl.ingest.dialect import DialectGuess, guess_dialect
 
 if TYPE_CHECKING:
@@ -67,14 +67,14 @@ def read_rows(file: Path, members: list[str], read_bytes: int = READ_BYTES) -> R
 
     [(first, chunks)] = open_members([file], members[:1])
     guess = guess_dialect(first, b"".join(_Budget(read_bytes).limit(chunks)))
-    layout = Layout(**guess.dialect.model_dump(), may_miss=True)
     frames: list[pl.DataFrame] = []
     files: list[tuple[str, int]] = []
     unread = ""
     budget = _Budget(read_bytes)
     for name, chunks in open_members([file], members[:READ_FILES]):
         try:
-            frame, _ = read_csv(name, budget.limit(chunks), layout)
+            _, blocks = read_csv(name, budget.limit(chunks), guess.dialect)
+            frame = pl.concat(blocks)
         except DataError as error:
             if not frames:
                 raise

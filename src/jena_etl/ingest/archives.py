@@ -16,7 +16,7 @@ from typing import IO, Any, BinaryIO, Literal
 
 from jena_etl.errors import SourceError
 from jena_etl.files import sha256_of
-from jena_etl.params import nearest
+from jena_etl.text import nearest
 
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 GZIP_START = b"\x1f\x8b"
@@ -46,7 +46,7 @@ def member_names(files: Sequence[Path]) -> dict[str, Path]:
 
 
 def open_members(
-    files: Sequence[Path], members: Sequence[str] | None
+    files: Sequence[Path], members: Sequence[str] | None, *, chunk_bytes: int = CHUNK
 ) -> list[tuple[str, Iterator[bytes]]]:
     """Name and bytes of each CSV file, in the order of `members`.
 
@@ -56,6 +56,7 @@ def open_members(
         files: the source files. A member of a zip is called by its path in the zip, what is
             inside NAME.csv.gz is called NAME.csv, any other file by its own name.
         members: the names to read; None reads the only one there is.
+        chunk_bytes: the size of a chunk.
 
     Raises:
         SourceError: a file is damaged, encrypted or holds nothing, a path leads out of the zip,
@@ -78,7 +79,7 @@ def open_members(
                 f"convert.members names {name!r}, which is not in "
                 f"{', '.join(file.name for file in files)}" + nearest(name, holders)
             )
-    return [(name, _chunks(holders[name], name)) for name in members]
+    return [(name, _chunks(holders[name], name, chunk_bytes)) for name in members]
 
 
 def check_whole(file: Path, name: str) -> None:
@@ -174,10 +175,10 @@ def _leaves(path: str) -> bool:
     return parts[0] == "" or ".." in parts or re.match("[A-Za-z]:", path) is not None
 
 
-def _chunks(file: Path, member: str) -> Iterator[bytes]:
+def _chunks(file: Path, member: str, size: int) -> Iterator[bytes]:
     place = member if member == file.name else f"{member} of {file.name}"
     with _unpacking(place), _opened(file, member) as inside:
-        while chunk := inside.read(CHUNK):
+        while chunk := inside.read(size):
             yield chunk
 
 

@@ -1,120 +1,102 @@
-"""The source's CSV files -> Parquet, a list of what was found wrong, and what was read."""
+"""The source's CSV files -> clean Parquet, a list of what was wrong with it, and what was read.
+
+The files are unpacked, parsed, proved, cleaned and written block by block, so the series may be
+larger than the memory. What is held of all rows is 16 bytes each, for the proof of their order and
+for finding repeated ones, and what `Gaps` found. Two cases need the whole series at once: a frozen
+sensor is told by what is usual in the train rows, and where repeated rows are kept, the last good
+value before a gap may stand anywhere in the file. The second is known only when it is met; then the
+source is read again.
+"""
 
 from __future__ import annotations
 
-import itertools
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-# pyarrow reads it when it is imported. Its own allocator claims 20 MB before it gives some.
-os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-import pyarrow.parquet as pq
+import numpy as np
 
+from jena_etl.errors import DataError, DialectError
 from jena_etl.files import replacing
-from jena_etl.ingest.archives import open_members, source_card
-from jena_etl.ingest.cleaning import Lines, fill, find_frozen, resolve_repeats
-from jena_etl.ingest.csv_reader import Layout, read_csv
+from jena_etl.ingest.archives import CHUNK, open_members, source_card
+from jena_etl.ingest.cleaning import Gaps, find_frozen
+from jena_etl.ingest.csv_reader import read_csv
 from jena_etl.ingest.jena import unit_of
+from jena_etl.ingest.lines import Lines
+from jena_etl.ingest.parquet import ROW_GROUP_ROWS, write_parquet
+from jena_etl.ingest.repeats import Repeats
 from jena_etl.ingest.timestamps import timestamp_card
+from jena_etl.params import Convert
 
 if TYPE_CHECKING:
     import polars as pl
-    import pyarrow as pa
 
-ROW_GROUP_ROWS = 131_072  # one page of 1 MiB a column
+
+@dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """What was read and written.
+
+    Attributes:
+        source: the content of source.json.
+        timestamps: of the rows written, datetime64[s] of shape (rows,).
+        findings: what was written to findings.parquet.
+    """
+
+    source: dict[str, Any]
+    timestamps: np.ndarray
+    findings: pl.DataFrame
 
 
 def convert(
     files: Sequence[Path],
     climate: Path,
     findings: Path,
+    options: Convert,
     *,
-    members: Sequence[str] | None,
-    units: dict[str, str],
-    sentinels: tuple[float, ...],
-    on_sentinel: str,
-    on_missing: str,
-    on_duplicate: str,
-    on_frozen: str = "keep",
     train: float = 1.0,
-    **layout: Any,
-) -> dict[str, Any]:
-    """Write `climate` and `findings`; return the content of source.json.
+    row_group_rows: int = ROW_GROUP_ROWS,
+    chunk_bytes: int = CHUNK,
+) -> Conversion:
+    """Write `climate` and `findings`.
 
-    `climate` holds the timestamps in whole seconds, then the columns as float64, in the files' row
-    order. `findings` holds one row per cell that holds no measurement: row in `climate`, column,
-    kind (sentinel, missing or frozen), value (null for a missing cell), and whether it was filled.
+    `climate` holds the timestamps in milliseconds, then the columns as float64, in the files' row
+    order. `findings` holds one row per cell without a measurement, see `Gaps.findings`.
 
     Args:
         files: of the source.
         climate: a Parquet file to write.
         findings: another one.
-        members: CSV files in time order; None for the only one there is.
-        units: of columns whose name does not end in one.
-        sentinels: numbers that mean "not measured".
-        on_sentinel: fill_forward, keep or error.
-        on_missing: fill_forward or error.
-        on_duplicate: keep, first or error.
-        on_frozen: missing treats cells as missing in which a column hardly changes for days; keep
-            leaves them, and the data card reports them.
+        options: how the CSV files are written, and what becomes of cells and rows that hold no
+            measurement.
         train: the share of the rows, from the first, that says what is usual for a column.
-        layout: how the CSV is written, as in `reading.Layout`.
+        row_group_rows: rows in a row group of `climate`.
+        chunk_bytes: how much of a CSV is read at a time.
 
     Raises:
         SourceError: a file cannot be unpacked, or a member is not there.
         DataError: the CSV is not what params.yaml says; names file, line and column.
+        ProjectError: an output cannot be written.
     """
-    written = Layout(**layout, may_miss=on_missing == "fill_forward")
-    with replacing(climate) as part, ThreadPoolExecutor(1) as thread:
-        # Most files need no cleaning: what was read is written while the rest is read.
-        queue: SimpleQueue[list[pl.DataFrame]] = SimpleQueue()  # of one each; empty: the end
-        as_read = thread.submit(_write, itertools.chain.from_iterable(iter(queue.get, [])), part)
+    run = partial(_convert, (climate, findings), train=train, row_group_rows=row_group_rows)
+    try:
         try:
-            frame, read, left_out = _read(files, members, written, lambda rows: queue.put([rows]))
-        finally:
-            queue.put([])
-        described = [source_card(file) for file in files]
-        place = Lines(read)
-        kept, rows, repeats = resolve_repeats(frame, place, on_duplicate)
-        # Rounded down, as the splits are (prepare/splits): the train rows and not one more.
-        train_rows = range(int(train * kept.height))
-        frozen = None
-        if on_frozen == "missing":
-            frozen = find_frozen(
-                kept, place, rows, train=train_rows, sentinels=sentinels, on_missing=on_missing
-            )
-        clean, found = fill(
-            kept, place, rows, sentinels=sentinels, on_sentinel=on_sentinel, frozen=frozen
-        )
-        as_read.result()
-        if clean is not frame:
-            _write([clean], part)
-    with replacing(findings) as part:
-        _write([found], part)
-    return {
-        "name": ", ".join(file["name"] for file in described),
-        "synthetic": any(file["synthetic"] for file in described),
-        "files": described,
-        "members": [name for name, _ in read],
-        "left_out": left_out,
-        "units": {column: unit_of(column, units) for column in written.columns},
-        "rows_read": sum(count for _, count in read),
-        "repeats": repeats,
-    }
+            whole = options.on_frozen == "missing"
+            return run(_Reading(files, options, chunk_bytes), whole=whole)
+        except _NeedsWholeSeriesError:
+            return run(_Reading(files, options, chunk_bytes), whole=True)
+    except DialectError as error:
+        raise DataError(f"{error.message('convert.')} in params.yaml") from None
 
 
-def render_source(source: dict[str, Any], climate: Path, findings: Path) -> str:
+def render_conversion(conversion: Conversion) -> str:
     """What was read and what is wrong with it, a line each; for the stage's output."""
-    table = pq.read_table(climate)
-    timestamps = table.column(0).to_numpy().astype("datetime64[s]")
+    source, timestamps = conversion.source, conversion.timestamps
     card = timestamp_card(timestamps)
     head = (
         f"{source['rows_read']:,} rows of {', '.join(source['members'])}, "
-        f"{timestamps[0]} to {timestamps.max()}; {table.num_columns - 1} columns"
+        f"{timestamps[0]} to {timestamps.max()}; {len(source['units'])} columns"
     )
     lines = [head]
     if source["left_out"]:
@@ -130,69 +112,99 @@ def render_source(source: dict[str, Any], climate: Path, findings: Path) -> str:
             f"{repeats['differing']:,} with other values; "
             + ("removed" if repeats["removed"] else "kept")
         )
-    found = pq.read_table(findings).group_by(["column", "kind", "filled"], use_threads=False)
-    lines += [
-        f"{item['column']}, {item['kind']}: {item['row_count']:,}, "
-        f"{timestamps[item['row_min']]} to {timestamps[item['row_max']]}; "
-        + ("filled" if item["filled"] else "kept")
-        for item in found.aggregate([("row", "min"), ("row", "max"), ("row", "count")]).to_pylist()
-    ]
+    for (column, kind, is_filled), found in conversion.findings.group_by(
+        "column", "kind", "filled", maintain_order=True
+    ):
+        first, last = timestamps[found["row"][0]], timestamps[found["row"][-1]]
+        done = "filled" if is_filled else "kept"
+        lines.append(f"{column}, {kind}: {found.height:,}, {first} to {last}; {done}")
     return "\n".join(lines) + "\n"
 
 
-def _read(
-    files: Sequence[Path],
-    members: Sequence[str] | None,
-    layout: Layout,
-    each: Callable[[pl.DataFrame], None],
-) -> tuple[pl.DataFrame, list[tuple[str, int]], list[str]]:
-    """All rows, and `each` given them as read; the files' names and rows; the columns left out."""
+class _NeedsWholeSeriesError(Exception):
+    """Cleaning needs rows that were passed on already."""
+
+
+def _convert(
+    outs: tuple[Path, Path],
+    reading: _Reading,
+    *,
+    train: float,
+    row_group_rows: int,
+    whole: bool,
+) -> Conversion:
+    options = reading.options
+    repeats = Repeats(options.on_duplicate, reading.lines)
+    gaps = Gaps(options.sentinels, options.on_sentinel, options.on_missing, reading.lines)
+    with replacing(outs[0]) as climate:
+        cleaned = _cleaned(reading, repeats, gaps, train=train, whole=whole)
+        write_parquet(cleaned, climate, row_group_rows=row_group_rows)
+        found = gaps.findings()
+        with replacing(outs[1]) as findings:
+            write_parquet([found], findings)
+        described = [source_card(file) for file in reading.files]
+    source = {
+        "name": ", ".join(file["name"] for file in described),
+        "synthetic": any(file["synthetic"] for file in described),
+        "files": described,
+        "members": reading.members,
+        "left_out": list(reading.left_out),
+        "units": {column: unit_of(column, options.units) for column in options.columns},
+        "rows_read": reading.rows,
+        "repeats": repeats.summary(),
+    }
+    timestamps = repeats.timestamps.astype("datetime64[s]")
+    return Conversion(source=source, timestamps=timestamps, findings=found)
+
+
+@dataclass
+class _Reading:
+    """The rows of all files in blocks, and what is learnt of the files while they are read."""
+
+    files: Sequence[Path]
+    options: Convert
+    chunk_bytes: int
+    lines: Lines = field(default_factory=Lines)
+    members: list[str] = field(default_factory=list)
+    left_out: dict[str, None] = field(default_factory=dict)  # a set in the order of the names
+    rows: int = 0
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        opened = open_members(self.files, self.options.members, chunk_bytes=self.chunk_bytes)
+        for name, chunks in opened:
+            self.lines.begin(name, self.rows)
+            self.members.append(name)
+            left_out, blocks = read_csv(name, chunks, self.options)
+            self.left_out |= dict.fromkeys(left_out)
+            for block in blocks:
+                self.rows += block.height
+                yield block
+
+
+def _cleaned(
+    reading: _Reading, repeats: Repeats, gaps: Gaps, *, train: float, whole: bool
+) -> Iterator[pl.DataFrame]:
+    """The rows to write; where `whole`, all at once."""
     import polars as pl
 
-    frames, read = [], []
-    left_out: dict[str, None] = {}
-    for name, chunks in open_members(files, members):
-        frame, others = read_csv(name, chunks, layout, each)
-        frames.append(frame)
-        read.append((name, frame.height))
-        left_out |= dict.fromkeys(others)
-    return pl.concat(frames), read, list(left_out)
-
-
-def _write(frames: Iterable[pl.DataFrame], target: Path) -> None:
-    """The bytes depend on the CSV alone, not on Polars' threads: each block is one chunk of rows.
-
-    The first column rises by equal steps: next to nothing, written as differences. A station has
-    few different numbers: a dictionary of them saves more bytes and time than zstd without one.
-    """
-    groups = _row_groups(frames)
-    first = next(groups, None)
-    if first is None:  # no rows at all: the reader says why
-        return
-    timestamps, *others = first.column_names
-    with pq.ParquetWriter(
-        target,
-        first.schema,
-        compression="lz4",
-        use_dictionary=others,
-        column_encoding={timestamps: "DELTA_BINARY_PACKED"},
-        write_statistics=False,
-    ) as writer:
-        for group in itertools.chain([first], groups):
-            writer.write_table(group)
-
-
-def _row_groups(frames: Iterable[pl.DataFrame]) -> Iterator[pa.Table]:
-    """The rows of all frames in tables of ROW_GROUP_ROWS, the last of what is left."""
-    import polars as pl
-
-    oldest = pl.CompatLevel.oldest()  # pyarrow groups by no string views
-    rest: list[pl.DataFrame] = []
-    for frame in frames:
-        rest.append(frame)
-        while sum(part.height for part in rest) > ROW_GROUP_ROWS:
-            rows = pl.concat(rest)
-            yield rows.head(ROW_GROUP_ROWS).to_arrow(compat_level=oldest)
-            rest = [rows.slice(ROW_GROUP_ROWS)]
-    if rest:
-        yield pl.concat(rest).to_arrow(compat_level=oldest)
+    start, options = 0, reading.options
+    for number, block in enumerate([pl.concat(reading)] if whole else reading):
+        stays = repeats.keep(block)
+        kept = block if stays.all() else block.filter(stays)
+        rows = start + np.flatnonzero(stays)
+        start += block.height
+        frozen = None
+        if options.on_frozen == "missing":
+            frozen = find_frozen(
+                kept,
+                rows,
+                reading.lines,
+                # Rounded down, as the splits are (prepare/splits): not one row more.
+                train=range(int(train * kept.height)),
+                sentinels=options.sentinels,
+                on_missing=options.on_missing,
+            )
+        if kept.height:
+            yield gaps.fill(kept, rows, frozen)
+        if number and repeats.are_kept and gaps.are_filled:
+            raise _NeedsWholeSeriesError

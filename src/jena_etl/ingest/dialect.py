@@ -17,7 +17,8 @@ import numpy as np
 
 from jena_etl.csv_dialect import Dialect
 from jena_etl.errors import DataError
-from jena_etl.ingest.csv_reader import BOM, MISSING, NUMBER
+from jena_etl.ingest.csv_faults import is_missing, is_number
+from jena_etl.ingest.csv_reader import BOM
 from jena_etl.ingest.datetime_formats import NEARLY, datetime_column, matching_formats
 
 SAMPLED = 2_500  # lines at the start, and as many spread over the rest
@@ -217,7 +218,7 @@ def _decimal(columns: Mapping[str, Sequence[str]], separator: str) -> tuple[Lite
 
 
 def _check_header(name: str, header: list[str], decimal: str) -> None:
-    values = [cell for cell in header if _is_number(cell, decimal) or matching_formats([cell])]
+    values = [cell for cell in header if is_number(cell, decimal) or matching_formats([cell])]
     if 2 * len(values) >= len(header):
         raise DataError(
             f"{name}, line 1 holds values, {values[0]!r} for one, expected the column names; "
@@ -230,16 +231,10 @@ def _check_header(name: str, header: list[str], decimal: str) -> None:
 
 def _not_numbers(cells: Sequence[str], decimal: str) -> str:
     """Why a column is not one of numbers; "" if it is one."""
-    known = [cell for cell in cells if not MISSING.fullmatch(cell)]
-    texts = [cell for cell in known if not _is_number(cell, decimal)]
+    known = [cell for cell in cells if not is_missing(cell)]
+    texts = [cell for cell in known if not is_number(cell, decimal)]
     if 2 * len(known) < len(cells):
         return f"{len(cells) - len(known):,} of {len(cells):,} cells are empty"
     if 10 * len(texts) > len(known):  # a stray text in a column of numbers is for read_csv to name
         return f"text, as in {texts[0]!r:.40}"
     return ""
-
-
-def _is_number(cell: str, decimal: str) -> bool:
-    if decimal == ",":
-        cell = cell.replace(".", "_").replace(",", ".")
-    return bool(NUMBER.fullmatch(cell))

@@ -1,0 +1,64 @@
+"""The bytes of a Parquet file depend on its values alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+
+from jena_etl.ingest.parquet import write_parquet
+from tests.ingest.csv_files import SOUND, convert_with, csv_text, zipped
+
+
+def row_groups(file: Path) -> list[int]:
+    metadata = pq.ParquetFile(file).metadata
+    return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+
+
+@pytest.mark.parametrize(("rows", "groups"), [(3, [3]), (4, [4]), (8, [4, 4]), (9, [4, 4, 1])])
+@pytest.mark.parametrize("block", [1, 2, 3, 5, 9])
+def test_row_groups_are_full_but_for_the_last(
+    tmp_path: Path, block: int, rows: int, groups: list[int]
+) -> None:
+    frame = pl.DataFrame({"row": range(rows), "value": [float(row % 3) for row in range(rows)]})
+    blocks = [frame[start : start + block] for start in range(0, rows, block)]
+    write_parquet(blocks, tmp_path / "blocks.parquet", row_group_rows=4)
+    assert row_groups(tmp_path / "blocks.parquet") == groups
+    assert pl.read_parquet(tmp_path / "blocks.parquet").equals(frame)
+    write_parquet([frame], tmp_path / "whole.parquet", row_group_rows=4)
+    whole = (tmp_path / "whole.parquet").read_bytes()
+    assert (tmp_path / "blocks.parquet").read_bytes() == whole
+
+
+def test_a_table_without_rows_is_a_file(tmp_path: Path) -> None:
+    schema = {"row": pl.Int64(), "kind": pl.String()}
+    write_parquet([pl.DataFrame(schema=schema)], tmp_path / "empty.parquet")
+    assert pl.read_parquet(tmp_path / "empty.parquet").schema == schema
+
+
+def test_bytes_depend_neither_on_the_threads_nor_on_the_blocks(tmp_path: Path) -> None:
+    """300,000 rows are three row groups, and several of Polars' own chunks."""
+    archive = zipped(tmp_path, csv_text(SOUND * 50_000))
+    convert_with([archive], tmp_path / "out")
+    names = ("climate.parquet", "findings.parquet")
+    expected = [(tmp_path / "out" / name).read_bytes() for name in names]
+    assert row_groups(tmp_path / "out/climate.parquet") == [131_072, 131_072, 37_856]
+    convert_with([archive], tmp_path / "blocks", chunk_bytes=300_007)
+    assert [(tmp_path / "blocks" / name).read_bytes() for name in names] == expected
+    script = (
+        "import sys; from pathlib import Path; from tests.ingest.csv_files import convert_with\n"
+        "convert_with([Path(sys.argv[1])], Path(sys.argv[2]))"
+    )
+    for threads in ("1", "3"):
+        out = tmp_path / threads
+        subprocess.run(
+            [sys.executable, "-c", script, str(archive), str(out)],
+            env=os.environ | {"POLARS_MAX_THREADS": threads, "PYTHONPATH": "."},
+            check=True,
+        )
+        assert [(out / name).read_bytes() for name in names] == expected
