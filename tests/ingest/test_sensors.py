@@ -11,14 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jena_etl.ingest.sensors import (
-    SensorFinding,
-    _distinct,
-    _next_equal,
-    _runs_of_few_values,
-    frozen_rows,
-    sensor_findings,
-)
+from jena_etl.ingest.frozen import _distinct, _next_equal, _runs_of_few_values
+from jena_etl.ingest.sensors import SensorFinding, frozen_rows, sensor_findings
 
 DAY = 144  # rows of ten minutes
 ROWS = 160 * DAY

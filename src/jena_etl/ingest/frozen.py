@@ -1,0 +1,134 @@
+"""Cells in runs of rows in which a column hardly changes for days: rule and figures.
+
+docs/data_quality.md says why the figures are what they are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+WEEK = 7  # days of train rows, below which nothing can be said about what is usual
+FEW_VALUES = 4  # different values in a day, or
+FEW_SHARE = 0.2  # of what the busier days of the train rows hold, where that is less
+AT_LIMIT_DAYS = 4  # a calm, or fog at 100 % relative humidity, lasts longer than any other value
+LIMIT = 0.05  # the lowest and highest values: the share of the train rows that holds them
+RESTING_SHARE = 1 / 3  # of the train rows: a rain gauge at 0 is at rest, and not frozen
+USUAL_RUNS = 10  # as many runs in the train rows are no accident: only longer ones are reported
+
+
+def find_frozen(values: np.ndarray, train: int, day: int) -> tuple[np.ndarray, str, str] | None:
+    """Where a column is frozen, what was found there and what was expected; None if nowhere.
+
+    Args:
+        values: the measured ones, float64 of shape (cells,), in the order of their rows.
+        train: how many of them, from the first, are in train rows.
+        day: how many of them a day has.
+    """
+    if train < WEEK * day:
+        return None
+    following = _next_equal(values)
+    usual = float(np.quantile(_distinct(following, day)[: train - day + 1], 0.75))
+    few = min(FEW_VALUES, int(FEW_SHARE * usual))
+    if not few:
+        return None
+    frozen = np.zeros(len(values), dtype=bool)
+    for is_at_limit, days in ((False, 1), (True, AT_LIMIT_DAYS)):
+        for run in _unusual_runs(
+            values, following, few, days * day, train=train, is_at_limit=is_at_limit
+        ):
+            frozen[run.start : run.stop] = True
+    if not frozen.any():
+        return None
+    longest = max(ranges_of(frozen), key=len)
+    count = len(np.unique(values[longest.start : longest.stop]))
+    return (
+        np.flatnonzero(frozen),
+        f"{count} different value{'s' * (count > 1)} in {len(longest):,} rows",
+        f"more than {few} in a day, {usual:.0f} are usual",
+    )
+
+
+def _unusual_runs(
+    values: np.ndarray,
+    following: np.ndarray,
+    few: int,
+    length: int,
+    *,
+    train: int,
+    is_at_limit: bool,
+) -> list[range]:
+    """The runs of at most `few` values that are longer than what the train rows often have.
+
+    Those among the lowest or highest values, or, if not `is_at_limit`, those of any other values.
+    """
+    low, high = np.quantile(values[:train], [LIMIT, 1 - LIMIT])
+    resting = _resting_value(values[:train])
+    while length <= len(values):
+        runs = [
+            run
+            for run in _runs_of_few_values(values, following, length, few)
+            for middle in [np.sort(values[run.start : run.stop])[len(run) // 2]]
+            if middle != resting and (middle <= low or middle >= high) == is_at_limit
+        ]
+        if sum(run.stop <= train for run in runs) < USUAL_RUNS:
+            return runs
+        length *= 2
+    return []
+
+
+def _resting_value(train: np.ndarray) -> float | None:
+    """The lowest or highest value, where it makes up a good part of the rows; else None."""
+    for value in (train.min(), train.max()):
+        if np.count_nonzero(train == value) >= RESTING_SHARE * len(train):
+            return float(value)
+    return None
+
+
+def _next_equal(values: np.ndarray) -> np.ndarray:
+    """Where each value comes next, int64 (values,); far beyond the end where it does not."""
+    order = np.argsort(values, kind="stable")
+    following = np.full(len(values), np.iinfo(np.int64).max // 2)
+    is_equal = values[order][1:] == values[order][:-1]
+    following[order[:-1][is_equal]] = order[1:][is_equal]
+    return following
+
+
+def _distinct(following: np.ndarray, length: int) -> np.ndarray:
+    """How many different values each stretch of `length` values holds, int64 (stretches,).
+
+    A value counts in the stretches in which it does not come again: those that hold its place and
+    end before its next one.
+    """
+    places = np.arange(len(following))
+    first = np.maximum(places - length + 1, 0)
+    last = np.minimum(places, following - length)
+    counts = last >= first
+    change = np.bincount(first[counts], minlength=len(following) + 1)
+    change -= np.bincount(last[counts] + 1, minlength=len(following) + 1)
+    distinct: np.ndarray = np.cumsum(change)[: max(len(following) - length + 1, 0)]
+    return distinct
+
+
+def _runs_of_few_values(
+    values: np.ndarray, following: np.ndarray, length: int, few: int
+) -> list[range]:
+    """The runs of which every stretch of `length` values holds at most `few` different ones.
+
+    A run begins and ends with a value that it holds more than once: what leads to it and away
+    from it would fit into its first and last stretch, too.
+    """
+    runs = []
+    for starts in ranges_of(_distinct(following, length) <= few):
+        inside = values[starts.start : starts.stop + length - 1]
+        _, which, counts = np.unique(inside, return_inverse=True, return_counts=True)
+        again = np.flatnonzero(counts[which] > 1)
+        run = range(starts.start + int(again[0]), starts.start + int(again[-1]) + 1)
+        if len(run) >= length:
+            runs.append(run)
+    return runs
+
+
+def ranges_of(marked: np.ndarray) -> list[range]:
+    """The ranges in which `marked`, bool (n,), is True."""
+    edges = np.flatnonzero(np.diff(marked.astype(np.int8), prepend=0, append=0))
+    return [range(*pair) for pair in edges.reshape(-1, 2).tolist()]
