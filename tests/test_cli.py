@@ -73,7 +73,7 @@ def test_inspect_in_words(project: Path) -> None:
         "4,000 rows from 2009-01-01 00:10 to 2009-01-28 18:40, one every 10 minutes",
         "[2,000, 3,000)",
         "reference   keep           1,934         934         724  in force",
-        "window: 12 inputs, one every 1 hour (12 hours); target T (degC), 1 day after",
+        "window: 12 inputs, one every hour (12 hours); target T (degC), 1 day after",
         "+210",
         "features (256, 12, 14), targets (256,)",
         "train: dvc repro (one alone: dvc repro train@dense)",
@@ -286,7 +286,7 @@ def test_peek_writes_into_the_project_that_it_is_called_in(tmp_path: Path, check
     assert done.returncode == 0
     assert "changed in params.yaml:\n  download.url: station.zip\n" in done.stderr
     assert done.stderr.endswith("next: dvc repro\n")
-    assert "# 6 x 10 minutes = 1 hour between two inputs" in done.stdout
+    assert "# 6 x 10 minutes: inputs are an hour apart" in done.stdout
     assert "url: station.zip\n" in (tmp_path / "params.yaml").read_text()
 
 

@@ -302,7 +302,7 @@ def test_a_member_that_is_another_table_is_named(tmp_path: Path) -> None:
     )
     said = "\n".join(found.notes)
     assert "NOT ALL was read: convert will stop at stations.csv: " in said
-    assert "windows are not counted" in said
+    assert "Windows under" not in said
     assert "50 rows" in found.notes[0]
 
 
@@ -400,7 +400,7 @@ def test_lines_without_end_are_read_up_to_a_limit_that_is_said(tmp_path: Path) -
     file.write_bytes(text)
     said, peak = peak_of(file)
     assert "NOT ALL was read: no more than 128 MiB are read." in said
-    assert "The windows are not counted" in said
+    assert "and the windows of the splits not at all" in said
     assert peak < 1_200, peak
 
 
@@ -416,8 +416,8 @@ def test_the_limit_falls_on_a_line_end(limit: int, tmp_path: Path) -> None:
 
 
 def test_more_columns_than_a_station_has_are_refused() -> None:
-    few = ",".join(f"c{k}" for k in range(10_001))
-    with pytest.raises(DataError, match="has 10,002 columns, expected at most 10,000"):
+    few = ",".join(f"c{k}" for k in range(4_096))
+    with pytest.raises(DataError, match="has 4,097 columns, expected at most 4,096"):
         of(f"time,{few}\n" + f"2021-01-01 00:00,{few.replace('c', '')}\n" * 3)
     with pytest.raises(DataError, match="line 1 has 2,000,006 bytes, expected column names"):
         of("time,a" + "b" * 2_000_000 + "\n2021-01-01 00:00,1\n")

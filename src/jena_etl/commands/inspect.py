@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jena_etl.commands.dvc_repo import can_be_pulled
-from jena_etl.commands.wording import duration_text, period_text, timestamp_text
+from jena_etl.commands.wording import duration_text, every_text, period_text, timestamp_text
 from jena_etl.errors import ProjectError
 from jena_etl.params import Params
 from jena_etl.prepare.data_card import (
@@ -164,7 +164,7 @@ def _source_text(source: SourceSummary) -> str:
 
 
 def _data_text(card: DataCard) -> str:
-    step = f", one every {duration_text(card.step_seconds)}" if card.step_seconds else ""
+    step = f", one {every_text(card.step_seconds)}" if card.step_seconds else ""
     lines = [f"  {card.rows:,} rows from {period_text(card.first, card.last)}{step}"]
     notes = [
         *_gap_notes("holes", card.holes),
@@ -293,7 +293,7 @@ def _window_text(window: dict[str, Any]) -> str:
     words = f"window: {spec.sequence_length} inputs"
     if every:
         words += (
-            f", one every {duration_text(every)} ({duration_text(every * spec.sequence_length)}); "
+            f", one {every_text(every)} ({duration_text(every * spec.sequence_length)}); "
             f"target {window['target']}, {duration_text(every * spec.horizon)} after the last input"
         )
     features, targets = tuple(window["features_shape"]), tuple(window["targets_shape"])

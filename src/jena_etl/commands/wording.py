@@ -37,3 +37,12 @@ def duration_text(seconds: int) -> str:
         return str(timedelta(seconds=seconds))
     count = seconds // size
     return f"{count:,} {unit}{'s' * (count != 1)}"
+
+
+def every_text(seconds: int) -> str:
+    """How often something comes.
+
+    >>> every_text(600), every_text(3_600)
+    ('every 10 minutes', 'every hour')
+    """
+    return f"every {duration_text(seconds).removeprefix('1 ')}"

@@ -18,13 +18,12 @@ import numpy as np
 from jena_etl.csv_dialect import Dialect
 from jena_etl.errors import DataError
 from jena_etl.ingest.csv_faults import is_missing, is_number
-from jena_etl.ingest.csv_reader import BOM
+from jena_etl.ingest.csv_reader import BOM, MOST_COLUMNS
 from jena_etl.ingest.datetime_formats import NEARLY, datetime_column, matching_formats
 
 SAMPLED = 2_500  # lines at the start, and as many spread over the rest
 SAMPLED_BYTES = 4 << 20  # of which no more is looked at
 LONGEST_HEADER = 1 << 20  # bytes
-MOST_COLUMNS = 10_000
 SEPARATORS = ";\t|,"  # a comma last: where decimals have one, it seems to separate them
 CONTROLS = re.compile(rb"[\0-\x08\x0e-\x1f]")
 

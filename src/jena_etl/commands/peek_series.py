@@ -1,0 +1,169 @@
+"""What is to be said of a series as a whole: its clock, the windows it gives, sensors in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jena_etl.commands.peek_rows import Rows
+from jena_etl.commands.wording import duration_text, every_text, period_text, timestamp_text
+from jena_etl.errors import DataError
+from jena_etl.ingest.lines import Lines
+from jena_etl.ingest.repeats import Repeats
+from jena_etl.ingest.sensors import sensor_findings
+from jena_etl.ingest.timestamps import timestamp_card
+from jena_etl.params import Split, Window
+from jena_etl.prepare.data_card import SensorWarning
+from jena_etl.prepare.describe import sensor_warnings
+from jena_etl.prepare.readings import ReadingCounter
+from jena_etl.prepare.splits import SplitFractions
+from jena_etl.windows.grid import segments_from_timestamps
+from jena_etl.windows.index import WindowIndex, split_windows
+from jena_etl.windows.spec import WindowSpec
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clock:
+    """The timestamps, datetime64[s] (rows,), and what is to be said of them.
+
+    Attributes:
+        timestamps: of the rows.
+        step: the commonest one, in seconds; None if no two timestamps differ.
+        breaks: kinds of places where the grid breaks; none if it is regular.
+        repeats: what is known of rows logged twice.
+        fault: what `convert` will stop at; "" if nothing.
+    """
+
+    timestamps: np.ndarray
+    step: int | None
+    breaks: list[str]
+    repeats: str
+    fault: str
+
+
+def read_clock(frame: pl.DataFrame, lines: Lines) -> Clock:
+    """The clock of a frame whose first column holds the timestamps; `lines` are for messages."""
+    timestamps = frame.to_series(0).to_numpy().astype("datetime64[s]")
+    card = timestamp_card(timestamps)
+    breaks = [
+        f"{words}: {card[kind]['count']:,}, the longest {duration_text(item['seconds'])} after "
+        f"{timestamp_text(item['after'])}"
+        for kind, words in (("holes", "holes"), ("irregular", "irregular steps"))
+        for item in card[kind]["longest"][:1]
+    ]
+    fault = differing = ""
+    logged = Repeats("keep", lines)
+    try:
+        logged.keep(frame)
+        differing = f"; with other values: {logged.summary()['differing']:,}"
+    except DataError as error:
+        fault = f"convert will stop here: {error}"
+    repeats = "no timestamp is there twice"
+    if (again := card["repeats"])["count"]:
+        period = period_text(again["first"], again["last"])
+        breaks.append(f"repeated timestamps: {again['count']:,}")
+        repeats = f"rows with an earlier row's timestamp: {again['count']:,}, {period}" + differing
+    return Clock(
+        timestamps=timestamps,
+        step=card["step_seconds"],
+        breaks=breaks,
+        repeats=repeats,
+        fault=fault,
+    )
+
+
+def series_notes(
+    rows: Rows,
+    frame: pl.DataFrame,
+    clock: Clock,
+    *,
+    sentinels: list[float],
+    window: Window,
+    split: Split,
+) -> list[str]:
+    """What a reader of the guess should know first, a paragraph each.
+
+    Args:
+        rows: what was read.
+        frame: those of its columns that are used.
+        clock: of the frame.
+        sentinels: numbers that mean "not measured".
+        window: the guess.
+        split: the splits whose windows are counted.
+    """
+    measured = {
+        column: np.where(np.isin(values, sentinels), np.nan, values)
+        for column in frame.columns[1:]
+        for values in [frame[column].to_numpy()]
+    }
+    fractions = SplitFractions(train=split.train, validation=split.validation)
+    ranges = fractions.row_ranges(frame.height)
+    spec = WindowSpec(**window.model_dump(exclude={"target", "gaps"}))
+    windows = split_windows(
+        ranges,
+        frame.height,
+        spec,
+        split.policy,
+        segments_from_timestamps(clock.timestamps) if window.gaps == "drop" else None,
+        excluded=np.flatnonzero(np.isnan(measured[window.target])),
+    )
+    found = sensor_findings(clock.timestamps, measured, ranges["train"])
+    counter = ReadingCounter(ranges, windows, spec, window.target)
+    return [
+        *_what_was_read(rows, clock),
+        *([] if rows.unread else _window_counts(windows, ranges, spec, split)),
+        *map(_doubt, sensor_warnings(found, clock.timestamps, counter)),
+    ]
+
+
+def _what_was_read(rows: Rows, clock: Clock) -> list[str]:
+    files = rows.files[0][0] if len(rows.files) == 1 else f"{len(rows.files):,} files"
+    period = period_text(clock.timestamps.min(), clock.timestamps.max())
+    step = f", one {every_text(clock.step)}" if clock.step else ""
+    notes = [
+        f"{files}: {rows.frame.height:,} rows from {period}{step}.",
+        f"How they are written was judged by {rows.guess.sampled:,} of them, and proved on all.",
+    ]
+    if rows.unread:
+        notes.append(
+            f"NOT ALL was read: {rows.unread}. Holes, repeats, sentinels and missing cells are "
+            "counted in these rows alone, and the windows of the splits not at all. After "
+            "dvc repro splits, jena-etl inspect counts everything."
+        )
+    return notes + [clock.fault] * bool(clock.fault)
+
+
+def _window_counts(
+    windows: Mapping[str, WindowIndex], ranges: Mapping[str, range], spec: WindowSpec, split: Split
+) -> list[str]:
+    """How many windows each split holds, and what to do where one holds none."""
+    counts = ", ".join(f"{name} {len(held):,}" for name, held in windows.items())
+    fractions = f"{split.train:g} train and {split.validation:g} validation"
+    notes = [f"Windows under split policy {split.policy}, {fractions}: {counts}."]
+    if empty := [name for name, held in windows.items() if not len(held)]:
+        notes.append(
+            f"NO WINDOW in {' and '.join(empty)}, so dvc repro will stop: a window spans "
+            f"{spec.span:,} rows, and the splits have "
+            + ", ".join(f"{len(part):,}" for part in ranges.values())
+            + ". Lower window.sequence_length or window.horizon, or take a longer file."
+        )
+    return notes
+
+
+def _doubt(warning: SensorWarning) -> str:
+    """What a failing sensor may have left, and the windows that read it."""
+    is_step = warning.check == "step"
+    cells, read = ("steps", "reach across") if is_step else ("cells", "read them")
+    splits = ", ".join(
+        f"{name} {reading.cells:,} {cells}, {reading.windows:,} windows {read}"
+        for name, reading in warning.splits.items()
+        if reading.cells or reading.windows
+    )
+    period = period_text(warning.first, warning.last)
+    return f"IN DOUBT: {warning.column}, {period}: {warning}; {splits}"
