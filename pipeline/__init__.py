@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
 from jena_etl.errors import JenaEtlError, one_line  # noqa: E402  after the path is set
+from jena_etl.locks import only_process  # noqa: E402
 from jena_etl.params import read_params  # noqa: E402
 from jena_etl.project import open_project  # noqa: E402
 from jena_etl.text import printable  # noqa: E402
@@ -39,7 +40,9 @@ def run(stage: Callable[..., None], *arguments: str) -> None:
     values = _command_line(stage, arguments)
     try:
         project = open_project(ROOT)
-        stage(project, read_params(project.params_yaml), *values)
+        params = read_params(project.params_yaml)
+        with only_process(project.lock("@".join([Path(sys.argv[0]).stem, *values]))):
+            stage(project, params, *values)
     except (JenaEtlError, OSError) as error:
         _end(f"error: {one_line(error)}", 2)
     except KeyboardInterrupt as error:

@@ -3,8 +3,8 @@
 from jena_etl.evaluation.predictions import (
     NAIVE,
     SCORED,
-    beside_truth,
     naive_forecast,
+    with_observations,
     write_predictions,
 )
 from jena_etl.params import Params
@@ -17,7 +17,7 @@ def main(project: Project, _: Params) -> None:
     parts = {}
     for split in SCORED:
         windows = project.windows(split)
-        parts[split] = beside_truth(windows, project.timestamps, naive_forecast(windows))
+        parts[split] = with_observations(windows, project.timestamps, naive_forecast(windows))
     write_predictions(project.predictions_parquet(NAIVE), parts)
 
 

@@ -4,10 +4,11 @@ The forecasts are made here, from the file loaded anew, because TensorFlow takes
 than most models take to forecast; they are scored apart, so that no change of a score retrains.
 """
 
-from jena_etl.evaluation.predictions import SCORED, beside_truth, forecast, write_predictions
+from jena_etl.errors import TrainingError
+from jena_etl.evaluation.predictions import SCORED, forecast, with_observations, write_predictions
 from jena_etl.files import write_text
 from jena_etl.models import configure
-from jena_etl.params import Params
+from jena_etl.params import Params, read_params
 from jena_etl.project import Project
 from jena_etl.training.checkpoint import run_key
 from jena_etl.training.device import use_device
@@ -18,54 +19,69 @@ from pipeline import run
 
 
 def main(project: Project, params: Params, name: str) -> None:
-    """Train the architecture `name`."""
+    """Train the architecture `name`, then forecast with its best epoch."""
     architecture = configure(name, params.models.get(name))
-    settings = {
-        "mixed_precision": params.train.mixed_precision,
-        "deterministic": params.train.deterministic,
-    }
+    settings = params.train.model_dump(exclude={"batch_size", "device"})
     device = use_device(params.train.device, xla_on_cpu=architecture.xla_on_cpu, **settings)
+    windows = {split: project.windows(split) for split in ("train", *SCORED)}
+    timestamps = project.timestamps
+    key = _run_key(project, name, device)
+    checkpoint_file = project.checkpoint(name, key)
     batch_size, order = params.train.batch_size, architecture.order
-    key = run_key(
-        project.training_dependencies(name),
-        name=name,
-        model=architecture.model_dump(),
-        seed=params.seed,
-        batch_size=batch_size,
-        device=device,
-        **settings,
-    )
-    scratch = project.checkpoint(name, key)
     with logged(project.run_log, stage="train", architecture=name, device=device, **settings):
-        learnt_from = project.windows("train")
         model = seeded_model(
             architecture,
-            learnt_from,
+            windows["train"],
             seed=params.seed,
             mixed_precision=params.train.mixed_precision,
         )
         history = train(
             model,
-            lambda epoch: learnt_from.for_model(
+            lambda epoch: windows["train"].for_model(
                 batch_size, shuffle=True, seed=params.seed, epoch=epoch, order=order
             ),
-            project.windows("validation").for_model(batch_size, order=order),
+            windows["validation"].for_model(batch_size, order=order),
             epochs=architecture.epochs,
             patience=architecture.early_stopping,
-            scratch=scratch,
+            checkpoint_file=checkpoint_file,
             xla=architecture.xla_on_cpu and device == "cpu",
         )
+        _refuse_if_outdated(key, project, name, device)
         write_model(model, project.model_file(name), architecture=name, order=order)
         write_text(project.history_csv(name), history)
         model = load_model(project.model_file(name), architecture=name)
-        parts = {}
+        predictions = {}
         for split in SCORED:
-            windows = project.windows(split)
-            predicted = forecast(model, windows, batch_size=batch_size, order=order)
-            parts[split] = beside_truth(windows, project.timestamps, predicted)
-        write_predictions(project.predictions_parquet(name), parts)
-    for old in scratch.parent.glob(f"{name}-*.npz"):  # this run's, and those of runs given up
+            predicted = forecast(model, windows[split], batch_size=batch_size, order=order)
+            predictions[split] = with_observations(windows[split], timestamps, predicted)
+        write_predictions(project.predictions_parquet(name), predictions)
+    for old in checkpoint_file.parent.glob(
+        f"{name}-*.npz"
+    ):  # this run's, and those of runs given up
         old.unlink()
+
+
+def _run_key(project: Project, name: str, device: str) -> str:
+    """From the files as they are now, params.yaml among them."""
+    params = read_params(project.params_yaml)
+    return run_key(
+        project.training_dependencies(name),
+        name=name,
+        model=params.models.get(name),
+        seed=params.seed,
+        train=params.train.model_dump(),
+        device=device,
+    )
+
+
+def _refuse_if_outdated(key: str, project: Project, name: str, device: str) -> None:
+    """DVC records what it finds at the end; a run that outlived its dvc may end long after."""
+    if _run_key(project, name, device) != key:
+        raise TrainingError(
+            f"params.yaml, data or code of {name} changed while it was being trained, so nothing "
+            "was written; type dvc repro to train it as it is now. Its epochs are kept for the "
+            "case that you change it back"
+        )
 
 
 if __name__ == "__main__":

@@ -212,6 +212,7 @@ class Train(Block):
     device: Literal["auto", "cpu", "gpu"]
     mixed_precision: bool
     deterministic: bool
+    cpu_threads: Positive
 
 
 class Params(Block):

@@ -107,6 +107,10 @@ class Project:
         """Seconds, device and versions of each run: git-ignored, no stage's output."""
         return self.root / "logs/runs.jsonl"
 
+    def lock(self, stage: str) -> Path:
+        """Held by the process that runs the stage: git-ignored, no stage's output."""
+        return self.root / f"locks/{stage}.lock"
+
     def checkpoint(self, architecture: str, key: str) -> Path:
         """Of a training run that `key` defines: git-ignored, gone when the run is complete."""
         return self.root / f"checkpoints/{architecture}-{key}.npz"

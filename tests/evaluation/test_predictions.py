@@ -8,10 +8,10 @@ import pytest
 from jena_etl.errors import ProjectError, TrainingError
 from jena_etl.evaluation.predictions import (
     SCORED,
-    beside_truth,
     forecast,
     naive_forecast,
     read_predictions,
+    with_observations,
     write_predictions,
 )
 from jena_etl.windows.index import WindowIndex
@@ -37,7 +37,8 @@ STAMPS = np.datetime64("2016-01-01T00:00:00") + np.arange(30) * np.timedelta64(6
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     predicted = np.arange(10, dtype=np.float32)
     parts = {
-        split: beside_truth(windows(), STAMPS, predicted + at) for at, split in enumerate(SCORED)
+        split: with_observations(windows(), STAMPS, predicted + at)
+        for at, split in enumerate(SCORED)
     }
     path = tmp_path / "any.parquet"
     write_predictions(path, parts)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -142,3 +144,60 @@ def test_two_at_once(repo: Any) -> None:
     assert all(check.mark != "fault" for check in checks.values())
     assert "Data and pipelines are up to date" in repo.dvc("status")
     assert (repo.root / "dvc.lock").read_bytes() == before
+
+
+def test_a_training_that_outlives_its_dvc(repo: Any) -> None:
+    """Nobody writes beside it, and it writes nothing over what was made since."""
+    model = repo.root / "models/dense.keras"
+    original = model.read_bytes()
+    struck = Struck(repo, {"train@dense": {"rename": 1, "strike": "wait"}})  # in epoch 1
+    repo.edit(lambda params: params["models"]["dense"].update(units=3))
+    first = struck.start("repro")
+    while not struck.happened("train@dense"):
+        assert first.poll() is None, first.communicate()[0]
+        time.sleep(0.05)
+    os.kill(first.pid, signal.SIGKILL)  # DVC alone
+    first.wait()
+    orphan = (repo.root / "locks/train@dense.lock").read_text().split()[0]
+
+    repo.edit(lambda params: params["models"]["dense"].update(units=4))
+    refused = repo.dvc("repro", fails=True)
+    assert f"error: train@dense is already being run by process {orphan}, since" in refused
+    assert "exited with 2" in refused
+
+    # With the first value DVC needs no stage: its run cache has the outputs.
+    repo.edit(lambda params: params["models"]["dense"].update(units=2))
+    assert "train@dense" not in repo.stages_run(repo.dvc("repro"))
+    assert model.read_bytes() == original
+    (struck.folder / "go").touch()
+    last_words = first.communicate()[0]  # until the orphan, which writes there, has ended
+    assert "code of dense changed while it was being trained, so nothing was written" in last_words
+    assert model.read_bytes() == original
+    assert "Data and pipelines are up to date" in repo.dvc("status")
+
+    # What the orphan had trained is not lost.
+    repo.edit(lambda params: params["models"]["dense"].update(units=3))
+    output = repo.dvc("repro")
+    assert "train@dense" in repo.stages_run(output)
+    assert "Epoch" not in output
+
+
+def test_ctrl_c_is_one_line_and_costs_the_epoch_at_most(repo: Any) -> None:
+    repo.edit(lambda params: params["models"]["dense"].update(epochs=1_000_000))
+    struck = Struck(repo, {})
+    process = struck.start("repro")
+    while not list(repo.root.glob("checkpoints/dense-*.npz")):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: DVC and the stage
+    output = process.communicate()[0]
+    assert process.returncode != 0
+    stopped = output[output.index("stopped in epoch ") :]
+    epoch = int(stopped.split()[3].rstrip(";"))
+    lines = [line for line in stopped.splitlines() if line]
+    assert lines[0] == f"stopped in epoch {epoch}; dvc repro goes on from there"
+    assert "exited with 130" in lines[1]
+    assert len(lines) == 2
+    assert "Traceback" not in output
+    repo.edit(lambda params: params["models"]["dense"].update(epochs=2))
+    assert not (repo.root / "models/dense.keras").exists()

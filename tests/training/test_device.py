@@ -25,8 +25,8 @@ def tried(*arguments, **options):
     except DeviceError as error:
         return str(error)
 
-said = [tried("gpu"), tried("auto"), tried("auto", mixed_precision=True), tried("cpu")]
-print(json.dumps([said, versions()]))
+names = [tried("gpu"), tried("auto"), tried("auto", mixed_precision=True), tried("cpu")]
+print(json.dumps([names, versions()]))
 """
 
 
@@ -73,9 +73,11 @@ def test_a_gpu_is_set_up_as_asked(monkeypatch: pytest.MonkeyPatch, *, determinis
     assert told == [([], "GPU")]
 
 
-@pytest.mark.parametrize(("gpu", "told"), [(True, []), (False, [1])])
-def test_xla_has_one_thread_where_there_is_no_gpu(
-    monkeypatch: pytest.MonkeyPatch, *, gpu: bool, told: list[int]
+@pytest.mark.parametrize(
+    ("gpu", "xla", "told"), [(True, True, []), (False, True, [1]), (False, False, [3])]
+)
+def test_the_threads_of_an_operation_on_a_cpu(
+    monkeypatch: pytest.MonkeyPatch, *, gpu: bool, xla: bool, told: list[int]
 ) -> None:
     import tensorflow as tf
 
@@ -88,7 +90,7 @@ def test_xla_has_one_thread_where_there_is_no_gpu(
         "set_intra_op_parallelism_threads",
         threads.append,
     )
-    use_device("auto", deterministic=True, xla_on_cpu=True)
+    use_device("auto", deterministic=True, cpu_threads=3, xla_on_cpu=xla)
     assert threads == told
 
 
@@ -112,15 +114,16 @@ def test_under_jax_without_tensorflow() -> None:
     assert found["jax"] == jax.__version__
 
 
-def test_a_backend_that_is_not_there_is_named() -> None:
+@pytest.mark.parametrize("backend", ["tensorflow", "jaxx"])
+def test_a_backend_that_is_not_there_is_named(backend: str) -> None:
     code = (
         "import sys; sys.modules['tensorflow'] = None\n"
         "from jena_etl.training.device import use_device\n"
         "use_device('auto', deterministic=True)"
     )
-    said = run(code, "tensorflow").stderr.splitlines()[-1]
-    assert said.startswith("jena_etl.errors.DeviceError: Keras' backend cannot be imported (")
-    assert "tensorflow" in said
+    message = run(code, backend).stderr.splitlines()[-1]
+    assert message.startswith("jena_etl.errors.DeviceError: Keras' backend cannot be imported (")
+    assert backend in message
 
 
 def run(code: str, backend: str) -> subprocess.CompletedProcess[str]:

@@ -101,7 +101,7 @@ history = train(
     lambda epoch: part.for_model(32, shuffle=True, seed=1, epoch=epoch),
     held_out.for_model(32),
     epochs=4,
-    scratch=folder / "scratch.npz",
+    checkpoint_file=folder / "checkpoint.npz",
     xla=True,
 )
 write_model(model, folder / "model.keras", architecture="lstm_dropout", order="forward")
@@ -156,6 +156,28 @@ def test_the_model_is_left_at_its_best_epoch() -> None:
     error = model.predict(held_out.dataset(16), verbose=0)[:, 0]
     error -= held_out.targets[held_out.target_rows()]
     assert math.isclose(float((error**2).mean()), min(losses), rel_tol=1e-4)
+
+
+def test_the_forecast_starts_at_zero_or_at_the_mean_of_the_train_windows() -> None:
+    """A window of 5 rows that starts in rows 0 to 99 has its target in rows 5 to 104."""
+    part = windows(0, 100)
+    mean = sum(map(float, part.targets[5:105])) / 100
+    for block, expected in (({}, 0.0), ({"output_bias": "train_mean"}, mean)):
+        model = seeded_model(configure("dense", {**SMALL, **block}), part, seed=1)
+        assert float(model.layers[-1].bias.numpy()[0]) == pytest.approx(expected, rel=1e-6)
+        nothing = model(np.zeros((1, 5, 2), np.float32)).numpy()
+        assert nothing == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("learning_rate", "falls"), [(0.001, True), (0.3, False)])
+def test_a_loss_still_falling_at_the_end_is_said(
+    capsys: pytest.CaptureFixture[str], *, learning_rate: float, falls: bool
+) -> None:
+    _, history = fitted(epochs=5, learning_rate=learning_rate)
+    losses = [float(row["val_loss"]) for row in csv.DictReader(io.StringIO(history))]
+    assert (min(losses) == losses[-1]) == falls
+    hint = "the validation loss was still falling in the last epoch (5); more epochs may help\n"
+    assert (hint in capsys.readouterr().out) == falls
 
 
 def test_a_loss_that_is_no_number_stops_with_the_epoch() -> None:

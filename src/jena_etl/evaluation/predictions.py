@@ -59,7 +59,7 @@ def forecast(model: Any, windows: SplitWindows, *, batch_size: int, order: str) 
     return out[:, 0].astype(np.float32)
 
 
-def beside_truth(
+def with_observations(
     windows: SplitWindows, timestamps: np.ndarray, predicted: np.ndarray
 ) -> Predictions:
     """The forecasts `predicted`, (windows,), with their timestamps and what came.

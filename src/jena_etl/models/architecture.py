@@ -24,6 +24,9 @@ class Architecture(Block):
     # validation loss to stop. Neither is in the reference's models.
     dense: Annotated[tuple[Positive, ...], Field(strict=False)] = ()
     early_stopping: Positive | None = None
+    # Where the forecast starts: at zero, as in the reference's models, or at the mean of the train
+    # windows' targets, which few epochs on a short file do not reach by themselves.
+    output_bias: Literal["zero", "train_mean"] = "zero"
     # Whether XLA compiles the training step when it runs on a CPU, which then uses one core of it.
     xla_on_cpu: bool = False
 

@@ -47,6 +47,11 @@ class Progress:
         losses = [row[COLUMNS.index("val_loss")] for row in self.history]
         return losses.index(min(losses))
 
+    def is_over(self, epochs: int, patience: int | None) -> bool:
+        """Whether so many epochs are done, or so many since the best one."""
+        waited = self.epochs - 1 - self.best_epoch if self.history else 0
+        return self.epochs >= epochs or (patience is not None and waited >= patience)
+
     def add(self, row: list[float], state: Sequence[np.ndarray]) -> None:
         """One more epoch is done."""
         self.history.append(row)

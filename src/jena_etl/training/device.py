@@ -17,7 +17,12 @@ EXTRAS = {"tensorflow": "uv sync --extra gpu", "jax": "pip install 'jax[cuda12]'
 
 
 def use_device(
-    wanted: str, *, deterministic: bool, mixed_precision: bool = False, xla_on_cpu: bool = False
+    wanted: str,
+    *,
+    deterministic: bool,
+    cpu_threads: int | None = None,
+    mixed_precision: bool = False,
+    xla_on_cpu: bool = False,
 ) -> str:
     """Choose the device before any work and return its name, for the run log.
 
@@ -27,8 +32,12 @@ def use_device(
         wanted: auto (a GPU where there is one), cpu or gpu.
         deterministic: make a GPU's operations so, that the same seed gives the same model; it
             costs speed. On a CPU they are so anyway.
+        cpu_threads: into how many parts TensorFlow divides an operation on a CPU. The parts shape
+            the sums, so where models are trained their number must not follow from the machine;
+            None lets it.
         mixed_precision: models will be built for 16-bit arithmetic.
-        xla_on_cpu: on a CPU, XLA will compile the training step.
+        xla_on_cpu: on a CPU, XLA will compile the training step; what it makes of a loop's small
+            operations takes longer when several threads share it, so it gets one.
 
     Raises:
         DeviceError: a GPU was asked for and there is none; mixed precision where it is no use;
@@ -39,14 +48,14 @@ def use_device(
         backend = _backend()
         set_up = _set_up_tensorflow if backend == "tensorflow" else _set_up_jax
         gpu = set_up(wanted, deterministic=deterministic)
-        if xla_on_cpu and not gpu and backend == "tensorflow":
-            _give_operations_one_thread()
-        said = _last_line(notes)
+        if not gpu and backend == "tensorflow" and (threads := 1 if xla_on_cpu else cpu_threads):
+            _set_threads_of_an_operation(threads)
+        last_note = _last_line(notes)
     if wanted == "gpu" and not gpu:
         raise DeviceError(
             f"train.device is gpu, but Keras' backend {backend} sees no GPU. Install its driver "
             f"and the backend's CUDA build ({EXTRAS[backend]}), or set train.device: auto. "
-            f"On starting it said: {said}"
+            f"On starting it said: {last_note}"
         )
     if mixed_precision:
         _check_mixed_precision(backend, gpu)
@@ -68,9 +77,10 @@ def versions() -> dict[str, str]:
 def _backend() -> str:
     try:
         import keras
-    except ImportError as error:
+    except (ImportError, ValueError) as error:  # not installed; no backend of that name
+        reason = str(error).splitlines()[0]
         raise DeviceError(
-            f"Keras' backend cannot be imported ({error}); install it, or choose another: "
+            f"Keras' backend cannot be imported ({reason}); install it, or choose another: "
             "KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax"
         ) from None
     backend: str = keras.config.backend()
@@ -95,11 +105,10 @@ def _set_up_tensorflow(wanted: str, *, deterministic: bool) -> str | None:
     return str(details.get("device_name", "unknown"))
 
 
-def _give_operations_one_thread() -> None:
-    """What XLA makes of a loop's small operations takes longer when several threads share it."""
+def _set_threads_of_an_operation(number: int) -> None:
     import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(number)
 
 
 def _set_up_jax(wanted: str, *, deterministic: bool) -> str | None:
