@@ -23,7 +23,7 @@ def zipped(*members: tuple[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members:
-            archive.writestr(zipfile.ZipInfo(name), content)
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
@@ -194,6 +194,86 @@ def test_a_damaged_file(folder: Path, name: str, whole: bytes, place: str) -> No
     message = refused([file], None)
     assert f"{place.rsplit(maxsplit=1)[-1]} cannot be unpacked (" in message
     assert "fetch it again: dvc repro -f download" in message
+
+
+def patched(content: bytes, *changes: tuple[bytes, int, bytes]) -> bytes:
+    """The archive with `new` written `offset` bytes behind where `signature` begins last."""
+    data = bytearray(content)
+    for signature, offset, new in changes:
+        at = data.rindex(signature) + offset
+        data[at : at + len(new)] = new
+    return bytes(data)
+
+
+LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
+ONE = zipped(("july.csv", LONG))
+MALICIOUS = {
+    "claims to be smaller": patched(ONE, (CENTRAL, 24, b"\x10\0\0\0")),
+    "has another checksum": patched(ONE, (CENTRAL, 16, b"\0\0\0\0")),
+    "packed by no known method": patched(ONE, (LOCAL, 8, b"\x63\0"), (CENTRAL, 10, b"\x63\0")),
+    "stored, says the directory": patched(ONE, (CENTRAL, 10, b"\0\0")),
+    "has two names": patched(ONE, (LOCAL, 30, b"june.csv")),
+    "begins behind the end": patched(ONE, (CENTRAL, 42, b"\xff\xff\xff\x7f")),
+    "has no directory there": patched(ONE, (END, 16, b"\xff\xff\xff\x7f")),
+    "has a directory of 4 GB": patched(ONE, (END, 12, b"\xff\xff\xff\x7f")),
+    "is a patch": patched(ONE, (LOCAL, 6, b"\x20\0"), (CENTRAL, 8, b"\x20\0")),
+    "is two disks": patched(ONE, (CENTRAL, 34, b"\1\0"), (LOCAL, 0, b"PK\x07\x08")),
+}
+
+
+@pytest.mark.parametrize("content", MALICIOUS.values(), ids=MALICIOUS.keys())
+def test_a_malicious_archive_is_refused(folder: Path, content: bytes) -> None:
+    (file,) = written(folder, a_zip=content)
+    assert "a.zip cannot be unpacked (" in refused([file], None)
+
+
+LINK = zipped(("july.csv", b"/etc/passwd"))
+
+
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [
+        (zipped(("july.csv", zipped(("august.csv", AUGUST)))), zipped(("august.csv", AUGUST))),
+        (patched(ONE, (END, 8, b"\xff\x7f\xff\x7f")), LONG),  # how many members there are
+        (patched(ONE, (CENTRAL, 24, b"\xff\xff\xff\x7f")), LONG),  # 2 GB, unpacked
+        (patched(ONE, (CENTRAL, 20, b"\xff\xff\xff\x7f")), LONG),  # and packed
+        (
+            patched(zipped(("july.csv", b"/etc/passwd")), (CENTRAL, 38, b"\0\0\xff\xa1")),
+            b"/etc/passwd",
+        ),
+    ],
+    ids=["a zip in a zip", "more members", "more bytes", "more packed bytes", "a symbolic link"],
+)
+def test_a_malicious_archive_gives_its_own_bytes_alone(
+    folder: Path, content: bytes, read: bytes
+) -> None:
+    """Nothing is unpacked twice, and no link is followed."""
+    (file,) = written(folder, a_zip=content)
+    assert opened([file], ["july.csv"]) == [("july.csv", read)]
+
+
+def test_members_that_share_their_bytes_are_read_one_at_a_time(folder: Path) -> None:
+    """As a bomb does it: two entries of the directory for one and the same packed data."""
+    start = ONE.index(CENTRAL)
+    entry, end = ONE[start : ONE.index(END)], ONE[ONE.index(END) :]
+    twice = entry + entry.replace(b"july.csv", b"june.csv")
+    counts = (END, 8, b"\2\0\2\0" + len(twice).to_bytes(4, "little"))
+    (file,) = written(folder, a_zip=patched(ONE[:start] + twice + end, counts))
+    assert "the source holds 2 files: 'july.csv', 'june.csv'" in refused([file], None)
+    assert "a.zip cannot be unpacked (" in refused([file], ["june.csv"])
+
+
+def test_a_bomb_is_unpacked_no_further_than_it_is_asked_for(folder: Path) -> None:
+    (file,) = written(folder, a_csv_gz=gzip.compress(bytes(1 << 28), mtime=0))
+    [(_, chunks)] = open_members([file], None, chunk_bytes=1 << 16)
+    assert next(chunks) == bytes(1 << 16)
+    assert file.stat().st_size < 1 << 19
+
+
+@pytest.mark.parametrize("more", [b"\0\0x", b"<html>", gzip.compress(b"x")[:9]])
+def test_what_follows_a_gzip(folder: Path, more: bytes) -> None:
+    (file,) = written(folder, a_csv_gz=gzip.compress(JULY, mtime=0) + more)
+    assert "a.csv of a.csv.gz cannot be unpacked (" in refused([file], None)
 
 
 def test_a_folder_among_the_sources(folder: Path) -> None:

@@ -6,14 +6,18 @@ import csv
 import io
 import os
 import resource
+import tempfile
 import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jena_etl.errors import DataError, ProjectError, SourceError
 from jena_etl.ingest.jena import DATETIME_COLUMN, DATETIME_FORMAT, JENA_COLUMNS
@@ -33,6 +37,7 @@ from tests.ingest.csv_files import (
     with_line,
     zipped,
 )
+from tests.ingest.series import BAD, logs
 
 
 def independent(text: str) -> tuple[list[str], list[datetime], list[tuple[float, ...]]]:
@@ -190,6 +195,46 @@ def test_a_gap_takes_the_last_good_value_across_blocks(
             expected[row] = expected[sentinel_at]
     frame, _ = converted(zipped(tmp_path, csv_text(rows)), chunk_bytes=700, row_group_rows=64)
     assert frame["p (mbar)"].to_list() == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(logs(), st.sampled_from(["keep", "first"]), st.sampled_from([60, 150, 400]))
+def test_a_series_cleaned_in_blocks_is_as_if_cleaned_at_once(
+    frame: pl.DataFrame, on_duplicate: str, chunk_bytes: int
+) -> None:
+    """Also where a row that was kept twice and a gap meet, for which the file is read again."""
+    cells = [["" if value is None else str(value) for value in row] for row in frame.rows()]
+    rows = [f"{timestamp[:19]},{a},{b},n" for timestamp, a, b in cells]
+    options: dict[str, Any] = {
+        "datetime_format": "%Y-%m-%d %H:%M:%S",
+        "sentinels": BAD,
+        "on_missing": "fill_forward",
+        "on_duplicate": on_duplicate,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        archive = zipped(Path(folder), csv_text(rows))
+        written = []
+        for size in (1 << 20, chunk_bytes):
+            try:
+                conversion = convert_with([archive], Path(folder), chunk_bytes=size, **options)
+            except DataError as error:
+                assert "no good value comes before it" in str(error)  # noqa: PT017
+                return
+            climate = pl.read_parquet(Path(folder) / "climate.parquet").rows()
+            written.append((climate, conversion.findings.rows(), conversion.source))
+        assert written[0] == written[1]
+
+
+def test_a_gap_between_repeated_rows_takes_what_stands_further_down(tmp_path: Path) -> None:
+    """Row 2 lacks T; rows 0 to 1 come again 30 lines later, and row 1 has another value there."""
+    rows = lines(40)
+    again = [rows[0], rows[1].replace("-1.02", "-1.5")]
+    rows[2] = rows[2].replace("-2.02", "NA")
+    archive = zipped(tmp_path, csv_text([*rows[:30], *again, *rows[30:]]))
+    frame, _ = converted(archive, on_missing="fill_forward", chunk_bytes=200)
+    assert frame["T (degC)"].to_list()[1:4] == [-1.02, -1.5, -3.02]
+    frame, _ = converted(archive, on_missing="fill_forward", chunk_bytes=200, on_duplicate="first")
+    assert frame["T (degC)"].to_list()[1:4] == [-1.02, -1.02, -3.02]
 
 
 @pytest.mark.parametrize("cell", ["", '""', "nan", "NaN", "NA", "na", "nA", "null", "NULL", "Null"])

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jena_etl.errors import DataError, DialectError
-from jena_etl.ingest.csv_reader import read_csv
+from jena_etl.ingest.csv_reader import MOST_COLUMNS, read_csv
 from jena_etl.ingest.jena import DATETIME_COLUMN, DATETIME_FORMAT
 from tests.ingest.csv_files import (
     COLUMNS,
@@ -210,6 +210,22 @@ def test_header_faults(tmp_path: Path) -> None:
     refused(with_header("\n" + HEADER), "a.csv, line 1 is blank, expected the column names")
     refused(with_header(HEADER.replace('te"', "te")), "a.csv, line 1 is not a row of values")
     refused(with_header(HEADER.replace("note", "no\nte")), "a.csv, line 1 is not a row of values")
+
+
+def test_a_header_of_very_many_columns_is_refused() -> None:
+    """300,015 of them took 11 GB; as many names as are allowed are read."""
+    names = ["t", "a", *map(str, range(MOST_COLUMNS - 2))]
+    row = f"{TIMESTAMP4},1.5" + "," * (MOST_COLUMNS - 2)
+    form = dialect(datetime_column="t", columns=("a",))
+    left_out, blocks = read_csv("a.csv", [f"{','.join(names)}\n{row}\n".encode()], form)
+    assert len(left_out) == MOST_COLUMNS - 2
+    assert pl.concat(blocks)["a"].to_list() == [1.5]
+    with pytest.raises(DialectError) as caught:
+        read_csv("a.csv", [f"{','.join(names)},b\n{row},\n".encode()], form)
+    assert str(caught.value) == (
+        "a.csv, line 1 has 4,097 fields with ',' between them, expected at most 4,096 column "
+        "names; split the file by columns, or set separator"
+    )
 
 
 @pytest.mark.parametrize("text", [b"", b"\n", b" \r\n\n"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -33,6 +35,21 @@ def test_row_groups_are_full_but_for_the_last(
     write_parquet([frame], tmp_path / "whole.parquet", row_group_rows=4)
     whole = (tmp_path / "whole.parquet").read_bytes()
     assert (tmp_path / "blocks.parquet").read_bytes() == whole
+
+
+def test_a_row_group_is_written_before_the_next_rows_are_asked_for(tmp_path: Path) -> None:
+    target = tmp_path / "climate.parquet"
+    sizes = []
+
+    def frames() -> Iterator[pl.DataFrame]:
+        for block in range(6):
+            sizes.append(target.stat().st_size if target.exists() else 0)
+            yield pl.DataFrame(
+                {"row": range(4_000), "value": [block + k / 7 for k in range(4_000)]}
+            )
+
+    write_parquet(frames(), target, row_group_rows=4_000)
+    assert all(later - earlier > 10_000 for earlier, later in itertools.pairwise(sizes[2:]))
 
 
 def test_a_table_without_rows_is_a_file(tmp_path: Path) -> None:

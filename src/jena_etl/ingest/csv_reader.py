@@ -38,7 +38,7 @@ FIRST, LAST = datetime.min, datetime.max  # noqa: DTZ901  local station time
 BOM = b"\xef\xbb\xbf"
 SEPARATORS = ",;\t|"
 LONGEST_LINE = 16 << 20  # bytes
-MOST_COLUMNS = 4096  # Polars takes some 40 kB a column and block
+MOST_COLUMNS = 4096  # with as many, reading takes some 50 MB
 
 
 def read_csv(
