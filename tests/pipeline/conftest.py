@@ -101,18 +101,16 @@ class Repo:
         return Repo(target)
 
 
-def _small(params: Any, sha256: str) -> None:
+def _small(params: Any, sha256: str, architectures: tuple[str, ...]) -> None:
     params["download"].update(url="station.zip", bytes=None, sha256=sha256)
     params["window"].update(sequence_length=12)
-    params["architectures"] = ["dense", "lstm"]
+    params["architectures"] = list(architectures)
     for name in params["architectures"]:
         params["models"][name].update(epochs=2, units=2)
 
 
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Repo:
-    """The pipeline, reproduced once; tests that change something take a copy."""
-    root = tmp_path_factory.mktemp("pipeline") / "repo"
+def unbuilt(root: Path, checkout: Path, *architectures: str) -> Repo:
+    """A new repository with this checkout's pipeline, to train these architectures."""
     for name in COPIED:
         source, target = checkout / name, root / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -122,10 +120,19 @@ def built(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Repo:
             shutil.copyfile(source, target)
     repo = Repo(root)
     write_synthetic(root / "station.zip", rows=ROWS, seed=1)
-    repo.edit(lambda params: _small(params, sha256_of(root / "station.zip")))
+    sha256 = sha256_of(root / "station.zip")
+    repo.edit(lambda params: _small(params, sha256, architectures))
     repo.run("git", "init", "-q", "-b", "main")
     repo.run("git", "config", "user.email", "test@example.org")
     repo.run("git", "config", "user.name", "test")
+    return repo
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Repo:
+    """The pipeline, reproduced once; tests that change something take a copy."""
+    root = tmp_path_factory.mktemp("pipeline") / "repo"
+    repo = unbuilt(root, checkout, "dense", "lstm")
     repo.dvc("repro")
     repo.run("git", "add", ".")
     repo.run("git", "commit", "-q", "-m", "reproduced")
