@@ -171,14 +171,14 @@ def test_a_frozen_column_is_refused_where_missing_cells_are() -> None:
 
 def test_the_later_splits_do_not_say_what_is_usual() -> None:
     """Whatever stands behind the train rows, the same of them are frozen."""
-    frame = hours(20, slice(100, 160))
+    frame = hours(60, slice(100, 160))
     values = frame["a"].to_numpy().copy()
     values[120] = 300.0  # far outside, so that the run goes on behind it
-    for later in (0.0, np.arange(240) % 2, np.linspace(-1e3, 1e3, 240)):
+    for later in (0.0, np.arange(1200) % 2, np.linspace(-1e3, 1e3, 1200)):
         values[240:] = later
         found = find_frozen(
             frame.with_columns(a=values),
-            np.arange(480),
+            np.arange(1440),
             LINES,
             train=range(240),
             sentinels=BAD,

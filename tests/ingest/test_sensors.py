@@ -109,11 +109,14 @@ def test_a_frozen_thermometer_is_found_after_a_day_and_a_calm_after_four() -> No
 
 
 def test_what_happens_again_and_again_in_train_is_usual() -> None:
-    """Nights of two days, as near the pole: radiation at 0, but too seldom to be its rest."""
+    """A coarse display that stays at 8 degrees for a day and a half, every five days."""
     columns = weather()
-    rows = np.arange(ROWS)
-    columns["T"] = np.where(rows % (5 * DAY) < 1.5 * DAY, 0.0, columns["T"])
+    is_still = np.arange(ROWS) % (5 * DAY) < 1.5 * DAY
+    columns["T"] = np.where(is_still, 8.0, columns["T"])
     assert found_in(columns) == {}
+    is_still[: ROWS // 3] = False  # too seldom in train: now each is a run of its own
+    columns["T"] = np.where(is_still, 8.0, weather()["T"])
+    assert len(found_in(columns)["frozen", "T"].runs) == 21  # of 32 periods all but 11
 
 
 def test_a_rain_gauge_at_rest_is_not_frozen() -> None:
