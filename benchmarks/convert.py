@@ -32,12 +32,11 @@ KINDS = {"seconds": "s", "peak memory": "MB"}
 
 def ours(archive: Path, folder: Path, params: Convert) -> None:
     """What the convert stage does."""
-    from jena_etl.files import write_json
     from jena_etl.ingest.convert import convert
 
     outs = folder / "climate.parquet", folder / "findings.parquet"
     conversion = convert([archive], *outs, params)
-    write_json(folder / "source.json", conversion.source)
+    conversion.source.write(folder / "source.json")
 
 
 def pandas(archive: Path, folder: Path, params: Convert) -> None:

@@ -1,6 +1,5 @@
 """convert: the CSVs -> data/interim/climate.parquet, findings.parquet, source.json."""
 
-from jena_etl.files import write_json
 from jena_etl.ingest.convert import convert, render_conversion
 from jena_etl.params import Params
 from jena_etl.project import Project
@@ -11,7 +10,7 @@ def main(project: Project, params: Params) -> None:
     """Convert the source files."""
     outs = (project.climate_parquet, project.findings_parquet)
     conversion = convert(project.source_files(), *outs, params.convert, train=params.split.train)
-    write_json(project.source_json, conversion.source)
+    conversion.source.write(project.source_json)
     show(render_conversion(conversion))
 
 

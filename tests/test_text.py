@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 from jena_etl.errors import DataError
 from jena_etl.evaluation.leaderboard import Entry, as_markdown, as_metrics, title
-from jena_etl.prepare.data_card import SourceSummary
+from jena_etl.ingest.source import SourceSummary
 from jena_etl.prepare.outputs import Splits, Window
 from jena_etl.text import markdown, printable
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -74,22 +74,6 @@ def write_array(path: Path, array: np.ndarray) -> None:
     with replacing(path) as part, part.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         file.write(array.reshape(-1).view(np.uint8).data)
-
-
-def read_json(path: Path, *, built_by: str) -> Any:
-    """Read a stage's JSON output.
-
-    Raises:
-        ProjectError: the file is missing or no JSON; names the command that builds it.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise not_built(path, built_by) from None
-    except (ValueError, RecursionError):
-        raise ProjectError(
-            f"{path.name} is not JSON: it was damaged; build it again: dvc repro -f {built_by}"
-        ) from None
 
 
 def read_parquet(path: Path, *, built_by: str) -> pa.Table:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jena_etl.errors import ProjectError, WindowError
-from jena_etl.files import not_built, read_json
+from jena_etl.files import not_built
 
 if TYPE_CHECKING:
+    from jena_etl.ingest.source import Source
     from jena_etl.prepare.data_card import DataCard
     from jena_etl.prepare.outputs import ArraysRecord, Splits, Statistics
     from jena_etl.windows.batches import WindowBatches
@@ -148,10 +149,11 @@ class Project:
         return [self.downloads / name for name in names]
 
     @cached_property
-    def source(self) -> dict[str, Any]:
-        """What `convert` read, and from which files."""
-        content: dict[str, Any] = read_json(self.source_json, built_by="convert")
-        return content
+    def source(self) -> Source:
+        """What convert read, and from which files."""
+        from jena_etl.ingest.source import Source
+
+        return Source.read(self.source_json)
 
     @cached_property
     def statistics(self) -> Statistics:

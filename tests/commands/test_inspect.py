@@ -10,6 +10,7 @@ import pytest
 
 from jena_etl.commands.inspect import render_inspection
 from jena_etl.errors import ProjectError
+from jena_etl.ingest.source import SourceDigest, SourceSummary
 from jena_etl.prepare.data_card import (
     ColumnSummary,
     Counts,
@@ -23,8 +24,6 @@ from jena_etl.prepare.data_card import (
     Readings,
     Repeats,
     SensorWarning,
-    SourceDigest,
-    SourceSummary,
 )
 
 NONE = Counts(train=0, validation=0, test=0)

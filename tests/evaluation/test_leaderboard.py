@@ -5,7 +5,7 @@ import io
 
 from jena_etl.evaluation.leaderboard import Entry, as_csv, as_markdown, as_metrics, title
 from jena_etl.evaluation.predictions import NAIVE
-from jena_etl.prepare.data_card import SourceSummary
+from jena_etl.ingest.source import SourceSummary
 from jena_etl.prepare.outputs import Splits, Window
 
 

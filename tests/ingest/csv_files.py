@@ -89,7 +89,7 @@ def converted(archive: Path, **options: Any) -> tuple[pl.DataFrame, list[str]]:
     out = archive.parent / "out"
     conversion = convert_with([archive], out, **options)
     assert sorted(names_in(out)) == ["climate.parquet", "findings.parquet"]
-    return pl.read_parquet(out / "climate.parquet"), conversion.source["left_out"]
+    return pl.read_parquet(out / "climate.parquet"), list(conversion.source.left_out)
 
 
 def dialect(**changes: Any) -> Dialect:

@@ -113,8 +113,8 @@ def test_files_that_overlap(tmp_path: Path) -> None:
         conversion = convert_with(files, tmp_path / "out", members=members, on_duplicate=how)
         assert pl.read_parquet(tmp_path / "out/climate.parquet").rows() == expected
         assert conversion.timestamps.tolist() == [row[0] for row in expected]
-        assert conversion.source["left_out"] == ["note", "b"]
-        assert conversion.source["repeats"]["count"] == 2
+        assert conversion.source.left_out == ("note", "b")
+        assert conversion.source.repeats.count == 2
     with pytest.raises(DataError) as caught:
         convert_with(files, tmp_path / "out", members=["b.csv", "a.csv"])
     assert str(caught.value) == (

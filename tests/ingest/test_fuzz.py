@@ -373,7 +373,7 @@ def _outcome(folder: Path, given_files: list[Source], options: dict[str, Any]) -
         return "refused"
     assert left == [file.name for file in outs]
     climate, findings = (pl.read_parquet(file) for file in outs)
-    _check_read(conversion.source, climate, findings, given_files, options)
+    _check_read(conversion.source.model_dump(mode="json"), climate, findings, given_files, options)
     return "read"
 
 

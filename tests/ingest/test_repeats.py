@@ -10,6 +10,7 @@ from hypothesis import given, settings
 
 from jena_etl.errors import DataError
 from jena_etl.ingest.repeats import Repeats
+from jena_etl.ingest.source import RepeatedTimestamps
 from tests.ingest.series import LINES, START, frame_of, in_blocks, logs
 
 
@@ -31,13 +32,13 @@ def test_repeats_are_counted_and_the_first_one_stays(blocks: list[pl.DataFrame])
         assert kept == (stays if how == "first" else [True] * len(stays))
         assert repeats.timestamps.tolist() == pl.concat(blocks)["time"].filter(kept).to_list()
         assert repeats.are_kept == (how == "keep" and bool(repeated))
-        assert repeats.summary() == {
-            "count": len(repeated),
-            "differing": differing,
-            "first": repeated[0] if repeated else None,
-            "last": repeated[-1] if repeated else None,
-            "removed": how == "first" and bool(repeated),
-        }
+        assert repeats.summary() == RepeatedTimestamps(
+            count=len(repeated),
+            differing=differing,
+            first=repeated[0] if repeated else None,
+            last=repeated[-1] if repeated else None,
+            removed=how == "first" and bool(repeated),
+        )
 
 
 @settings(deadline=None)
@@ -66,7 +67,7 @@ def test_a_clock_set_back_in_autumn(cut: int) -> None:
     repeats = Repeats("keep", LINES)
     for block in blocks:
         repeats.keep(block)
-    assert repeats.summary()["count"] == repeats.summary()["differing"] == 6
+    assert repeats.summary().count == repeats.summary().differing == 6
     repeats = Repeats("error", LINES)
     with pytest.raises(DataError) as caught:  # noqa: PT012  which block it is, is not the point
         for block in blocks:
@@ -82,7 +83,7 @@ def test_a_negative_zero_and_a_missing_cell_differ_from_nothing_of_their_kind() 
     frame = frame_of([0, 0, 1, 1, 2, 2], [0.0, -0.0, None, None, None, 0.0])
     repeats = Repeats("keep", LINES)
     repeats.keep(frame)
-    assert repeats.summary()["differing"] == 1
+    assert repeats.summary().differing == 1
 
 
 def test_a_timestamp_in_the_future_is_an_error() -> None:

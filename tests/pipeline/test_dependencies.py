@@ -18,6 +18,7 @@ PLUMBING = {
     "src/jena_etl/csv_dialect.py",  # of params.yaml, too
     "src/jena_etl/errors.py",
     "src/jena_etl/files.py",
+    "src/jena_etl/ingest/source.py",  # fields that convert fills
     "src/jena_etl/locks.py",
     "src/jena_etl/params.py",  # its values are params of the stages
     "src/jena_etl/prepare/outputs.py",  # fields that prepare's other modules fill

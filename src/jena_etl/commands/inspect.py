@@ -9,6 +9,7 @@ from typing import Any
 from jena_etl.commands.dvc_repo import can_be_pulled
 from jena_etl.commands.wording import duration_text, every_text, period_text, timestamp_text
 from jena_etl.errors import ProjectError
+from jena_etl.ingest.source import SourceSummary
 from jena_etl.params import Params
 from jena_etl.prepare.data_card import (
     Counts,
@@ -17,7 +18,6 @@ from jena_etl.prepare.data_card import (
     Preset,
     Readings,
     Repeats,
-    SourceSummary,
 )
 from jena_etl.prepare.outputs import Splits
 from jena_etl.prepare.splits import SplitFractions

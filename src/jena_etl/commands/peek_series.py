@@ -61,7 +61,7 @@ def read_clock(frame: pl.DataFrame, lines: Lines) -> Clock:
     logged = Repeats("keep", lines)
     try:
         logged.keep(frame)
-        differing = f"; with other values: {logged.summary()['differing']:,}"
+        differing = f"; with other values: {logged.summary().differing:,}"
     except DataError as error:
         fault = f"convert will stop here: {error}"
     repeats = "no timestamp is there twice"

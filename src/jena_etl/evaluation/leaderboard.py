@@ -12,7 +12,7 @@ from jena_etl.prepare.outputs import Splits
 from jena_etl.text import markdown, printable
 
 if TYPE_CHECKING:
-    from jena_etl.prepare.data_card import SourceSummary
+    from jena_etl.ingest.source import SourceSummary
 
 COLUMNS = (
     "rank",

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from jena_etl.ingest.jena import unit_of
 from jena_etl.ingest.lines import Lines
 from jena_etl.ingest.parquet import ROW_GROUP_ROWS, write_parquet
 from jena_etl.ingest.repeats import Repeats
+from jena_etl.ingest.source import Source, SourceDigest, SourceSummary
 from jena_etl.ingest.timestamps import timestamp_card
 from jena_etl.params import Convert
 
@@ -39,12 +40,12 @@ class Conversion:
     """What was read and written.
 
     Attributes:
-        source: the content of source.json.
+        source: what was read.
         timestamps: of the rows written, datetime64[s] of shape (rows,).
         findings: what was written to findings.parquet.
     """
 
-    source: dict[str, Any]
+    source: Source
     timestamps: np.ndarray
     findings: pl.DataFrame
 
@@ -95,22 +96,22 @@ def render_conversion(conversion: Conversion) -> str:
     source, timestamps = conversion.source, conversion.timestamps
     card = timestamp_card(timestamps)
     head = (
-        f"{source['rows_read']:,} rows of {', '.join(source['members'])}, "
-        f"{timestamps[0]} to {timestamps.max()}; {len(source['units'])} columns"
+        f"{source.rows_read:,} rows of {', '.join(source.summary.members)}, "
+        f"{timestamps[0]} to {timestamps.max()}; {len(source.units)} columns"
     )
     lines = [head]
-    if source["left_out"]:
-        lines.append(f"left out: {', '.join(source['left_out'])}")
+    if source.left_out:
+        lines.append(f"left out: {', '.join(source.left_out)}")
     lines += [
         f"{words}: {card[kind]['count']:,}, the longest {item['seconds']:,} s after {item['after']}"
         for kind, words in (("holes", "holes"), ("irregular", "irregular steps"))
         for item in card[kind]["longest"][:1]
     ]
-    if (repeats := source["repeats"])["count"]:
+    if (repeats := source.repeats).count:
         lines.append(
-            f"repeated timestamps: {repeats['count']:,}, {repeats['first']} to {repeats['last']}, "
-            f"{repeats['differing']:,} with other values; "
-            + ("removed" if repeats["removed"] else "kept")
+            f"repeated timestamps: {repeats.count:,}, {repeats.first} to {repeats.last}, "
+            f"{repeats.differing:,} with other values; "
+            + ("removed" if repeats.removed else "kept")
         )
     for (column, kind, is_filled), found in conversion.findings.group_by(
         "column", "kind", "filled", maintain_order=True
@@ -142,17 +143,19 @@ def _convert(
         found = gaps.findings()
         with replacing(outs[1]) as findings:
             write_parquet([found], findings)
-        described = [source_card(file) for file in reading.files]
-    source = {
-        "name": ", ".join(file["name"] for file in described),
-        "synthetic": any(file["synthetic"] for file in described),
-        "files": described,
-        "members": reading.members,
-        "left_out": list(reading.left_out),
-        "units": {column: unit_of(column, options.units) for column in options.columns},
-        "rows_read": reading.rows,
-        "repeats": repeats.summary(),
-    }
+        files = tuple(SourceDigest(**source_card(file)) for file in reading.files)
+    source = Source(
+        summary=SourceSummary(
+            name=", ".join(file.name for file in files),
+            synthetic=any(file.synthetic for file in files),
+            files=files,
+            members=tuple(reading.members),
+        ),
+        left_out=tuple(reading.left_out),
+        units={column: unit_of(column, options.units) for column in options.columns},
+        rows_read=reading.rows,
+        repeats=repeats.summary(),
+    )
     timestamps = repeats.timestamps.astype("datetime64[s]")
     return Conversion(source=source, timestamps=timestamps, findings=found)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jena_etl.errors import DataError
 from jena_etl.ingest.lines import Lines, first_marked
+from jena_etl.ingest.source import RepeatedTimestamps
 
 if TYPE_CHECKING:
     import polars as pl
@@ -83,17 +84,17 @@ class Repeats:
             self._differing += int(differs[is_repeat].sum())
         return ~is_repeat if self._on_duplicate == "first" else np.ones(len(rows), bool)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> RepeatedTimestamps:
         """How many repeats there are, and from when to when; a differing one has other values."""
         again = np.concatenate(self._again) if self._again else np.arange(0)
         together = np.concatenate(self._timestamps)[again].view("datetime64[ms]")
-        return {
-            "count": len(again),
-            "differing": self._differing,
-            "first": together[0].item().isoformat() if len(again) else None,
-            "last": together[-1].item().isoformat() if len(again) else None,
-            "removed": self._on_duplicate == "first" and len(again) > 0,
-        }
+        return RepeatedTimestamps(
+            count=len(again),
+            differing=self._differing,
+            first=together[0].item().isoformat() if len(again) else None,
+            last=together[-1].item().isoformat() if len(again) else None,
+            removed=self._on_duplicate == "first" and len(again) > 0,
+        )
 
     def _first_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """For each row of the last block the first row of its timestamp, and if that differs."""

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import FiniteFloat
 
+from jena_etl.ingest.source import RepeatedTimestamps, SourceSummary
 from jena_etl.prepare.outputs import BySplit
 from jena_etl.stage_output import Count, Part, StageOutput
 
@@ -20,31 +21,6 @@ class Reading(Part):
 
 
 Readings = BySplit[Reading]
-
-
-class SourceDigest(Part):
-    """One file of the source."""
-
-    name: str
-    bytes: Count
-    sha256: str
-    synthetic: bool
-
-
-class SourceSummary(Part):
-    """What was converted.
-
-    Attributes:
-        name: of the files.
-        synthetic: whether `jena-etl synth` made one of them.
-        files: each with its size and digest.
-        members: the CSV files that were read.
-    """
-
-    name: str
-    synthetic: bool
-    files: tuple[SourceDigest, ...]
-    members: tuple[str, ...]
 
 
 class Gap(Part):
@@ -71,23 +47,9 @@ class Gaps(Part):
     splits: Counts
 
 
-class Repeats(Part):
-    """Rows whose timestamp an earlier row has.
+class Repeats(RepeatedTimestamps):
+    """Repeated timestamps, and how many of them are left in each split."""
 
-    Attributes:
-        count: as they were read.
-        differing: those with other values than the first time.
-        first: the first such timestamp.
-        last: the last one.
-        removed: whether they were taken out.
-        splits: those that were left, by split.
-    """
-
-    count: Count
-    differing: Count
-    first: str | None
-    last: str | None
-    removed: bool
     splits: Counts
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from jena_etl.files import read_parquet
 from jena_etl.ingest.jena import FORMULAS, RANGES
 from jena_etl.ingest.sensors import SensorFinding, sensor_findings
+from jena_etl.ingest.source import Source
 from jena_etl.ingest.timestamps import timestamp_card
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.data_card import (
@@ -25,7 +26,6 @@ from jena_etl.prepare.data_card import (
     Preset,
     Repeats,
     SensorWarning,
-    SourceSummary,
 )
 from jena_etl.prepare.outputs import Splits
 from jena_etl.prepare.readings import ReadingCounter
@@ -71,7 +71,7 @@ class CellMarks:
 def describe_data(
     climate: Climate,
     marks: CellMarks,
-    source: dict[str, Any],
+    source: Source,
     splits: Splits,
     fractions: SplitFractions,
 ) -> DataCard:
@@ -82,7 +82,7 @@ def describe_data(
     Args:
         climate: the series.
         marks: its cells that hold no measurement.
-        source: the content of source.json.
+        source: what convert read.
         splits: its splits.
         fractions: of the rows, by split.
     """
@@ -98,25 +98,24 @@ def describe_data(
     measured = marks.measured(columns)
     presets = preset_windows(
         timestamps,
-        source["rows_read"],
+        source.rows_read,
         marks.rows(splits.target),
         fractions=fractions,
         spec=spec,
     )
-    summary = {key: source[key] for key in SourceSummary.model_fields}
     return DataCard(
-        source=SourceSummary.model_validate(summary, strict=False),
-        rows_read=source["rows_read"],
+        source=source.summary,
+        rows_read=source.rows_read,
         rows=len(timestamps),
         first=str(timestamps[0]),
         last=str(timestamps.max()),
         step_seconds=clock["step_seconds"],
         holes=_gaps(clock["holes"], counter),
         irregular=_gaps(clock["irregular"], counter),
-        repeats=Repeats(**source["repeats"], splits=counter.rows(clock["repeats"]["rows"])),
+        repeats=Repeats(**dict(source.repeats), splits=counter.rows(clock["repeats"]["rows"])),
         columns={
             name: ColumnSummary(
-                unit=source["units"][name],
+                unit=source.units[name],
                 min=float(values.min()),
                 mean=math.fsum(values) / len(values),
                 max=float(values.max()),
@@ -124,7 +123,7 @@ def describe_data(
             for name, values in columns.items()
         },
         constant=tuple(name for name, values in columns.items() if values.min() == values.max()),
-        left_out=tuple(source["left_out"]),
+        left_out=source.left_out,
         findings=tuple(_findings(marks, timestamps, counter)),
         target_filled=Counts(**{name: split.left_out for name, split in splits.splits.items()}),
         physics=tuple(_physics(measured, timestamps, counter)),
