@@ -13,8 +13,8 @@ import numpy as np
 from jena_etl.windows.reader import WindowReader
 from jena_etl.windows.sampler import BatchSampler
 
-# Several batches are read at a time, as a call of Python costs TensorFlow as much as a batch; but
-# not many more, as three of these blocks are in memory at once.
+# Several batches are read at a time, because a call of Python costs TensorFlow as much as a batch
+# does. Up to four such blocks are in memory at once.
 BLOCK_BYTES = 16 << 20
 BLOCK_WINDOWS = 1 << 14
 PARALLEL_READS = 2
@@ -25,7 +25,8 @@ class WindowBatches:
 
     Iterate over it for NumPy arrays, without TensorFlow. `dataset` and `keras_dataset` give the
     same batches to tf.data and to Keras. Each pass is the next epoch, and each iterable that is
-    made from it counts its own passes.
+    made from it counts its own passes. A NumPy batch is a part of the block with which it was read:
+    copy a batch that you keep for long, or the whole block stays with it.
 
     Args:
         sampler: which windows a batch holds.
