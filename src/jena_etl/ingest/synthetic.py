@@ -36,11 +36,12 @@ WEST_DAYS = 1.0  # the rest of the west wind, of its own
 MOISTURE_DAYS = 1.5  # rain and drying out
 SHOWER_DAYS = 0.3  # a shower, a passing cloud
 BREATH_DAYS = 0.2  # a spell of wind
+ARRIVAL_DAYS = 1.0  # what the wind and a falling pressure announce arrives a day later
 
 # Near the means and spreads of 2009-2016; the processes add their own shares.
 P_MEAN, P_SPREAD = 989.2, 8.3  # mbar
 T_MEAN, T_SEASON = 9.5, 9.7  # degC; T_SEASON is half of July minus January
-T_AIR = 4.4  # degC, spread of the air masses; they differ more in winter
+T_AIR = 3.4  # degC, spread of the air masses; they differ more in winter
 COLDEST_DAY = 15  # of the year
 WARMEST_HOUR = 15
 
@@ -169,6 +170,12 @@ def _smooth(drive: FloatArray) -> FloatArray:
     return _ar1(drive, SYSTEM_DAYS) * math.sqrt((SYSTEM_DAYS + DRIVE_DAYS) / DRIVE_DAYS)
 
 
+def _later(values: FloatArray, days: float) -> FloatArray:
+    """Return the same some days later; the first rows, which SPIN_UP drops, repeat the first."""
+    shift = round(days * STEPS_PER_DAY)
+    return np.concatenate([np.full(shift, values[0]), values[:-shift]])
+
+
 def _weather(rows: int, seed: int) -> dict[str, FloatArray]:
     """Return what the station measures, (rows,) each: p, T, rh, wv, max. wv, wd."""
     noise = _noise(rows, seed)
@@ -177,15 +184,18 @@ def _weather(rows: int, seed: int) -> dict[str, FloatArray]:
     clock = 2 * np.pi * (days - WARMEST_HOUR / 24)
     sun = np.cos(clock - 0.28 * (1 - np.cos(clock)))  # the bend puts the coldest hour at 5 h
 
-    # Highs and lows pass in about four days; west wind comes with lows. South wind brings the
-    # warm air of tomorrow, which is what a forecast can see coming.
+    # Highs and lows pass in about four days; west wind comes with lows.
     high = _smooth(_ou(next(noise), DRIVE_DAYS))
     west = 0.4 - 0.5 * high + 0.8 * _ou(next(noise), WEST_DAYS)
     south = _ou(next(noise), DRIVE_DAYS)
     clear = np.tanh(0.6 * high + 0.8 * _ou(next(noise), DRIVE_DAYS))
 
-    # The air mass warms under south wind and summer highs, and cools under winter highs.
-    push = 0.8 * south + 0.25 * high * summer + 0.5 * _ou(next(noise), DRIVE_DAYS)
+    # South wind and a low announce warm air a day ahead, north wind and a high cold air. Summer
+    # highs warm it on the spot and winter highs cool it. That is what a model can learn: the real
+    # station's weather is harder to see coming.
+    announced = 0.5 * south - 1.0 * high
+    push = _later(announced, ARRIVAL_DAYS) + 0.25 * high * summer
+    push += 0.2 * _ou(next(noise), DRIVE_DAYS)
     air = T_AIR * (1.0 - 0.2 * summer) * _smooth(push)
     slow = T_MEAN + T_SEASON * summer + air
     swing = (2.5 + 1.6 * summer) * (1.0 + 0.6 * clear)  # half of the day's range
