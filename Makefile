@@ -13,7 +13,7 @@ SYNC := UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --python $(
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/'
 
-demo: $(INSTALLED)  ## the whole pipeline on a synthetic year, in demo/
+demo: $(INSTALLED)  ## the whole pipeline on a synthetic station, in demo/
 	@$(BIN)/jena-etl demo
 
 test: $(WITH_DEV)  ## the tests

@@ -163,12 +163,12 @@ def demo(
         typer.Option("--dir", help="The folder; demo/ in the checkout by default."),
     ] = None,
 ) -> None:
-    """Run this checkout's pipeline in a folder of its own, on a synthetic year and few epochs."""
+    """Run this checkout's pipeline in a folder of its own, on a synthetic station."""
     from jena_etl.commands.demo import find_checkout, prepare, reproduce
 
     checkout = find_checkout(Path.cwd())
     prepared = prepare(checkout, folder or checkout / "demo")
-    _show(f"The whole pipeline on a synthetic year, in {os.path.relpath(prepared)}", err=True)
+    _show(f"The whole pipeline on a synthetic station, in {os.path.relpath(prepared)}", err=True)
     _show(reproduce(prepared))
 
 
