@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from jena_etl.errors import DataError
+from jena_etl.windows.grid import commonest_step
 
 if TYPE_CHECKING:
     import polars as pl
@@ -102,10 +104,10 @@ def _most_regular(cells: Sequence[str], formats: list[str]) -> tuple[str, str]:
 
     def regularity(form: str) -> float:
         """The share of the commonest step."""
-        timestamps = start.str.to_datetime(form, time_unit="ms", strict=False).drop_nulls()
-        steps = timestamps.diff().drop_nulls().to_physical().to_numpy()
-        (_, count), *_ = Counter(steps[steps > 0].tolist()).most_common(1) or [(0, 0)]
-        return count / max(1, len(steps))
+        read = start.str.to_datetime(form, time_unit="ms", strict=False)
+        timestamps = read.drop_nulls().to_numpy()
+        step = commonest_step(timestamps)
+        return 0.0 if step is None else float(np.mean(np.diff(timestamps) == step))
 
     best = max(formats, key=regularity)
     example = f"line 2 is {cells[0]}"
