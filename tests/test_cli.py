@@ -200,7 +200,7 @@ def test_inspect_starts_neither_tensorflow_nor_polars(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "part"),
     [
         (("doctor", "nowhere"), "error: nowhere is no jena-etl project"),
         (("inspect", "nowhere"), "error: nowhere is no jena-etl project"),
@@ -213,11 +213,11 @@ def test_inspect_starts_neither_tensorflow_nor_polars(project: Path) -> None:
     ],
 )
 def test_a_mistake_is_short_and_exits_with_2(
-    arguments: tuple[str, ...], said: str, tmp_path: Path
+    arguments: tuple[str, ...], part: str, tmp_path: Path
 ) -> None:
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert part in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
 

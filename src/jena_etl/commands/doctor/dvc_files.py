@@ -49,11 +49,12 @@ class Mend:
 
 def own_files(root: Path) -> Check:
     """Can DVC read what it has written."""
-    mends = find_mends(root)
+    at_work = running(root) if find_mends(root) else []
+    mends = find_mends(root)  # again: a DVC that has just ended may have been writing them
     if not mends:
         return Check("dvc", "ok", "its own files can be read")
     found = "; ".join(mend.found for mend in mends)
-    if at_work := running(root):
+    if at_work:
         found = f"{found}; but DVC is at work here: {first_few(at_work)}"
         return Check("dvc", "note", found, "wait for it, then ask again")
     by_hand = in_turn(mend.command for mend in mends)
