@@ -97,6 +97,8 @@ def series_notes(
         window: the guess.
         split: the splits whose windows are counted.
     """
+    if rows.unread:
+        return _what_was_read(rows, clock)
     measured = {
         column: np.where(np.isin(values, sentinels), np.nan, values)
         for column in frame.columns[1:]
@@ -117,7 +119,7 @@ def series_notes(
     counter = ReadingCounter(ranges, windows, spec, window.target)
     return [
         *_what_was_read(rows, clock),
-        *([] if rows.unread else _window_counts(windows, ranges, spec, split)),
+        *_window_counts(windows, ranges, spec, split),
         *map(_doubt, sensor_warnings(found, clock.timestamps, counter)),
     ]
 
@@ -133,8 +135,8 @@ def _what_was_read(rows: Rows, clock: Clock) -> list[str]:
     if rows.unread:
         notes.append(
             f"NOT ALL was read: {rows.unread}. Holes, repeats, sentinels and missing cells are "
-            "counted in these rows alone, and the windows of the splits not at all. After "
-            "dvc repro splits, jena-etl inspect counts everything."
+            "counted in these rows alone; windows, and what is unusual for a sensor, depend on all."
+            " After dvc repro splits, jena-etl inspect tells everything."
         )
     return notes + [clock.fault] * bool(clock.fault)
 
