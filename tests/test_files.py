@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jena_etl.errors import ProjectError
-from jena_etl.files import replacing, write_array, write_json, write_text
+from jena_etl.files import read_parquet, replacing, write_array, write_json, write_text
 
 MANY = np.arange(50_000, dtype=np.float64)  # 400 kB
 
@@ -82,3 +82,13 @@ def test_a_limit_of_the_file_size(tmp_path: Path, write: Callable[[Path], None])
         "check the disk and the folder, then run the stage again"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_parquet_file_without_the_columns_is_damaged(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "findings.parquet")
+    assert read_parquet(tmp_path / "findings.parquet", built_by="convert").num_rows == len(MANY)
+    with pytest.raises(ProjectError) as caught:
+        read_parquet(tmp_path / "findings.parquet", built_by="convert", columns=("a", "row"))
+    assert str(caught.value) == (
+        "findings.parquet is damaged (it has no column row); build it again: dvc repro -f convert"
+    )

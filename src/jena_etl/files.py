@@ -6,7 +6,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,11 +76,17 @@ def write_array(path: Path, array: np.ndarray) -> None:
         file.write(array.reshape(-1).view(np.uint8).data)
 
 
-def read_parquet(path: Path, *, built_by: str) -> pa.Table:
+def read_parquet(path: Path, *, built_by: str, columns: Iterable[str] = ()) -> pa.Table:
     """Read all of a stage's Parquet output.
 
+    Args:
+        path: the file.
+        built_by: the stage that writes it.
+        columns: names that it has to have.
+
     Raises:
-        ProjectError: the file is missing or damaged; names the command that builds it.
+        ProjectError: the file is missing, damaged or has not these columns; names the command that
+            builds it.
         OSError: the file cannot be opened.
     """
     import pyarrow as pa
@@ -90,14 +96,18 @@ def read_parquet(path: Path, *, built_by: str) -> pa.Table:
         file = path.open("rb")  # given the path of a folder, pyarrow would read what lies in it
     except FileNotFoundError:
         raise not_built(path, built_by) from None
+    again = f"build it again: dvc repro -f {built_by}"
     try:
         with file:
-            return pq.read_table(file)
+            table = pq.read_table(file)
     except (pa.ArrowException, OSError) as error:
         raise ProjectError(
-            f"{path.name} is damaged ({str(error).splitlines()[0]:.120}); "
-            f"build it again: dvc repro -f {built_by}"
+            f"{path.name} is damaged ({str(error).splitlines()[0]:.120}); {again}"
         ) from None
+    for name in columns:
+        if name not in table.column_names:
+            raise ProjectError(f"{path.name} is damaged (it has no column {name}); {again}")
+    return table
 
 
 def not_built(path: Path, stage: str) -> ProjectError:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jena_etl.errors import ProjectError, TrainingError
+from jena_etl.errors import TrainingError
 from jena_etl.files import read_parquet, replacing
 
 if TYPE_CHECKING:  # a score needs no windows: a change of theirs must not score again by itself
@@ -99,14 +99,10 @@ def read_predictions(path: Path, *, built_by: str) -> dict[str, Predictions]:
     Raises:
         ProjectError: the file is missing or damaged; names the command that builds it.
     """
-    table = read_parquet(path, built_by=built_by)
-    try:
-        splits = table.column("split").to_numpy()
-        columns = {name: table.column(name).to_numpy() for name in Predictions.__dataclass_fields__}
-    except KeyError as error:
-        raise ProjectError(
-            f"{path.name} is damaged ({error.args[0]}); build it again: dvc repro -f {built_by}"
-        ) from None
+    names = list(Predictions.__dataclass_fields__)
+    table = read_parquet(path, built_by=built_by, columns=("split", *names))
+    splits = table.column("split").to_numpy()
+    columns = {name: table.column(name).to_numpy() for name in names}
     return {
         split: Predictions(**{name: values[splits == split] for name, values in columns.items()})
         for split in SCORED

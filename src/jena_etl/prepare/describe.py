@@ -40,7 +40,8 @@ class CellMarks:
     """Which cells of climate.parquet hold no measurement, from findings.parquet."""
 
     def __init__(self, findings: Path) -> None:
-        table = read_parquet(findings, built_by="convert")
+        columns = ("row", "column", "kind", "filled")
+        table = read_parquet(findings, built_by="convert", columns=columns)
         self._row = table.column("row").to_numpy()
         self._column = np.array(table.column("column").to_pylist(), dtype=object)
         self._kind = np.array(table.column("kind").to_pylist(), dtype=object)
