@@ -281,6 +281,10 @@ def test_a_folder_among_the_sources(folder: Path) -> None:
     assert "a.csv cannot be unpacked (Is a directory)" in refused([folder / "a.csv"], None)
 
 
+def test_a_source_that_is_gone(folder: Path) -> None:
+    assert "a.csv cannot be unpacked (No such file" in refused([folder / "a.csv"], None)
+
+
 def test_cards(folder: Path) -> None:
     write_synthetic(folder / "made.zip", rows=3, seed=0)
     (made,) = folder.iterdir()

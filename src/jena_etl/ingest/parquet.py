@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-ROW_GROUP_ROWS = 131_072  # one page of 1 MiB a column
+ROW_GROUP_ROWS = 65_536  # twice as many save 7 % of the file and take 35 MB more to write
 
 
 def write_parquet(
@@ -42,8 +42,10 @@ def write_parquet(
         write_statistics=False,
     ) as writer:
         writer.write_table(group)
+        del group  # or it would be held while the next one is read
         for group in groups:
             writer.write_table(group)
+            del group
 
 
 def _row_groups(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pa.Table]:
@@ -54,8 +56,11 @@ def _row_groups(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pa.Table]
         waiting.append(frame)
         while sum(part.height for part in waiting) > rows:
             together = pl.concat(waiting)
-            yield _as_arrow(together.head(rows))
             waiting = [together.slice(rows)]
+            group = _as_arrow(together.head(rows))
+            del together
+            yield group
+            del group
     yield _as_arrow(pl.concat(waiting))
 
 
