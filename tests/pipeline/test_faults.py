@@ -114,7 +114,7 @@ def test_a_build_killed_in_every_stage(dense_alone: Any, tmp_path: Path) -> None
     process = struck.start("repro")
     outputs.append(process.communicate()[0])
     assert process.returncode == 0, outputs[-1]
-    (resumed,) = (said for said in outputs if "Epoch 2/2" in said and "Epoch 1/2" not in said)
+    (resumed,) = (text for text in outputs if "Epoch 2/2" in text and "Epoch 1/2" not in text)
     assert "Running stage 'train@dense'" in resumed
     assert stages_of(again) == expected
     assert not list(again.root.rglob("*.part"))
@@ -134,8 +134,8 @@ def test_two_at_once(repo: Any) -> None:
         checks = {check.name: check for check in examine(open_project(repo.root), verify=False)}
     finally:
         (struck.folder / "go").touch()
-        said = first.communicate()[0]
-    assert first.returncode == 0, said
+        output = first.communicate()[0]
+    assert first.returncode == 0, output
     assert "is busy, it is being blocked by:" in refused
     assert " ".join(command) in refused
     # What is being written is no fault.

@@ -48,13 +48,13 @@ def ranked(entries: list[Entry]) -> list[Entry]:
 
 def title(splits: Splits, source: SourceSummary) -> str:
     """What was forecast, under which policy, on which file."""
-    said = (
+    text = (
         f"{splits.target}, {splits.window.horizon} steps of {splits.window.sampling_rate} rows "
         f"ahead, policy {splits.policy}, {source.name}"
     )
     if splits.gaps == "drop":
-        said += ", windows across gaps dropped"
-    return printable(said) + (" (synthetic data)" if source.synthetic else "")
+        text += ", windows across gaps dropped"
+    return printable(text) + (" (synthetic data)" if source.synthetic else "")
 
 
 def as_csv(entries: list[Entry]) -> str:

@@ -1,4 +1,4 @@
-"""Scores of forecasts against what came, and against the naive forecast."""
+"""Scores of forecasts against the observations, and against the naive forecast."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def evaluate(
         ProjectError: the two are not about the same windows.
     """
     report: dict[str, Any] = {"architecture": name}
-    for split, theirs in naive.items():
-        mine = predicted[split]
-        for what in ("issued", "timestamp", "truth"):
-            if not np.array_equal(getattr(mine, what), getattr(theirs, what)):
+    for split, reference in naive.items():
+        model = predicted[split]
+        for field in ("issued", "timestamp", "truth"):
+            if not np.array_equal(getattr(model, field), getattr(reference, field)):
                 raise ProjectError(
                     f"the {split} forecasts of {name} are of other windows than the naive "
-                    f"forecast's ({len(mine.truth):,} and {len(theirs.truth):,}; they differ in "
-                    f"{what}); make both again: dvc repro train@{name} baseline"
+                    f"forecast's ({len(model.truth):,} and {len(reference.truth):,}; they differ "
+                    f"in {field}); make both again: dvc repro train@{name} baseline"
                 )
-        report[split] = scores(mine.truth, mine.prediction, theirs.prediction)
+        report[split] = scores(model.truth, model.prediction, reference.prediction)
     return report
 
 

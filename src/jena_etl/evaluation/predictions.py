@@ -22,12 +22,12 @@ NAIVE = "naive"  # the forecast that nothing changes, as it is called among the 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Forecasts of one split beside what came; arrays of shape (windows,) in time order.
+    """The forecasts of one split with their observations: arrays of shape (windows,) in time order.
 
     Attributes:
         issued: timestamp of the window's last input, datetime64[s].
         timestamp: timestamp of the target, datetime64[s].
-        truth: the target, float32, in its column's unit.
+        truth: what was observed then, float32, in the target column's unit.
         prediction: the forecast of it, float32.
     """
 
@@ -62,7 +62,7 @@ def forecast(model: Any, windows: SplitWindows, *, batch_size: int, order: str) 
 def with_observations(
     windows: SplitWindows, timestamps: np.ndarray, predicted: np.ndarray
 ) -> Predictions:
-    """The forecasts `predicted`, (windows,), with their timestamps and what came.
+    """The forecasts `predicted`, (windows,), with their timestamps and observations.
 
     Args:
         windows: of one split.

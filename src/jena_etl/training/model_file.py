@@ -40,7 +40,7 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class ModelMetadata:
-    """What a model file says of itself."""
+    """What `write_model` adds to a model file, to know it by later."""
 
     architecture: str
     order: str  # forward or reversed: how the windows it was trained on run
@@ -48,7 +48,10 @@ class ModelMetadata:
 
 
 def write_model(model: Any, path: Path, *, architecture: str, order: str) -> None:
-    """Write a compiled Keras model, optimizer included; a file already there is replaced whole."""
+    """Write a compiled Keras model with its optimizer.
+
+    A file that is already there is replaced when the new one is complete, and not before.
+    """
     metadata = ModelMetadata(
         architecture=architecture,
         order=order,
@@ -67,12 +70,12 @@ def write_model(model: Any, path: Path, *, architecture: str, order: str) -> Non
 
 
 def trainable_parameters(model: Any) -> int:
-    """How many numbers training changes in a Keras model."""
+    """Count the numbers that training changes in a Keras model."""
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
 def read_metadata(path: Path) -> ModelMetadata:
-    """Read what `write_model` noted about the model; needs no Keras.
+    """Read what `write_model` added to the file, without importing Keras.
 
     Raises:
         TrainingError: the file is missing, damaged or was written by something else.
@@ -130,10 +133,11 @@ def _canonical_metadata(saved: bytes, metadata: ModelMetadata) -> bytes:
 
 
 def _canonical_config(saved: bytes) -> bytes:
-    """Number shared objects 1, 2, ... where Keras gives their memory addresses.
+    """Take out what depends on the process and on the device.
 
-    And leave jit_compile open: Keras notes whether the device it trained on uses XLA, and would
-    hold whoever loads the file to it.
+    Shared objects are numbered 1, 2, ... where Keras writes their memory addresses. `jit_compile`
+    is set to auto: Keras writes whether the device at hand used XLA, and would hold whoever loads
+    the file to it.
     """
     numbers: dict[int, int] = {}
 
@@ -149,7 +153,7 @@ def _canonical_config(saved: bytes) -> bytes:
 
 
 def _read_members(path: Path) -> dict[str, bytes]:
-    """All members, read whole: that checks their CRCs before Keras gets to see the file."""
+    """Read every member completely, which checks its CRC before Keras opens the file."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
