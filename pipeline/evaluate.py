@@ -10,7 +10,7 @@ from jena_etl.evaluation.leaderboard import (
 )
 from jena_etl.evaluation.metrics import evaluate
 from jena_etl.evaluation.predictions import NAIVE, read_predictions
-from jena_etl.files import write_json, write_text
+from jena_etl.files import set_aside, write_json, write_text
 from jena_etl.params import Params
 from jena_etl.project import Project
 from jena_etl.training.model_file import read_metadata
@@ -33,9 +33,25 @@ def main(project: Project, params: Params) -> None:
     write_text(project.leaderboard_csv, as_csv(entries))
     write_text(project.leaderboard_md, as_markdown(entries, heading))
     write_json(project.metrics_json, as_metrics(entries, heading))
+    _set_unlisted_aside(project, params.architectures)
     best = ranked(entries)[0]
     mae = best.scores["validation"]["mae"]
     show(f"best on validation: {best.architecture}, MAE {mae:.2f}\n")
+
+
+def _set_unlisted_aside(project: Project, names: tuple[str, ...]) -> None:
+    """Leave in the two folders that this stage depends on what a colleague gets with `dvc pull`.
+
+    DVC records the folders as they are when the stage ends. A model taken off the list would count
+    here and be missing there, where this stage would then be out of date.
+    """
+    listed = {project.model_file(name) for name in names}
+    listed |= {project.predictions_parquet(name) for name in (*names, NAIVE)}
+    for folder in sorted({file.parent for file in listed}):
+        aside = project.unlisted(folder)
+        for name in set_aside(folder, {file.name for file in listed}, aside):
+            shown = f"{folder.relative_to(project.root)}/{name}"
+            show(f"{shown} is not of a listed architecture; moved to unlisted/{aside.name}/\n")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jena_etl.errors import ProjectError
-from jena_etl.files import read_parquet, replacing, write_array, write_json, write_text
+from jena_etl.files import read_parquet, replacing, set_aside, write_array, write_json, write_text
 
 MANY = np.arange(50_000, dtype=np.float64)  # 400 kB
 
@@ -92,3 +92,14 @@ def test_a_parquet_file_without_the_columns_is_damaged(tmp_path: Path) -> None:
     assert str(caught.value) == (
         "findings.parquet is damaged (it has no column row); build it again: dvc repro -f convert"
     )
+
+
+def test_what_is_not_to_be_kept_is_set_aside(tmp_path: Path) -> None:
+    folder, aside = tmp_path / "models", tmp_path / "unlisted/models"
+    folder.mkdir()
+    for name in ("dense.keras", "lstm.keras", "gru.keras.part", ".gitignore"):
+        (folder / name).write_text(name)
+    assert set_aside(folder, {"dense.keras"}, aside) == ["lstm.keras"]
+    left = {path.name for path in folder.iterdir()}
+    assert left == {"dense.keras", "gru.keras.part", ".gitignore"}
+    assert (aside / "lstm.keras").read_text() == "lstm.keras"

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +51,25 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # what went wrong above is the error to show
             part.unlink()
+
+
+def set_aside(folder: Path, keep: Collection[str], aside: Path) -> list[str]:
+    """Move the files of `folder` whose names are not in `keep` to the folder `aside`.
+
+    Hidden files stay, and so do those that are just being written (`.part`).
+
+    Returns:
+        The names of the files that were moved, sorted.
+    """
+    moved = [
+        file
+        for file in sorted(folder.iterdir())
+        if file.name not in keep and not file.name.startswith(".") and file.suffix != ".part"
+    ]
+    for file in moved:
+        aside.mkdir(parents=True, exist_ok=True)
+        file.rename(aside / file.name)
+    return [file.name for file in moved]
 
 
 def write_text(path: Path, text: str) -> None:

@@ -112,6 +112,10 @@ class Project:
         """Held by the process that runs the stage: git-ignored, no stage's output."""
         return self.root / f"locks/{stage}.lock"
 
+    def unlisted(self, folder: Path) -> Path:
+        """Where evaluate puts files of `folder` that `architectures` does not name: git-ignored."""
+        return self.root / "unlisted" / folder.name
+
     def checkpoint(self, architecture: str, key: str) -> Path:
         """Of a training run that `key` defines: git-ignored, gone when the run is complete."""
         return self.root / f"checkpoints/{architecture}-{key}.npz"

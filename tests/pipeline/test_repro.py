@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,30 @@ def test_a_model_off_the_list_leaves_the_leaderboard(repo: Any) -> None:
         assert {row["architecture"] for row in csv.DictReader(file)} == {"dense", "naive"}
     assert "lstm" not in (repo.root / "reports/leaderboard.md").read_text()
     assert set(repo.json("reports/metrics.json")) == {"dense", "naive", "scored"}
+
+
+def test_a_colleague_is_up_to_date_after_a_model_left_the_list(repo: Any, tmp_path: Path) -> None:
+    """What evaluate depends on is what `dvc pull` brings: the model that is left over is not."""
+    model = (repo.root / "models/lstm.keras").read_bytes()
+    repo.edit(lambda params: params["architectures"].remove("lstm"))
+    output = repo.dvc("repro")
+    assert "models/lstm.keras is not of a listed architecture; moved to unlisted/models/" in output
+    assert (repo.root / "unlisted/models/lstm.keras").read_bytes() == model
+    assert not (repo.root / "data/predictions/lstm.parquet").exists()
+    assert (repo.root / "data/predictions/naive.parquet").exists()
+    repo.dvc("remote", "add", "-d", "team", str(tmp_path / "remote"))
+    repo.run("git", "add", ".")
+    repo.run("git", "commit", "-q", "-m", "without lstm")
+    repo.dvc("push")
+    clone = type(repo)(tmp_path / "clone")
+    repo.run("git", "clone", "-q", str(repo.root), str(clone.root))
+    clone.dvc("pull")
+    assert "Data and pipelines are up to date" in clone.dvc("status")
+
+    # On the list again, it comes from DVC's cache.
+    repo.edit(lambda params: params["architectures"].append("lstm"))
+    assert "train@lstm" not in repo.stages_run(repo.dvc("repro"))
+    assert (repo.root / "models/lstm.keras").read_bytes() == model
 
 
 def test_scores_follow_from_the_predictions(built: Any) -> None:
