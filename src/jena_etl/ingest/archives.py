@@ -20,7 +20,7 @@ from jena_etl.text import nearest
 
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 GZIP_START = b"\x1f\x8b"
-CHUNK = 1 << 21  # half of it is slower to parse, twice as much takes 25 MB more
+CHUNK = 3 << 20  # smaller pieces are slower to parse, larger ones take more memory
 SHOWN = 10  # of several candidates, the message lists the first
 
 

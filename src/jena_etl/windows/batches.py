@@ -15,7 +15,7 @@ from jena_etl.windows.sampler import BatchSampler
 
 # Several batches are read at a time, because a call of Python costs TensorFlow as much as a batch
 # does. Up to four such blocks are in memory at once.
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 24 << 20
 BLOCK_WINDOWS = 1 << 14
 PARALLEL_READS = 2
 
