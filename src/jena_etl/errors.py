@@ -2,13 +2,13 @@
 
 JenaEtlError
 ├── ParamsError     params.yaml: an unknown key, a wrong type, a value out of range
-├── SourceError     the source files: not there, not the pinned bytes, damaged
-├── DataError       what the file holds: header, numbers, timestamps, too few rows
-│   └── DialectError  the CSV is not written as its Dialect says
+├── SourceError     a source file: missing, damaged, or not the bytes that are pinned
+├── DataError       what a file holds: its header, numbers or timestamps, too few rows
+│   └── DialectError  a CSV that is not written the way its Dialect says
 ├── ProjectError    a stage's output: not built yet, or contradicting another one
 ├── WindowError     an argument of a window function (also a ValueError)
-├── DeviceError     a GPU was asked for and there is none
-└── TrainingError   training that cannot go on, or a model file that cannot be used
+├── DeviceError     a GPU was asked for, and there is none
+└── TrainingError   training that cannot continue, or a model file that cannot be used
 
 A message says what is wrong, what was found, what was expected and what to do
 next. The CLI and the stages print it without a traceback and exit with code 2.
@@ -22,10 +22,10 @@ from jena_etl.text import printable
 
 
 class JenaEtlError(Exception):
-    """Base of all errors below; catch this one to catch them all.
+    """The base of all errors below: catch this one to catch them all.
 
-    Names from files and from params.yaml stand in the messages; as text, an error shows what
-    cannot be printed in them as escapes.
+    Messages quote names from files and from params.yaml. `str` writes the characters in them that
+    cannot be printed as escapes.
     """
 
     def __str__(self) -> str:
@@ -33,7 +33,7 @@ class JenaEtlError(Exception):
 
 
 class ParamsError(JenaEtlError):
-    """params.yaml holds something that no stage can run with."""
+    """params.yaml holds something that no stage can work with."""
 
 
 class SourceError(JenaEtlError):
@@ -41,16 +41,16 @@ class SourceError(JenaEtlError):
 
 
 class DataError(JenaEtlError):
-    """The source file's content is not a regular station export."""
+    """The content of a source file is not a regular station export."""
 
 
 class DialectError(DataError):
-    """A CSV is not written as its `Dialect` says; names the fields of it that may be wrong.
+    """A CSV is not written the way its `Dialect` says: the dialect may be wrong, or the file.
 
     Attributes:
         fault: what is wrong, and where.
-        fields: the fields of `Dialect` to change, each with the value to set where that is known.
-        remedy: what to do about the file, if the dialect is right.
+        fields: the fields of `Dialect` to change, with the value to set, or None if unknown.
+        remedy: what to do about the file if the dialect is right.
     """
 
     def __init__(self, fault: str, fields: Mapping[str, str | None], *, remedy: str = "") -> None:
@@ -58,38 +58,39 @@ class DialectError(DataError):
         super().__init__(self.message())
 
     def message(self, block: str = "") -> str:
-        """The whole message; `block` is where the fields stand, as in `convert.`."""
-        named = (
+        """The whole message; `block` is put before the name of each field, as in `convert.`."""
+        settings = (
             f"{block}{name}: {value}".removesuffix(": None") for name, value in self.fields.items()
         )
-        remedies = [*filter(None, [self.remedy]), f"set {' and '.join(named)}"]
+        remedies = [*filter(None, [self.remedy]), f"set {' and '.join(settings)}"]
         return f"{self.fault}; {', or '.join(remedies)}"
 
 
 class ProjectError(JenaEtlError):
-    """An output of a stage is missing, damaged or contradicts another one."""
+    """An output of a stage is missing or damaged, or contradicts another one."""
 
 
 class WindowError(JenaEtlError, ValueError):
-    """An argument of a window function is out of its range."""
+    """An argument of a window function is out of range."""
 
 
 class DeviceError(JenaEtlError):
-    """The device asked for is not there."""
+    """The device that was asked for is not available."""
 
 
 class TrainingError(JenaEtlError):
-    """Training cannot go on, or a model file cannot be used."""
+    """Training cannot continue, or a model file cannot be used."""
 
 
 def one_line(error: Exception) -> str:
-    """What a command or a stage prints of an error that a user can put right.
+    """What a command or a stage prints for an error that the user can put right.
 
     >>> one_line(IsADirectoryError(21, "Is a directory", "splits.json"))
     'splits.json: Is a directory; put that right, then try again'
 
     Args:
-        error: one of the errors above, or an OSError. NumPy's and pyarrow's OSErrors name no file.
+        error: one of the errors above, or an OSError. Those of NumPy and pyarrow do not name the
+            file.
     """
     if not isinstance(error, OSError):
         return str(error)

@@ -6,17 +6,17 @@ import difflib
 import re
 from collections.abc import Iterable
 
-SHOWN, SHOWN_LETTERS = 30, 60  # of names listed in a message
+SHOWN_NAMES, SHOWN_LETTERS = 30, 60  # how many names a message lists, and how much of each
 MARKUP = re.compile(r"[\\`*<>|&\[\]]")
 
 
 def printable(text: str) -> str:
-    r"""Write every character that cannot be seen as its escape; line ends stay.
+    r"""The text with every invisible character written as an escape; line ends are kept.
 
     Names of columns, files and keys come from outside. A control character in one could overwrite
-    the terminal or change its title, and a right-to-left mark shows a name in another order than
-    it has; so whatever is printed goes through here. Spaces other than the plain one are escaped,
-    too, because they make two names look alike.
+    the terminal or change its title, and a right-to-left mark shows a name in the wrong order, so
+    everything that is printed goes through here. Spaces other than the plain one are escaped too,
+    because they make different names look alike.
 
     >>> print(printable("wind\x1b[2J \u202espeed, 9\N{DEGREE SIGN}"))
     wind\x1b[2J \u202espeed, 9°
@@ -28,7 +28,7 @@ def printable(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    r"""The text as Markdown that shows it letter by letter, in a table's cell as well.
+    r"""The text escaped so that Markdown shows it as it is, even in a table cell.
 
     >>> print(markdown("max. wv | <b>"))
     max. wv \| \<b\>
@@ -37,7 +37,7 @@ def markdown(text: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """What to add to a message about an unknown name: a close match, else the names there are.
+    """What to add to a message about an unknown name: the closest known one, or else all of them.
 
     >>> nearest("lstn", ["dense", "lstm"]), nearest("x", ["dense", "lstm"])
     ("; did you mean 'lstm'?", '; there are: dense, lstm')
@@ -46,7 +46,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
-    # Names may come from a file, and what is not a CSV at all would fill the screen.
-    shown = [f"{name:.{SHOWN_LETTERS}}" for name in names[:SHOWN]]
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    # The names may come from a file that is not a CSV at all; listed in full, they would fill the
+    # screen.
+    shown = [f"{name:.{SHOWN_LETTERS}}" for name in names[:SHOWN_NAMES]]
+    more = f" and {len(names) - SHOWN_NAMES:,} more" if len(names) > SHOWN_NAMES else ""
     return f"; there are: {', '.join(shown)}{more}"

@@ -1,4 +1,4 @@
-"""The three kinds of batches against each other, pass after pass."""
+"""NumPy, tf.data and Keras batches compared with each other, pass after pass."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Batches = list[tuple[list[int], list[float]]]
 
 
 def read(batches: Any) -> Batches:
-    """The start rows of the windows, found again in the data, and the targets."""
+    """The start rows of the windows, found by looking them up in DATA, and the targets."""
     found = []
     for inputs, targets in batches:
         values = np.asarray(inputs)
@@ -44,7 +44,7 @@ def read(batches: Any) -> Batches:
 
 def expected(batch_size: int, starts: list[int]) -> Batches:
     cut = [starts[at : at + batch_size] for at in range(0, len(starts), batch_size)]
-    return [(each, [float(DATA[start + 15, 1]) for start in each]) for each in cut]
+    return [(batch, [float(DATA[start + 15, 1]) for start in batch]) for batch in cut]
 
 
 def forms(batch_size: int, **options: Any) -> Iterator[Any]:
@@ -57,7 +57,7 @@ def forms(batch_size: int, **options: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("batch_size", [1, 8, 11, 33, 34, 2**40])
 def test_batches_in_time_order(batch_size: int) -> None:
-    """With a short last batch, without one, and with nothing but one."""
+    """With a short last batch, without one, and with a short batch only."""
     for form in forms(batch_size):
         assert read(form) == expected(batch_size, STARTS)
 
@@ -98,22 +98,22 @@ def test_reversed_windows_hold_the_same_rows_backwards() -> None:
 def test_each_pass_is_the_next_epoch(form: str) -> None:
     make = getattr(WINDOWS, form)
     epochs = [read(make(8, shuffle=True, seed=3, epoch=epoch)) for epoch in range(4)]
-    assert len({str(each) for each in epochs}) == 4
+    assert len({str(epoch) for epoch in epochs}) == 4
     one = make(8, shuffle=True, seed=3)
     assert [read(one) for _ in range(4)] == epochs
     later = make(8, shuffle=True, seed=3, epoch=2)
     assert [read(later) for _ in range(2)] == epochs[2:]
-    # What was built twice counts for itself.
+    # A second dataset counts its own passes.
     assert read(make(8, shuffle=True, seed=3)) == epochs[0]
 
 
-def test_tensorflows_own_passes_are_epochs() -> None:
+def test_passes_inside_tensorflow_are_epochs() -> None:
     epochs = [read(WINDOWS.batches(8, shuffle=True, epoch=epoch)) for epoch in range(3)]
     repeated = WINDOWS.dataset(8, shuffle=True).repeat(3).prefetch(5)
     assert read(repeated) == [*epochs[0], *epochs[1], *epochs[2]]
-    looked_at = WINDOWS.dataset(8, shuffle=True)
-    assert read(looked_at.take(1)) == epochs[0][:1]
-    assert read(looked_at) == epochs[1]
+    previewed = WINDOWS.dataset(8, shuffle=True)
+    assert read(previewed.take(1)) == epochs[0][:1]
+    assert read(previewed) == epochs[1]
 
 
 @pytest.mark.parametrize("form", ["batches", "dataset"])
@@ -130,7 +130,7 @@ def test_a_pass_can_begin_later(form: str, start: int, batch_size: int) -> None:
 
 
 @pytest.mark.parametrize("windows", [1, 7, 8, 9, 20])
-def test_borders_of_what_is_read_at_once_do_not_show(
+def test_batches_do_not_depend_on_the_size_of_a_block(
     monkeypatch: pytest.MonkeyPatch, windows: int
 ) -> None:
     whole = read(WINDOWS.batches(4, shuffle=True, start_batch=1))
@@ -139,7 +139,7 @@ def test_borders_of_what_is_read_at_once_do_not_show(
         assert read(form(4, shuffle=True, start_batch=1)) == whole
 
 
-def test_what_is_read_at_once_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     def blocks(**options: Any) -> list[list[int]]:
         found: list[list[int]] = WINDOWS.batches(8, **options).blocks(2).tolist()
         return found
@@ -161,7 +161,7 @@ def test_cardinality() -> None:
         assert len(WINDOWS.dataset(batch_size, shuffle=True)) == batches
         assert len(WINDOWS.batches(batch_size)) == batches
         assert len(WINDOWS.keras_dataset(batch_size)) == batches
-    # The first pass is shorter than the others: no one number holds.
+    # The first pass is shorter than the others, so no number is right.
     resumed = WINDOWS.dataset(8, start_batch=2)
     assert int(resumed.cardinality()) == tf.data.UNKNOWN_CARDINALITY
 
@@ -188,7 +188,7 @@ def test_static_shapes(start_batch: int) -> None:
     )
 
 
-def test_specification_of_a_projects_windows() -> None:
+def test_element_spec_of_split_windows() -> None:
     import tensorflow as tf
 
     inputs, targets = WINDOWS.dataset(8).element_spec
@@ -210,8 +210,8 @@ def test_keras_dataset_moves_on_when_keras_ends_an_epoch() -> None:
         dataset.on_epoch_end()
 
 
-def test_keras_dataset_goes_on_where_an_epoch_was_cut_off() -> None:
-    """As `fit(steps_per_epoch=...)` reads it; what it only looks at first is no epoch."""
+def test_keras_dataset_resumes_an_interrupted_epoch() -> None:
+    """As `fit(steps_per_epoch=...)` reads it; its first look at a few batches is not an epoch."""
     epochs = [read(WINDOWS.batches(8, shuffle=True, epoch=epoch)) for epoch in (0, 1)]
     dataset = WINDOWS.keras_dataset(8, shuffle=True)
     found = []
@@ -231,12 +231,12 @@ def small_model() -> Any:
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_fit_does_not_shuffle_what_is_shuffled(workers: int) -> None:
-    dataset = WINDOWS.keras_dataset(1, shuffle=True)  # 33 batches: hardly in order by chance
+def test_fit_may_not_shuffle_shuffled_batches(workers: int) -> None:
+    dataset = WINDOWS.keras_dataset(1, shuffle=True)  # 33 batches will not come in order by chance
     dataset.workers = workers
     with pytest.raises(Exception, match=r"are shuffled already, .* fit\(\.\.\., shuffle=False\)"):
         small_model().fit(dataset, verbose=0)
-    # Batches in time order are Keras' to shuffle.
+    # Keras may shuffle batches that come in time order.
     small_model().fit(WINDOWS.keras_dataset(1), verbose=0)
 
 
@@ -266,7 +266,7 @@ def test_fit_trains_on_one_epoch_after_another(batch_size: int, workers: int) ->
 
 def test_keras_dataset_refuses_worker_processes() -> None:
     dataset = WINDOWS.keras_dataset(8, shuffle=True)
-    with pytest.raises(WindowError, match=r"use_multiprocessing must be False: .* workers alone"):
+    with pytest.raises(WindowError, match=r"use_multiprocessing must be False: .* only workers"):
         dataset.use_multiprocessing = True
     dataset.use_multiprocessing = False
     assert dataset.use_multiprocessing is False
@@ -292,8 +292,8 @@ def test_two_readers_at_once() -> None:
     assert read(one) == epochs[0]
 
 
-def test_tensorflow_lets_go_of_what_it_read() -> None:
-    """TensorFlow itself keeps every Python function it was ever given."""
+def test_arrays_are_freed_with_the_dataset() -> None:
+    """Although TensorFlow keeps every Python function that it is given."""
 
     def used() -> weakref.ref[np.ndarray]:
         data = np.arange(3000.0)
@@ -301,12 +301,12 @@ def test_tensorflow_lets_go_of_what_it_read() -> None:
         assert len(list(dataset.map(lambda inputs, _: inputs).repeat(2))) == 94
         return weakref.ref(data)
 
-    kept = used()
+    array = used()
     gc.collect()
-    assert kept() is None
+    assert array() is None
 
 
-def test_a_dataset_lives_as_long_as_what_was_made_of_it() -> None:
+def test_a_dataset_lives_as_long_as_what_was_made_from_it() -> None:
     import tensorflow as tf
 
     def make() -> Any:
@@ -330,8 +330,8 @@ def test_a_dataset_lives_as_long_as_what_was_made_of_it() -> None:
     assert int(counted()) == 10  # the graph has been built, its dataset is gone
 
 
-def test_batches_of_their_own_parts() -> None:
-    """One offset is a window without the axis of steps."""
+def test_batches_from_a_sampler_and_readers() -> None:
+    """A single offset gives windows without an axis of steps."""
     batches = WindowBatches(
         BatchSampler(index=WindowIndex([range(0, 20, 5)]), batch_size=3),
         WindowReader(DATA, np.array([4, 1])),
@@ -344,7 +344,7 @@ def test_batches_of_their_own_parts() -> None:
 
 
 def test_tensorflow_copies_nothing() -> None:
-    """Its batches lie in the memory that the reader filled, several in one block."""
+    """Its batches share the memory of the block that the reader filled."""
     blocks: list[np.ndarray] = []
 
     class Reader(WindowReader):

@@ -1,4 +1,4 @@
-"""The three policies, against a direct reading of docs/windows.md."""
+"""The three policies, compared with a direct reading of docs/windows.md."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ fractions = st.tuples(st.floats(0.1, 0.6), st.floats(0.1, 0.3))
 
 
 def belongs(start: int, split: range, rows: int, spec: WindowSpec, policy: str) -> bool:
-    """One window, read off the rule as it is written."""
+    """Whether a window belongs to a split, by the rule as docs/windows.md states it."""
     inputs = [start + step * spec.sampling_rate for step in range(spec.sequence_length)]
     target = inputs[-1] + spec.horizon * spec.sampling_rate
     a, b = split.start, split.stop
@@ -43,10 +43,9 @@ def test_windows_are_those_of_the_rule(
     ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
     windows = split_windows(ranges, rows, spec, policy)
     for name in SPLITS:
-        held = [s for s in range(rows) if belongs(s, ranges[name], rows, spec, policy)]
-        mine = windows[name].starts(np.arange(len(windows[name])))
-        # With a stride, every stride-th of them, from the first.
-        assert mine.tolist() == held[:: spec.sequence_stride]
+        expected = [s for s in range(rows) if belongs(s, ranges[name], rows, spec, policy)]
+        # With a stride n, every n-th of them, beginning with the first.
+        assert starts_of(windows[name]) == expected[:: spec.sequence_stride]
 
 
 @pytest.mark.parametrize(
@@ -90,12 +89,12 @@ def test_an_index_of_many_runs(runs: list[range]) -> None:
         assert index.starts(places).tolist() == np.array(expected)[places].tolist()
 
 
-def held(windows: WindowIndex) -> list[int]:
+def starts_of(windows: WindowIndex) -> list[int]:
     found: list[int] = windows.starts(np.arange(len(windows))).tolist()
     return found
 
 
-def touched(start: int, spec: WindowSpec) -> list[int]:
+def rows_of(start: int, spec: WindowSpec) -> list[int]:
     """The rows of a window: its inputs, then its target."""
     inputs = [start + step * spec.sampling_rate for step in range(spec.sequence_length)]
     return [*inputs, inputs[-1] + spec.horizon * spec.sampling_rate]
@@ -107,7 +106,7 @@ def segmented(draw: st.DrawFn) -> tuple[int, list[range]]:
     rows = draw(st.integers(1, 120))
     bounds = sorted(draw(st.lists(st.integers(0, rows), max_size=8)))
     segments = [range(*pair) for pair in zip([0, *bounds], [*bounds, rows], strict=True)]
-    return rows, [each for each in segments if draw(st.integers(0, 3))]
+    return rows, [segment for segment in segments if draw(st.integers(0, 3))]
 
 
 @settings(deadline=None)
@@ -115,16 +114,16 @@ def segmented(draw: st.DrawFn) -> tuple[int, list[range]]:
 def test_segments_leave_out_the_windows_that_cross_them(
     spec: WindowSpec, series: tuple[int, list[range]], parts: tuple[float, float], policy: str
 ) -> None:
-    """And no other: the windows kept stand where they stood, strides included."""
+    """And no others: the rest keep their places, even with a stride."""
     rows, segments = series
     ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
     every = split_windows(ranges, rows, spec, policy)
     kept = split_windows(ranges, rows, spec, policy, segments)
     for name in SPLITS:
-        assert held(kept[name]) == [
+        assert starts_of(kept[name]) == [
             start
-            for start in held(every[name])
-            if any(start in each and touched(start, spec)[-1] in each for each in segments)
+            for start in starts_of(every[name])
+            if any(start in part and rows_of(start, spec)[-1] in part for part in segments)
         ]
 
 
@@ -137,7 +136,7 @@ def test_windows_of_an_excluded_target_belong_to_no_split(
     policy: str,
     data: st.DataObject,
 ) -> None:
-    """And all others stand where they stood, in ranges: one more for each window taken out."""
+    """The others keep their places; each window taken out adds at most one range."""
     rows, segments = series
     excluded = sorted(data.draw(st.sets(st.integers(0, rows - 1))))
     ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
@@ -145,8 +144,10 @@ def test_windows_of_an_excluded_target_belong_to_no_split(
         every = split_windows(ranges, rows, spec, policy, kept)
         scored = split_windows(ranges, rows, spec, policy, kept, excluded=np.array(excluded))
         for name in SPLITS:
-            assert held(scored[name]) == [
-                start for start in held(every[name]) if touched(start, spec)[-1] not in excluded
+            assert starts_of(scored[name]) == [
+                start
+                for start in starts_of(every[name])
+                if rows_of(start, spec)[-1] not in excluded
             ]
             taken_out = len(every[name]) - len(scored[name])
             assert len(scored[name].runs) <= len(every[name].runs) + taken_out
@@ -166,7 +167,7 @@ def test_strict_shares_no_row_between_splits(
     ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
     windows = split_windows(ranges, rows, spec, "strict", segments)
     used = {
-        name: {row for start in held(windows[name]) for row in touched(start, spec)}
+        name: {row for start in starts_of(windows[name]) for row in rows_of(start, spec)}
         for name in SPLITS
     }
     assert not used["train"] & used["validation"]
@@ -184,22 +185,24 @@ def test_lookback_forecasts_every_label_once(
     ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
     windows = split_windows(ranges, rows, every, "lookback")
     for name in SPLITS:
-        labels = [touched(start, every)[-1] for start in held(windows[name])]
-        # All but those of the series' first rows, which have too few rows before them.
+        labels = [rows_of(start, every)[-1] for start in starts_of(windows[name])]
+        # All but the first rows of the series, which have too few rows before them.
         assert labels == [row for row in ranges[name] if row >= every.target]
 
 
 @settings(deadline=None)
 @given(specs, series, fractions)
-def test_book_sees_no_label_of_a_later_split_before_its_forecast_is_issued(
+def test_reference_sees_no_label_of_a_later_split_before_its_forecast_is_issued(
     spec: WindowSpec, rows: int, parts: tuple[float, float]
 ) -> None:
     ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
     windows = split_windows(ranges, rows, spec, "reference")
-    ends = {name: [touched(start, spec)[-2:] for start in held(windows[name])] for name in SPLITS}
+    ends = {
+        name: [rows_of(start, spec)[-2:] for start in starts_of(windows[name])] for name in SPLITS
+    }
     for earlier, later in (("train", "validation"), ("validation", "test")):
         issued = [issue for issue, _ in ends[later]]
-        # A label of the earlier split may lie past the border, as far as the horizon at most.
+        # A label of the earlier split may lie past the border, but not further than the horizon.
         reach = ranges[earlier].stop - 1 + spec.horizon * spec.sampling_rate
         assert all(label <= reach for _, label in ends[earlier])
         assert all(issue >= ranges[later].start + spec.last_input for issue in issued)

@@ -1,4 +1,4 @@
-"""Memory maps of every layout against the same numbers in memory."""
+"""Memory maps of every layout, compared with the same numbers in memory."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def batches(data: Any, targets: Any = None, *, form: str = "numpy", **call: Any)
 
 def assert_equal(found: list[Any], expected: list[Any]) -> None:
     assert len(found) == len(expected)
-    for mine, theirs in zip(found, expected, strict=True):
-        assert len(mine) == len(theirs)
-        for one, other in zip(mine, theirs, strict=True):
+    for batch, wanted in zip(found, expected, strict=True):
+        assert len(batch) == len(wanted)
+        for one, other in zip(batch, wanted, strict=True):
             assert one.dtype == other.dtype
             assert one.shape == other.shape
             assert np.array_equal(one, other)
@@ -80,7 +80,7 @@ def read_only(rows: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_map_gives_what_its_numbers_give(tmp_path: Path, view: str, call: str) -> None:
+def test_a_map_reads_like_an_array_in_memory(tmp_path: Path, view: str, call: str) -> None:
     data = VIEWS[view](saved(tmp_path, BASE))
     plain = np.array(VIEWS[view](BASE))
     assert_equal(batches(data, **CALLS[call]), batches(plain, **CALLS[call]))
@@ -88,7 +88,7 @@ def test_a_map_gives_what_its_numbers_give(tmp_path: Path, view: str, call: str)
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_tensorflow_reads_the_same(tmp_path: Path, view: str) -> None:
-    """TensorFlow ends the process when it is lent memory it does not like."""
+    """TensorFlow kills the process if it is given memory that it cannot use."""
     data = VIEWS[view](saved(tmp_path, BASE))
     call: dict[str, Any] = {
         "sampling_rate": 6,
@@ -118,7 +118,7 @@ def test_other_layouts_on_disk(tmp_path: Path, form: str) -> None:
     expected = batches(BASE, sampling_rate=4)
     for stored in (np.asfortranarray(BASE), BASE.astype(">f4")):
         assert_equal(batches(saved(tmp_path, stored), sampling_rate=4, form=form), expected)
-    # No header, an offset that fits no type, and one beyond the first page.
+    # Without a header, at offsets that are not aligned or lie beyond the first page.
     for offset in (1, 4096 + 3, 8192):
         (tmp_path / "raw").write_bytes(b"x" * offset + BASE.tobytes())
         data = np.memmap(tmp_path / "raw", "f4", "r", offset=offset, shape=BASE.shape)
@@ -138,7 +138,7 @@ def test_targets_on_disk(tmp_path: Path, horizon: Any, form: str) -> None:
 @pytest.mark.parametrize("order", ["forward", "reversed"])
 @pytest.mark.parametrize("rate", [1, 4, 6])
 def test_phase_major_maps(tmp_path: Path, rate: int, order: str) -> None:
-    """Against the row-major drop-in; 1,000 rows are no multiple of 6."""
+    """Compared with the row-major drop-in; 1,000 rows are not a multiple of 6."""
     spec = WindowSpec(sequence_length=5, sampling_rate=rate, horizon=3, sequence_stride=3)
     np.save(tmp_path / "targets.npy", BASE[:, 1])
     windows = SplitWindows(
@@ -157,7 +157,8 @@ def test_phase_major_maps(tmp_path: Path, rate: int, order: str) -> None:
     }
     expected = batches(BASE, BASE[:, 1], **call)
     assert_equal(list(windows.batches(9, **given)), expected)
-    assert_equal([tuple(map(np.asarray, each)) for each in windows.dataset(9, **given)], expected)
+    found = [tuple(map(np.asarray, batch)) for batch in windows.dataset(9, **given)]
+    assert_equal(found, expected)
     keras_dataset = windows.keras_dataset(9, **given)
     assert_equal([keras_dataset[number] for number in range(len(keras_dataset))], expected)
 
@@ -188,7 +189,7 @@ def test_a_map_is_not_copied(tmp_path: Path, view: str, form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["numpy", "tf"])
-def test_changes_a_map_keeps_to_itself_are_seen(tmp_path: Path, form: str) -> None:
+def test_private_changes_to_a_map_are_seen(tmp_path: Path, form: str) -> None:
     data = saved(tmp_path, BASE, "c")
     data[:] = 5
     assert all((inputs == 5).all() for (inputs,) in batches(data, form=form))
@@ -206,7 +207,7 @@ def test_a_deleted_file_lives_on_in_its_map(tmp_path: Path, form: str) -> None:
 def test_a_file_cut_short_is_refused(tmp_path: Path, form: str) -> None:
     data = saved(tmp_path, BASE)
     os.truncate(tmp_path / "rows.npy", 20_000)
-    # Even where the rows asked for are still there.
+    # Even if the rows that are asked for are still there.
     with pytest.raises(
         WindowError,
         match=r"rows.npy has 20,000 bytes, its memory map needs 28,128: the file was cut short",
@@ -227,7 +228,7 @@ def test_a_file_cut_short_later_is_refused(tmp_path: Path, form: str) -> None:
 @pytest.mark.parametrize("form", ["numpy", "tf"])
 @pytest.mark.parametrize("rows", [1000, 10])
 def test_a_file_replaced_by_another_is_read_as_it_was(tmp_path: Path, rows: int, form: str) -> None:
-    """Inputs and targets stay together: a map holds on to the file it was made of."""
+    """Inputs and targets still match, because a map keeps the file that it was made from."""
     data = saved(tmp_path, BASE)
     dataset = timeseries_dataset_from_array(data, BASE[:, 0], 5, batch_size=16, format=form)
     np.save(tmp_path / "new.npy", BASE[:rows] + 1)
@@ -253,6 +254,6 @@ def test_the_file_is_not_written(tmp_path: Path) -> None:
             changed = inputs + 1, targets + 1
             assert changed
     for (inputs,) in batches(data):
-        inputs *= 2  # noqa: PLW2901  a batch is the caller's
+        inputs *= 2  # noqa: PLW2901  the caller may change a batch
     data.flush()
     assert np.array_equal(np.load(tmp_path / "rows.npy"), BASE)

@@ -1,4 +1,4 @@
-"""Which windows a batch holds, against lists cut by hand; and what a plan refuses."""
+"""Which windows a batch holds, compared with lists cut by hand, and what is refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STARTS = [start for run in RUNS for start in run]
 INDEX = WindowIndex(RUNS)
 
 
-def plan(**options: Any) -> BatchSampler:
+def sampler(**options: Any) -> BatchSampler:
     return BatchSampler(**{"index": INDEX, "batch_size": 4, **options})
 
 
@@ -33,16 +33,16 @@ def test_batches_in_time_order_are_the_starts_cut_up(
     batch_size: int, count: int, data: st.DataObject
 ) -> None:
     number = data.draw(st.integers(0, count - 1))
-    mine = STARTS[number::count]
-    cut = [mine[at : at + batch_size] for at in range(0, len(mine), batch_size)]
-    batches = plan(batch_size=batch_size, shard=(number, count))
-    assert batches.windows == len(mine)
+    in_shard = STARTS[number::count]
+    cut = [in_shard[at : at + batch_size] for at in range(0, len(in_shard), batch_size)]
+    batches = sampler(batch_size=batch_size, shard=(number, count))
+    assert batches.windows == len(in_shard)
     assert batches.batches == len(cut)
     assert [batches.starts(0, at, at + 1).tolist() for at in range(len(cut))] == cut
     first = data.draw(st.integers(0, len(cut)))
     last = data.draw(st.integers(first, len(cut) + 2))
     assert batches.starts(7, first, last).tolist() == [
-        start for each in cut[first:last] for start in each
+        start for batch in cut[first:last] for start in batch
     ]
 
 
@@ -55,40 +55,40 @@ def test_shards_are_disjoint_and_together_the_whole(
     epoch: int,
 ) -> None:
     options = {"shuffle": shuffle, "seed": seed}
-    shards = [one_pass(plan(shard=(at, count), **options), epoch) for at in range(count)]
+    shards = [one_pass(sampler(shard=(at, count), **options), epoch) for at in range(count)]
     assert sorted(start for shard in shards for start in shard) == STARTS
     assert max(map(len, shards)) - min(map(len, shards)) <= 1
-    # They are dealt out in turn from the order that one reader would see.
-    whole = one_pass(plan(**options), epoch)
+    # The order that a single reader would see is dealt out to them in turn.
+    whole = one_pass(sampler(**options), epoch)
     assert [whole[at::count] for at in range(count)] == shards
 
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**31))
 def test_an_epoch_is_every_window_once(seed: int, epoch: int) -> None:
-    assert sorted(one_pass(plan(shuffle=True, seed=seed), epoch)) == STARTS
+    assert sorted(one_pass(sampler(shuffle=True, seed=seed), epoch)) == STARTS
 
 
-def test_the_order_hangs_on_seed_and_epoch_alone() -> None:
+def test_the_order_depends_on_seed_and_epoch_alone() -> None:
     orders = {
-        (seed, epoch): one_pass(plan(shuffle=True, seed=seed), epoch)
+        (seed, epoch): one_pass(sampler(shuffle=True, seed=seed), epoch)
         for seed in (0, 1, 2)
         for epoch in (0, 1, 2)
     }
-    assert len({tuple(each) for each in orders.values()}) == 9
+    assert len({tuple(order) for order in orders.values()}) == 9
     for (seed, epoch), expected in orders.items():
         for options in ({"batch_size": 1}, {"epoch": 5}, {"start_batch": 2}, {"batch_size": 99}):
-            again = plan(**{"shuffle": True, "seed": seed, **options})
+            again = sampler(**{"shuffle": True, "seed": seed, **options})
             if again.start_batch < again.batches:
                 assert one_pass(again, epoch) == expected
 
 
 @pytest.mark.parametrize("name", ["batch_size", "seed", "epoch", "start_batch"])
 @pytest.mark.parametrize("value", [-1, 1.0, "1", True, None, np.array(1), [1]])
-def test_what_counts_something_is_a_whole_number(name: str, value: object) -> None:
+def test_counts_are_whole_numbers(name: str, value: object) -> None:
     least = 1 if name == "batch_size" else 0
     with pytest.raises(WindowError) as caught:
-        plan(**{name: value})
+        sampler(**{name: value})
     assert str(caught.value) == (
         f"`{name}` must be a whole number of at least {least}, found {value!r}"
     )
@@ -99,7 +99,7 @@ def test_what_counts_something_is_a_whole_number(name: str, value: object) -> No
 )
 def test_a_shard_is_a_number_below_a_count(shard: object) -> None:
     with pytest.raises(WindowError) as caught:
-        plan(shard=shard)
+        sampler(shard=shard)
     assert str(caught.value) == (
         f"`shard` must be (number, count), whole numbers with number below count, found {shard!r}"
     )
@@ -113,28 +113,28 @@ def test_a_shard_is_a_number_below_a_count(shard: object) -> None:
         (
             {"shard": (28, 29)},
             (
-                "no window is left: 28 windows in 29 shards; use longer data, shorter windows or "
+                "no window is left: 28 windows for 29 shards; use longer data, shorter windows or "
                 "fewer shards"
             ),
         ),
         (
             {"index": WindowIndex([])},
             (
-                "no window is left: 0 windows in 1 shards; use longer data, shorter windows or "
+                "no window is left: 0 windows for 1 shards; use longer data, shorter windows or "
                 "fewer shards"
             ),
         ),
         (
             {"start_batch": 7, "epoch": 3},
             (
-                "`start_batch` is 7, a pass has 7 batches, 0 to 6; after the last one comes "
+                "`start_batch` is 7, but a pass has 7 batches, 0 to 6; after the last one comes "
                 "epoch 4, batch 0"
             ),
         ),
         (
             {"start_batch": 4, "shard": (1, 2)},
             (
-                "`start_batch` is 4, a pass has 4 batches, 0 to 3; after the last one comes "
+                "`start_batch` is 4, but a pass has 4 batches, 0 to 3; after the last one comes "
                 "epoch 1, batch 0"
             ),
         ),
@@ -143,7 +143,7 @@ def test_a_shard_is_a_number_below_a_count(shard: object) -> None:
 def test_what_is_refused(options: dict[str, Any], message: str) -> None:
     assert len(STARTS) == 28
     with pytest.raises(WindowError) as caught:
-        plan(**options)
+        sampler(**options)
     assert str(caught.value) == message
 
 
@@ -165,7 +165,7 @@ def test_short_numpy_integers_do_not_overflow() -> None:
     assert short.starts(127, 300, 302).tolist() == whole.starts(127, 300, 302).tolist()
 
 
-def test_a_series_that_fits_no_memory() -> None:
+def test_a_series_that_does_not_fit_into_memory() -> None:
     """No permutation is stored: the last batch of 2**50 windows takes no longer than the first."""
     huge = BatchSampler(
         index=WindowIndex([range(2**50)]), batch_size=1000, shuffle=True, start_batch=2**40

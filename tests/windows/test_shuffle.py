@@ -1,4 +1,4 @@
-"""The order of an epoch: a permutation, and one that looks like any other."""
+"""The order of an epoch is a permutation, and looks like a random one."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ def order(n: int, *, seed: int = 0, epoch: int = 0) -> np.ndarray:
 
 
 def chi_square(counts: np.ndarray) -> float:
-    """Of counts that should be equal."""
+    """The chi-square statistic of counts that should be equal."""
     expected = counts.mean()
     return float(((counts - expected) ** 2 / expected).sum())
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**32 - 1])
-def test_every_window_once_for_any_number_of_them(seed: int) -> None:
+def test_every_window_comes_once_for_any_number_of_windows(seed: int) -> None:
     for n in range(1, 301):
         for epoch in (0, 1, 2**31):
             assert sorted(order(n, seed=seed, epoch=epoch).tolist()) == list(range(n))
 
 
 @pytest.mark.parametrize("n", [209_511, 10**6 - 1, 10**6, 10**6 + 1, 1_000_003])
-def test_every_window_once_for_many_of_them(n: int) -> None:
+def test_every_window_comes_once_for_many_windows(n: int) -> None:
     found = order(n, seed=3)
     assert found.dtype == np.int64
     assert (np.bincount(found, minlength=n) == 1).all()
 
 
 @pytest.mark.parametrize("n", [2**31 - 1, 2**31, 2**40 + 1, 2**53 + 3, 2**62])
-def test_positions_of_series_that_fit_no_memory(n: int) -> None:
+def test_positions_of_a_series_that_does_not_fit_into_memory(n: int) -> None:
     positions = np.concatenate([np.arange(50_000), np.arange(n - 50_000, n)])
     found = shuffled(positions, n, seed=1, epoch=0)
     assert found.min() >= 0
@@ -45,7 +45,7 @@ def test_positions_of_series_that_fit_no_memory(n: int) -> None:
     assert abs(found.mean() / n - 0.5) < 0.01
 
 
-def test_a_part_is_a_part_of_the_whole_in_any_shape() -> None:
+def test_some_positions_give_that_part_of_the_whole_order() -> None:
     whole = order(1000, seed=5, epoch=3)
     some = np.array([[7, 999], [0, 7]])
     assert shuffled(some, 1000, seed=5, epoch=3).tolist() == whole[some].tolist()
@@ -55,18 +55,18 @@ def test_a_part_is_a_part_of_the_whole_in_any_shape() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
-def test_every_order_of_a_few_windows_is_as_frequent(n: int) -> None:
+def test_all_orders_of_a_few_windows_are_equally_frequent(n: int) -> None:
     orders = list(itertools.permutations(range(n)))
     epochs = 100 * len(orders)
     found = Counter(tuple(order(n, seed=1, epoch=epoch).tolist()) for epoch in range(epochs))
-    counts = np.array([found[each] for each in orders])
-    # Mean k - 1, variance 2 (k - 1): four deviations above the mean.
+    counts = np.array([found[permutation] for permutation in orders])
+    # The mean is k - 1 and the variance 2 (k - 1): four standard deviations above the mean.
     assert chi_square(counts) <= len(orders) - 1 + 4 * np.sqrt(2 * (len(orders) - 1))
 
 
 @pytest.mark.parametrize("n", [5, 7, 12, 17])
-def test_every_window_stands_everywhere_as_often(n: int) -> None:
-    """Five windows and more have too many orders to be all as frequent; their places are."""
+def test_every_window_is_equally_often_at_each_position(n: int) -> None:
+    """There are too many orders of five windows or more to count each of them."""
     orders = np.array([order(n, seed=1, epoch=epoch) for epoch in range(100 * n)])
     table = np.stack([np.bincount(column, minlength=n) for column in orders.T])
     freedom = (n - 1) ** 2
@@ -76,13 +76,12 @@ def test_every_window_stands_everywhere_as_often(n: int) -> None:
 
 
 @pytest.mark.parametrize("n", [9_973, 10_000, 16_384, 100_003])
-def test_positions_land_everywhere(n: int) -> None:
-    """Where ten equal parts of an epoch come from: each of ten parts, equally often."""
+def test_each_tenth_of_an_epoch_comes_from_all_tenths(n: int) -> None:
     for seed, epoch in [(0, 0), (0, 1), (1, 0)]:
         found = order(n, seed=seed, epoch=epoch)
         parts = np.arange(n) * 10 // n, found * 10 // n
         table = np.histogram2d(*parts, bins=10)[0].ravel()
-        # 81 degrees of freedom; four deviations either side. Too even is no shuffle either.
+        # 81 degrees of freedom, four standard deviations either way: too even is not random either.
         assert 81 - 4 * np.sqrt(162) < chi_square(table) < 81 + 4 * np.sqrt(162)
 
 
@@ -94,30 +93,30 @@ def test_neighbours_have_nothing_in_common(n: int) -> None:
             assert abs(np.corrcoef(found[:-lag], found[lag:])[0, 1]) < 4.5 / np.sqrt(n)
         assert abs(np.corrcoef(found, np.arange(n))[0, 1]) < 4.5 / np.sqrt(n)
         steps = np.abs(np.diff(found))
-        # Two windows drawn at random lie n / 3 apart, and are neighbours twice an epoch.
+        # Random windows are n / 3 apart on average, and neighbours about twice in an epoch.
         assert abs(steps.mean() / n - 1 / 3) < 0.01
         assert (steps == 1).sum() < 12
 
 
-def test_other_seeds_and_epochs_are_no_relatives() -> None:
-    """Neither the same, nor shifted, nor reversed: no sum or difference stands out."""
+def test_orders_of_other_seeds_and_epochs_are_unrelated() -> None:
+    """They are not the same, shifted or reversed: no sum or difference is frequent."""
     n = 2_000
     keys = [(0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (2**32 - 1, 0), (0, 2**32 - 1), (2, 0)]
     orders = [order(n, seed=seed, epoch=epoch) for seed, epoch in keys]
     for one, other in itertools.combinations(orders, 2):
         for again in (other, other[::-1]):
             for relation in ((one - again) % n, (one + again) % n):
-                # About one of each is expected; of 2,000 the most frequent is near 7.
+                # One of each is expected; the most frequent of 2,000 comes about 7 times.
                 assert np.bincount(relation, minlength=n).max() <= 14
             assert abs(np.corrcoef(one, again)[0, 1]) < 0.1
 
 
-def test_fixed_points_are_as_rare_as_they_should_be() -> None:
+def test_there_is_one_fixed_point_on_average() -> None:
     found = [int((order(500, epoch=epoch) == np.arange(500)).sum()) for epoch in range(400)]
-    assert abs(np.mean(found) - 1) < 0.25  # one on average in any permutation, +- 1 / sqrt(400)
+    assert abs(np.mean(found) - 1) < 0.25  # as in any permutation, +- 1 / sqrt(400)
 
 
-def test_no_random_state_is_touched() -> None:
+def test_numpys_random_state_is_not_changed() -> None:
     np.random.seed(5)  # noqa: NPY002  the state that must stay as it is
     before = np.random.get_state()[1].tolist()  # type: ignore[index]  # noqa: NPY002
     order(100)

@@ -15,7 +15,7 @@ specs = st.builds(
 
 @settings(deadline=None)
 @given(specs, st.integers(0, 300))
-def test_count_is_what_a_walk_over_the_rows_finds(spec: WindowSpec, rows: int) -> None:
+def test_count_agrees_with_a_walk_over_the_rows(spec: WindowSpec, rows: int) -> None:
     found = 0
     for start in range(0, rows, spec.sequence_stride):
         inputs = [start + step * spec.sampling_rate for step in range(spec.sequence_length)]
@@ -25,7 +25,7 @@ def test_count_is_what_a_walk_over_the_rows_finds(spec: WindowSpec, rows: int) -
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.0, "3", True, None])
-def test_a_value_that_is_no_count_is_refused(value: object) -> None:
+def test_a_value_that_is_not_a_count_is_refused(value: object) -> None:
     with pytest.raises(
         WindowError, match=f"`horizon` must be a whole number of at least 1, found {value!r}"
     ):
@@ -39,7 +39,7 @@ def test_the_drawing_names_the_rows(spec: WindowSpec) -> None:
     assert len(drawing) == 3
     assert drawing[0].endswith(f"+{spec.target}")
     assert f"+{spec.last_input}" in drawing[0]
-    # Every mark stands above its label and below its row.
+    # Every mark is above its label and below its row.
     for mark in (at for at, sign in enumerate(drawing[1]) if sign in "●◆"):
         assert drawing[0][mark] == "+"
         assert drawing[2][mark] in "it"

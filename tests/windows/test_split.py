@@ -1,4 +1,4 @@
-"""What a user meets at a split's windows: keyword arguments that are real, and a short repr."""
+"""SplitWindows as users meet it: explicit keyword arguments and a short repr."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_project_takes_the_keywords_of_its_windows() -> None:
         found = dict(inspect.signature(getattr(owner, form)).parameters)
         found.pop("split", None)
         assert found == expected, form
-    assert not any(each.kind is each.VAR_KEYWORD for each in expected.values())
+    assert not any(argument.kind is argument.VAR_KEYWORD for argument in expected.values())
 
 
 def test_keywords_reach_the_batches() -> None:

@@ -1,4 +1,4 @@
-"""The drop-in against Keras' own function, and what it adds against a walk over the rows."""
+"""The drop-in compared with Keras' own function, and its additions with a walk over the rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 
 def numbers(rows: int, item: tuple[int, ...] = (), dtype: str = "f4") -> np.ndarray:
-    """Numbers that hardly repeat."""
+    """Whole numbers below 120 (bools for "?"), different for each number of rows."""
     values = np.random.default_rng(rows).integers(0, 120, (rows, *item))
     if dtype == "?":
         return values > 60
@@ -42,7 +42,7 @@ def same(found: np.ndarray, expected: np.ndarray) -> bool:
 
 
 def assert_batches_are(batches: Iterable[Any], windows: list[Any], batch_size: int | None) -> None:
-    """The windows in this order, `batch_size` to a batch, the rest in the last one."""
+    """The batches hold these windows in this order; only the last batch may be short."""
     found = list(batches)
     if batch_size is None:
         expected = windows
@@ -55,17 +55,17 @@ def assert_batches_are(batches: Iterable[Any], windows: list[Any], batch_size: i
             for cut in cuts
         ]
     assert len(found) == len(expected)
-    for mine, theirs in zip(found, expected, strict=True):
-        if isinstance(theirs, tuple):
-            assert isinstance(mine, tuple)
-            assert len(mine) == len(theirs)
-        pairs = zip(mine, theirs, strict=True) if isinstance(theirs, tuple) else [(mine, theirs)]
+    for batch, wanted in zip(found, expected, strict=True):
+        if isinstance(wanted, tuple):
+            assert isinstance(batch, tuple)
+            assert len(batch) == len(wanted)
+        pairs = zip(batch, wanted, strict=True) if isinstance(wanted, tuple) else [(batch, wanted)]
         assert all(same(np.asarray(one), np.asarray(other)) for one, other in pairs)
 
 
 @st.composite
 def calls(draw: st.DrawFn) -> dict[str, Any]:
-    """Arguments that Keras knows; some of them fit no window."""
+    """Arguments that Keras accepts; with some of them, no window fits."""
     rows = draw(st.integers(2, 40))
     data = numbers(rows, draw(st.sampled_from(ITEMS)), draw(st.sampled_from(DTYPES)))
     targets = None
@@ -86,7 +86,7 @@ def calls(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def walk(call: dict[str, Any]) -> list[Any]:
-    """The windows of a call."""
+    """The windows that a call should yield."""
     return windows_by_walking(**{key: value for key, value in call.items() if key != "batch_size"})
 
 
@@ -114,15 +114,15 @@ def test_batches_are_those_of_keras(call: dict[str, Any]) -> None:
         return
     if call["targets"] is not None:
         used = call["targets"][call["start_index"] or 0 : call["end_index"]]
-        # Keras counts all targets from start_index on, and fails in use where there are fewer.
+        # Keras counts the targets from start_index on, and fails later if there are too few.
         assume(len(windows) == len(walk({**call, "targets": None})) or not call["start_index"])
         assume(len(used) > (len(windows) - 1) * call["sequence_stride"])
     expected = list(keras.utils.timeseries_dataset_from_array(**call))
     found = list(timeseries_dataset_from_array(**call))
     assert len(found) == len(expected)
-    for mine, theirs in zip(found, expected, strict=True):
-        assert type(mine) is type(theirs)
-        pairs = zip(mine, theirs, strict=True) if isinstance(mine, tuple) else [(mine, theirs)]
+    for batch, wanted in zip(found, expected, strict=True):
+        assert type(batch) is type(wanted)
+        pairs = zip(batch, wanted, strict=True) if isinstance(batch, tuple) else [(batch, wanted)]
         assert all(same(one.numpy(), other.numpy()) for one, other in pairs)
 
 
@@ -146,8 +146,7 @@ def test_shuffled_windows_are_those_of_keras_in_another_order(
     def windows(dataset: Any) -> list[bytes]:
         if batch_size is not None:
             dataset = dataset.unbatch()
-        parts = ([np.asarray(part) for part in each] for each in dataset)
-        return [b"".join(part.tobytes() for part in each) for each in parts]
+        return [b"".join(np.asarray(part).tobytes() for part in window) for window in dataset]
 
     found = windows(timeseries_dataset_from_array(**call))
     expected = windows(keras.utils.timeseries_dataset_from_array(**call))
@@ -161,15 +160,15 @@ def test_shuffled_windows_are_those_of_keras_in_another_order(
 def test_signature_begins_with_that_of_keras() -> None:
     import keras
 
-    theirs = inspect.signature(keras.utils.timeseries_dataset_from_array).parameters.values()
-    mine = list(inspect.signature(timeseries_dataset_from_array).parameters.values())
-    assert [(each.name, each.default) for each in mine[: len(theirs)]] == [
-        (each.name, each.default) for each in theirs
+    of_keras = inspect.signature(keras.utils.timeseries_dataset_from_array).parameters.values()
+    ours = list(inspect.signature(timeseries_dataset_from_array).parameters.values())
+    assert [(argument.name, argument.default) for argument in ours[: len(of_keras)]] == [
+        (argument.name, argument.default) for argument in of_keras
     ]
-    assert all(each.kind is each.KEYWORD_ONLY for each in mine[len(theirs) :])
+    assert all(argument.kind is argument.KEYWORD_ONLY for argument in ours[len(of_keras) :])
 
 
-# What Keras refuses with a ValueError too, beside what the message says.
+# What Keras also refuses with a ValueError, and what our message says.
 REFUSED_BY_BOTH: dict[str, tuple[dict[str, Any], str]] = {
     "rate 0": (
         {"sampling_rate": 0},
@@ -253,11 +252,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "targets of words": ({"targets": ["a"] * 20}, "`targets` must hold numbers, found dtype <U1"),
     "no targets": (
         {"targets": numbers(0)},
-        "no window fits: .* rows 0 to 20 are used, and targets have 0 rows; give more targets",
+        "no window fits: .* rows 0 to 20 are used, and `targets` has 0 rows; give more targets",
     ),
     "targets that end before the first window": (
         {"targets": numbers(10), "start_index": 10},
-        "rows 10 to 20 are used, and targets have 10 rows; give more targets",
+        "rows 10 to 20 are used, and `targets` has 10 rows; give more targets",
     ),
     "long double": (
         {"data": np.arange(20, dtype=np.longdouble)},
@@ -273,10 +272,13 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "great horizon": ({"targets": numbers(20), "horizon": 2**62}, "use a shorter `horizon`"),
     "immense shard": ({"shard": (0, 10**30)}, r"`shard` must be \(number, count\)"),
     "grain": ({"format": "grain"}, "found 'grain'; for grain, wrap the NumPy batches"),
-    "horizon without targets": ({"horizon": 1}, "`horizon` needs targets"),
+    "horizon without targets": ({"horizon": 1}, "`horizon` needs `targets`: give"),
     "horizon 0": ({"targets": numbers(20), "horizon": 0}, "`horizon` must be .* found 0"),
     "one bad step": ({"targets": numbers(20), "horizon": [1, -2]}, "`horizon` must be .* found -2"),
-    "no step": ({"targets": numbers(20), "horizon": []}, "`horizon` must name a step or several"),
+    "no step": (
+        {"targets": numbers(20), "horizon": []},
+        "`horizon` must be one step or several, as in",
+    ),
     "horizon of words": ({"targets": numbers(20), "horizon": "24"}, "`horizon` .* found '24'"),
     "horizon of no axis": (
         {"targets": numbers(20), "horizon": np.array(1.5)},
@@ -300,7 +302,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"segments": [range(0, 9, 2)]},
         r"must be ranges of step 1 or .* found range\(0, 9, 2\)",
     ),
-    "segment of no pair": (
+    "segment that is not a pair": (
         {"segments": [5]},
         "`segments` must be .* pairs of row numbers, found 5",
     ),
@@ -309,11 +311,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "segment beyond": ({"segments": [(0, 21)]}, r"first < end <= 20, found \(0, 21\)"),
     "overlap": (
         {"segments": [(0, 9), (8, 20)]},
-        r"`segments` must follow each other, found \(8, 20\) after one that ends at 9",
+        r"`segments` must .* not overlap, found \(8, 20\) after one that ends at 9",
     ),
     "half a row": ({"segments": [(0, 9.5)]}, r"`segments` must be .* found \(0, 9.5\)"),
     "epoch": ({"epoch": -1}, "`epoch` must be a whole number of at least 0, found -1"),
-    "start_batch": ({"start_batch": 1}, "`start_batch` is 1, a pass has 1 batches"),
+    "start_batch": ({"start_batch": 1}, "`start_batch` is 1, but a pass has 1 batches"),
     "shard": ({"shard": (2, 2)}, r"number below count, found \(2, 2\)"),
 }
 
@@ -382,12 +384,12 @@ def test_data_and_targets_are_read_as_keras_reads_them(name: str) -> None:
     for form in ("tf", "numpy"):
         found = next(iter(timeseries_dataset_from_array(values, targets, 2, format=form)))
         pairs = [(found, expected)] if targets is None else zip(found, expected, strict=True)
-        for mine, theirs in pairs:
-            assert same(np.asarray(mine), theirs.numpy())
+        for part, expected_part in pairs:
+            assert same(np.asarray(part), expected_part.numpy())
 
 
 def test_short_numpy_integers_count_like_any_other() -> None:
-    # 120 x 6 is more than an int8, and 2 x 100 than either.
+    # 120 * 6 and 2 * 100 do not fit into an int8.
     data = np.arange(1000)
     whole = {"sequence_length": 120, "sampling_rate": 6, "batch_size": 100, "sequence_stride": 1}
     short: dict[str, Any] = {name: np.int8(value) for name, value in whole.items()}
@@ -408,7 +410,7 @@ extras = st.fixed_dictionaries(
 
 @st.composite
 def cuts(draw: st.DrawFn, rows: int = 40) -> list[tuple[int, int]] | None:
-    """Segments that follow each other, with and without rows between them."""
+    """Segments in ascending order, with and without rows between them, or None."""
     bounds = sorted(draw(st.lists(st.integers(0, rows), max_size=6)))
     pairs = [pair for pair in zip(bounds[::2], bounds[1::2], strict=False) if pair[0] < pair[1]]
     return draw(st.none() | st.just(pairs))
@@ -442,7 +444,7 @@ def test_no_window_crosses_the_border_of_a_segment(
     extra: dict[str, Any], segments: list[tuple[int, int]] | None
 ) -> None:
     rows = np.arange(40)
-    held = [(0, 40)] if segments is None else segments
+    allowed = [(0, 40)] if segments is None else segments
     try:
         batches = timeseries_dataset_from_array(
             rows, rows, **extra, segments=segments, batch_size=None, format="numpy"
@@ -451,7 +453,7 @@ def test_no_window_crosses_the_border_of_a_segment(
         return
     for inputs, target in batches:
         touched = [*inputs.tolist(), *np.atleast_1d(target).tolist()]
-        assert any(first <= min(touched) and max(touched) < end for first, end in held)
+        assert any(first <= min(touched) and max(touched) < end for first, end in allowed)
 
 
 def test_windows_without_a_target_are_left_out() -> None:
@@ -494,12 +496,12 @@ def test_a_batch_may_be_larger_than_the_data() -> None:
         assert [len(batch) for batch in batches] == [4]
 
 
-# The grain cases need a package that is not ours, and the shuffle asserts a draw of chance.
-NOT_OURS = ("grain", "test_shuffle_tf")
+# The grain tests need a package that is not installed; the shuffle's rests on Keras' own order.
+SKIPPED = ("grain", "test_shuffle_tf")
 
 
-def test_kerass_own_tests_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file that ships inside Keras, with our function in the place of theirs."""
+def test_the_tests_of_keras_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras ships its tests; here they run on our function instead of its own."""
     from keras.src.utils import timeseries_dataset_utils, timeseries_dataset_utils_test
 
     monkeypatch.setattr(
@@ -509,7 +511,7 @@ def test_kerass_own_tests_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     names = [
         name
         for name in unittest.defaultTestLoader.getTestCaseNames(case)
-        if name != "test_session" and not any(other in name for other in NOT_OURS)
+        if name != "test_session" and not any(part in name for part in SKIPPED)
     ]
     assert len(names) >= 9
     result = unittest.TestResult()
@@ -518,7 +520,7 @@ def test_kerass_own_tests_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [text for _, text in result.failures + result.errors] == []
 
 
-def test_the_references_windows_by_hand() -> None:
+def test_windows_of_the_reference_by_hand() -> None:
     """Chapter 10's call, on numbers small enough to read."""
     data = np.arange(20)
     delay = 2 * (3 + 2 - 1)
@@ -528,7 +530,7 @@ def test_the_references_windows_by_hand() -> None:
     first, second = next(iter(reference))
     assert first.tolist()[:2] == [[0, 2, 4], [1, 3, 5]]
     assert second.tolist() == [8, 9, 10, 11, 12, 13, 14, 15]
-    # The same, said with a horizon; it also holds the windows whose inputs reach the last rows.
+    # The same with a horizon, which adds the windows whose inputs reach the last rows.
     ahead = timeseries_dataset_from_array(
         data, data, 3, sampling_rate=2, batch_size=8, horizon=2, format="numpy"
     )
@@ -539,7 +541,7 @@ def test_the_references_windows_by_hand() -> None:
     assert sum(len(batch) for batch, _ in ahead) == 12
 
 
-def test_without_a_seed_every_call_draws_one() -> None:
+def test_without_a_seed_each_call_draws_one() -> None:
     orders = {
         tuple(next(iter(dataset)).ravel().tolist())
         for dataset in (
@@ -567,7 +569,7 @@ drop_in = timeseries_dataset_from_array(
 spec = WindowSpec(sequence_length=3, sampling_rate=2)
 windows = SplitWindows(phase_major(rows[:, None], 2), rows, spec, WindowIndex([range(24)]))
 batches = windows.batches(4, shuffle=True, seed=5, epoch=2)
-both = [[target.tolist() for _, target in each] for each in (drop_in, batches)]
+both = [[targets.tolist() for _, targets in loader] for loader in (drop_in, batches)]
 heavy = [name for name in ("tensorflow", "keras", "polars", "jax") if name in sys.modules]
 print(json.dumps([both, heavy]))
 """
@@ -587,7 +589,7 @@ def test_a_fresh_process_finds_the_same_order_and_imports_no_framework() -> None
     assert heavy == []
 
 
-def test_nothing_is_written_into_what_was_given() -> None:
+def test_data_and_targets_are_not_changed() -> None:
     data, targets = numbers(60, (3,)), numbers(60)
     copies = data.copy(), targets.copy()
     for form in ("numpy", "tf"):
@@ -596,7 +598,7 @@ def test_nothing_is_written_into_what_was_given() -> None:
         ):
             inputs = np.array(batch[0])
             inputs += 1
-    # NumPy's batches are the caller's to change.
+    # The caller may change NumPy batches.
     for inputs, labels in timeseries_dataset_from_array(data, targets, 4, format="numpy"):
         inputs *= -1  # noqa: PLW2901
         labels *= -1  # noqa: PLW2901

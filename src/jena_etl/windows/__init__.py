@@ -1,1 +1,1 @@
-"""The heart: which rows a window reads, which windows a split holds, and their batches."""
+"""Which rows a window reads, which windows a split holds, and how they come in batches."""

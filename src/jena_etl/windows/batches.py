@@ -13,8 +13,8 @@ import numpy as np
 from jena_etl.windows.reader import WindowReader
 from jena_etl.windows.sampler import BatchSampler
 
-# Several batches are read at a time, because a call of Python costs TensorFlow as much as a batch
-# does. Up to four such blocks are in memory at once.
+# Several batches are read at a time, because calling Python costs TensorFlow as much time as
+# reading a batch. Up to four such blocks are in memory at once.
 BLOCK_BYTES = 24 << 20
 BLOCK_WINDOWS = 1 << 14
 PARALLEL_READS = 2
@@ -23,15 +23,15 @@ PARALLEL_READS = 2
 class WindowBatches:
     """Batches of (inputs, targets), or of inputs alone.
 
-    Iterate over it for NumPy arrays, without TensorFlow. `dataset` and `keras_dataset` give the
-    same batches to tf.data and to Keras. Each pass is the next epoch, and each iterable that is
-    made from it counts its own passes. A NumPy batch is a part of the block with which it was read:
-    copy a batch that you keep for long, or the whole block stays with it.
+    Iterate over it to get NumPy arrays without TensorFlow. `dataset` and `keras_dataset` give the
+    same batches to tf.data and to Keras. Each pass is the next epoch; this object and every dataset
+    made from it count their passes separately. A NumPy batch is a view of the block it was read
+    with: copy the batches you keep, or their whole blocks stay in memory.
 
     Args:
-        sampler: which windows a batch holds.
-        inputs: reads what a window holds: (batch, sequence_length, ...).
-        targets: reads what it forecasts: (batch, ...); None yields inputs alone.
+        sampler: decides which windows a batch holds.
+        inputs: reads the windows' inputs, (batch, sequence_length, ...).
+        targets: reads the windows' targets, (batch, ...); None yields inputs alone.
         unbatched: yield each window without the batch axis; the sampler's batch_size must be 1.
     """
 
@@ -66,12 +66,12 @@ class WindowBatches:
         return tuple(batch) if len(batch) > 1 else batch[0]
 
     def blocks(self, number: int) -> np.ndarray:
-        """The batches of pass `number`, counted from 0, in blocks that are read at once.
+        """How pass `number`, counted from 0, is split into blocks of batches to read at once.
 
-        A last batch that is short is a block of its own.
+        If the last batch is short, it is a block of its own.
 
         Returns:
-            int64 (blocks, 3): the epoch, the first batch and one past the last.
+            int64 (blocks, 3): the epoch, the first batch and the one after the last.
         """
         sampler = self.sampler
         first = 0 if number else sampler.start_batch
@@ -81,11 +81,11 @@ class WindowBatches:
         return np.stack([epochs, bounds[:-1], bounds[1:]], axis=1)
 
     def read(self, epoch: int, first: int, last: int) -> list[np.ndarray]:
-        """Read the batches from `first` to before `last`, all of them of one size.
+        """Read the batches from `first` up to, but not including, `last`, all of the same size.
 
         Returns:
-            Inputs and, where there are any, targets: (batches, batch_size, ...), or (windows, ...)
-            if unbatched.
+            Inputs and, if there are any, targets: (batches, batch_size, ...), or (windows, ...) if
+            unbatched.
         """
         starts = self.sampler.starts(epoch, first, last)
         parts = [reader.read(starts) for reader in self._readers]
@@ -98,16 +98,17 @@ class WindowBatches:
         """The batches as a tf.data.Dataset."""
         import tensorflow as tf
 
-        # TensorFlow keeps a Python function that it was given until the process ends. A weak
-        # reference lets the arrays go with the dataset; one made in a graph must outlive it.
+        # TensorFlow keeps every Python function it is given until the process ends. With a weak
+        # reference the arrays are freed together with the dataset. A dataset made inside a graph
+        # is gone before the graph runs, so there the reference must be a strong one.
         source = self if tf.inside_function() else weakref.proxy(self)
         passes = itertools.count()
         dtypes = [reader.dtype for reader in self._readers]
         axes = (None,) if self._unbatched else (None, None)
 
         def blocks(_: Any) -> Any:
-            found = tf.numpy_function(lambda: source.blocks(next(passes)), [], tf.int64)
-            return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(found, (None, 3)))
+            bounds = tf.numpy_function(lambda: source.blocks(next(passes)), [], tf.int64)
+            return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(bounds, (None, 3)))
 
         def read(block: Any) -> Any:
             parts = tf.numpy_function(
@@ -119,23 +120,23 @@ class WindowBatches:
             )
 
         def batches(*parts: Any) -> Any:
-            # Slices share the block's memory; those of unbatch() are copies.
+            # These slices share the block's memory; unbatch() would copy them.
             return tf.data.Dataset.from_tensor_slices(parts if len(parts) > 1 else parts[0])
 
         dataset = tf.data.Dataset.from_tensors(0).flat_map(blocks)
         dataset = dataset.map(read, num_parallel_calls=PARALLEL_READS).flat_map(batches)
-        if not self.sampler.start_batch:  # else the first pass is shorter than the others
+        if not self.sampler.start_batch:  # otherwise the first pass is shorter than the others
             dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
         options = tf.data.Options()
-        options.autotune.enabled = False  # its choice is half as fast every other pass
+        options.autotune.enabled = False  # with autotuning, every other pass is half as fast
         dataset = dataset.with_options(options)
         dataset.source = self
         return dataset
 
     def keras_dataset(self) -> Any:
-        """The batches as a keras.utils.PyDataset, for any backend of Keras.
+        """The batches as a keras.utils.PyDataset, for any Keras backend.
 
-        Train with `fit(..., shuffle=False)`: these batches are shuffled already.
+        Train with `fit(..., shuffle=False)`, or Keras shuffles what has been shuffled already.
 
         Raises:
             WindowError: start_batch is not 0.

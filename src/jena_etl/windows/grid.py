@@ -10,15 +10,15 @@ from jena_etl.errors import WindowError
 
 
 def commonest_step(timestamps: np.ndarray) -> np.timedelta64 | None:
-    """The commonest difference between neighbours, of two that are equally common the shorter.
+    """The commonest difference between neighbouring timestamps: the shortest one if several tie.
 
-    Repeated timestamps and steps back are not counted.
+    Repeated timestamps and steps back in time are not counted.
 
     Args:
         timestamps: datetime64 of shape (rows,).
 
     Returns:
-        The step, in the unit of `timestamps`; None where no timestamp is later than the one before.
+        The step, in the unit of `timestamps`; None if no timestamp is later than the one before it.
     """
     steps = np.diff(timestamps)
     forward, counts = np.unique(steps[steps > np.timedelta64(0)], return_counts=True)
@@ -26,21 +26,21 @@ def commonest_step(timestamps: np.ndarray) -> np.timedelta64 | None:
 
 
 def segments_from_timestamps(timestamps: np.ndarray) -> list[range]:
-    """The stretches of a series within which time runs on without a break.
+    """The stretches of a series whose timestamps follow each other without a break.
 
-    Give them to `timeseries_dataset_from_array` as `segments` so that no window reaches across a
-    hole. A segment ends where the next timestamp is not one step later: at a hole, at an
-    irregular step, at a repeated timestamp and where time runs back. The step is the commonest
-    difference between neighbours.
+    Pass them to `timeseries_dataset_from_array` as `segments`, so that no window reaches across a
+    hole. A segment ends where the next timestamp is not exactly one step later: at a hole, an
+    irregular step, a repeated timestamp or a step back in time. The step is the commonest
+    difference between neighbouring timestamps.
 
     Args:
         timestamps: datetime64 of shape (rows,).
 
     Returns:
-        Row ranges in time order; together they hold every row once.
+        Row ranges in ascending order, which together hold every row once.
 
     Raises:
-        WindowError: `timestamps` is not a datetime64 array of one axis.
+        WindowError: `timestamps` is not a one-dimensional datetime64 array.
 
     >>> clock = np.array(["2009-01-01T00:10", "2009-01-01T00:20", "2009-01-01T00:30",
     ...                   "2009-01-01T02:00", "2009-01-01T02:10"], dtype="datetime64[s]")

@@ -1,14 +1,16 @@
 """Which windows a split holds.
 
-A window belongs to a split of rows [a, b) of n when, by policy,
+The policy decides which windows belong to the split of rows [a, b), in a series of n rows:
 
-- reference: its input rows lie in [a, min(b, n - target offset)); what the reference does with
-  Keras' loader over `data[:-858]`, batch for batch. The last train labels lie in validation rows.
-- strict: its input rows and its target row lie in [a, b).
-- lookback: its target row lies in [a, b); its inputs may reach back over the border.
+- reference: the input rows lie in [a, min(b, n - target offset)). These are, batch for batch, the
+  windows that the reference reads with Keras' loader over `data[:-858]`; the last train targets lie
+  in validation rows.
+- strict: the input rows and the target row lie in [a, b).
+- lookback: the target row lies in [a, b); the inputs may reach back into the split before.
 
-Where segments are given (rows whose timestamps are one regular grid), a window also lies in one of
-them from its first input to its target. Windows whose target row is excluded belong to no split.
+If segments are given (stretches of rows on one regular time grid), a window must also lie within
+one of them, from its first input to its target. Windows whose target row is excluded belong to no
+split.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ POLICIES = ("reference", "strict", "lookback")
 
 
 class WindowIndex:
-    """The start rows of a split's windows, in time order: a few ranges, never a list.
+    """The start rows of a split's windows, in time order, kept as ranges instead of a long list.
 
     >>> index = WindowIndex([range(0, 3), range(10, 20, 5)])
     >>> len(index), index.starts(np.arange(5)).tolist()
@@ -47,14 +49,14 @@ class WindowIndex:
         return f"WindowIndex({list(self._runs)})"
 
     def starts(self, positions: np.ndarray) -> np.ndarray:
-        """The start rows of the windows at `positions` (int, any shape, each < len)."""
+        """The start rows of the windows at `positions`, integers below len(self) in any shape."""
         run = np.searchsorted(self._ends, positions, side="right")
         rows: np.ndarray = self._first[run] + (positions - self._before[run]) * self._step[run]
         return rows
 
     @property
     def runs(self) -> tuple[range, ...]:
-        """The start rows as ranges, none of them empty."""
+        """The start rows as ranges, without empty ones."""
         return self._runs
 
 
@@ -71,48 +73,50 @@ def split_windows(
 
     Args:
         ranges: the row range of each split.
-        rows: n, the rows of the series.
+        rows: how many rows the series has.
         spec: the window.
-        policy: reference, strict or lookback; see the module's text.
-        segments: row ranges that no window may cross; None allows any window.
-        excluded: rows that may be no window's target, ascending; None excludes none.
+        policy: reference, strict or lookback, as described at the top of this module.
+        segments: row ranges whose borders no window may cross; None if there are no such borders.
+        excluded: rows that may not be the target of a window, ascending; None excludes none.
 
     Raises:
-        WindowError: an unknown policy.
+        WindowError: the policy is unknown.
     """
-    kept = [range(rows)] if segments is None else list(segments)
-    without = np.arange(0) if excluded is None else excluded - spec.target
+    allowed = [range(rows)] if segments is None else list(segments)
+    excluded_starts = np.arange(0) if excluded is None else excluded - spec.target
     windows = {}
     for name, split in ranges.items():
-        starts = range(*_bounds(split, rows, spec, policy), spec.sequence_stride)
+        starts = range(*_start_bounds(split, rows, spec, policy), spec.sequence_stride)
         windows[name] = WindowIndex(
             run
-            for segment in kept
-            for run in _cut(_within(starts, segment.start, segment.stop - spec.target), without)
+            for segment in allowed
+            for run in _without(
+                _between(starts, segment.start, segment.stop - spec.target), excluded_starts
+            )
         )
     return windows
 
 
-def _cut(starts: range, without: np.ndarray) -> Iterator[range]:
-    """`starts` in pieces, without the start rows in `without` (ascending)."""
-    first, end = np.searchsorted(without, [starts.start, starts.stop])
-    begun = 0
-    for start in without[first:end].tolist():
+def _without(starts: range, excluded: np.ndarray) -> Iterator[range]:
+    """What is left of `starts` when the rows in `excluded` (ascending) are taken out."""
+    first, end = np.searchsorted(excluded, [starts.start, starts.stop])
+    begin = 0
+    for start in excluded[first:end].tolist():
         if start in starts:
             at = starts.index(start)
-            yield starts[begun:at]
-            begun = at + 1
-    yield starts[begun:]
+            yield starts[begin:at]
+            begin = at + 1
+    yield starts[begin:]
 
 
-def _within(starts: range, first: int, end: int) -> range:
+def _between(starts: range, first: int, end: int) -> range:
     """The part of `starts` in [first, end)."""
     below = max(0, -((starts.start - first) // starts.step))  # how many lie before `first`
     return starts[below : max(below, -((starts.start - end) // starts.step))]
 
 
-def _bounds(split: range, rows: int, spec: WindowSpec, policy: str) -> tuple[int, int]:
-    """First start row, and one past the last."""
+def _start_bounds(split: range, rows: int, spec: WindowSpec, policy: str) -> tuple[int, int]:
+    """The first start row of the split's windows, and the row after the last."""
     if policy == "reference":
         return split.start, min(split.stop, rows - spec.target) - spec.last_input
     if policy == "strict":

@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 class KerasDataset(keras.utils.PyDataset):
-    """Batches by number, the same in every backend of Keras.
+    """Batches by number, the same under every Keras backend.
 
-    It moves on to the next epoch when Keras ends one of which it has read every batch.
+    Once Keras ends an epoch in which it has read every batch, the next epoch begins.
 
     Args:
-        batches: what to give; their start_batch must be 0.
+        batches: the batches to serve; their start_batch must be 0.
 
     Attributes:
-        epoch: the epoch that is read now.
+        epoch: the epoch that is being read.
 
     Raises:
-        WindowError: start_batch is not 0, as Keras expects the same batches in every epoch. Later
-            on, if `fit` shuffles the batches again or if use_multiprocessing is set.
+        WindowError: start_batch is not 0, although Keras expects as many batches in every epoch.
+            Raised later, if `fit` shuffles shuffled batches again or use_multiprocessing is set.
     """
 
     def __init__(self, batches: WindowBatches) -> None:
@@ -33,7 +33,7 @@ class KerasDataset(keras.utils.PyDataset):
         if batches.sampler.start_batch:
             raise WindowError(
                 f"start_batch must be 0 for a PyDataset, found {batches.sampler.start_batch}; "
-                "a tf.data.Dataset can begin later"
+                "use a tf.data.Dataset, which can begin at any batch"
             )
         self.epoch = batches.sampler.epoch
         self._batches = batches
@@ -55,10 +55,10 @@ class KerasDataset(keras.utils.PyDataset):
         self._in_epoch = True
 
     def on_epoch_end(self) -> None:
-        """Keras calls this after an epoch, and after what is not a whole one.
+        """Keras calls this after each epoch, even an incomplete one.
 
-        Before the first epoch it looks at a few batches to learn their shapes; with
-        steps_per_epoch it stops halfway and goes on from there.
+        Before the first epoch it reads a few batches to learn their shapes, and with
+        steps_per_epoch it stops partway and later resumes there.
         """
         if self._in_epoch and len(self._read) == len(self):
             self.epoch += 1
@@ -67,7 +67,7 @@ class KerasDataset(keras.utils.PyDataset):
 
     @property
     def use_multiprocessing(self) -> bool:
-        """Always False: a worker process would not learn that an epoch has ended."""
+        """Always False, because a worker process would never learn that an epoch has ended."""
         return False
 
     @use_multiprocessing.setter
@@ -75,13 +75,13 @@ class KerasDataset(keras.utils.PyDataset):
         if value:
             raise WindowError(
                 "use_multiprocessing must be False: worker processes would read the first epoch "
-                "again and again; for parallel reads set workers alone"
+                "again and again; to read in parallel, set only workers"
             )
 
     def _check_order(self, number: int) -> None:
-        threads = max(1, self.workers)  # which may overtake one another
+        threads = max(1, self.workers)  # they may overtake one another
         if number >= len(self._read) + threads:
             raise WindowError(
                 "these batches are shuffled already, and fit would shuffle them again, in an order "
-                "that no seed repeats; type fit(..., shuffle=False)"
+                "that no seed reproduces; call fit(..., shuffle=False)"
             )

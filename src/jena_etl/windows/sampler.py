@@ -11,7 +11,7 @@ from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.shuffle import shuffled
 from jena_etl.windows.spec import whole_number
 
-SEEDS = 1 << 32  # as many as NumPy and Keras have
+SEEDS = 1 << 32  # as in NumPy and Keras
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,15 +20,16 @@ class BatchSampler:
 
     Attributes:
         index: the windows, in time order.
-        batch_size: windows in a batch; the last one may be short.
-        shuffle: another order each epoch, or time order.
-        seed: of the shuffle.
-        epoch: the number of the first pass; each further pass adds one.
-        start_batch: where the first pass begins; the others begin at 0.
-        shard: (number, count): of the epoch's order, the windows number, number + count, ...
+        batch_size: windows per batch; the last batch may be short.
+        shuffle: whether every epoch has its own random order, or all of them time order.
+        seed: the seed of the shuffle.
+        epoch: the epoch of the first pass; each further pass is the next one.
+        start_batch: the batch at which the first pass begins; later passes begin at 0.
+        shard: (number, count): this worker reads the windows number, number + count, ... of the
+            epoch's order.
 
     Raises:
-        WindowError: a value is out of its range, or nothing is left to read.
+        WindowError: a value is out of range, or no window is left to read.
     """
 
     index: WindowIndex
@@ -41,7 +42,7 @@ class BatchSampler:
 
     def __post_init__(self) -> None:
         for name, least in (("batch_size", 1), ("seed", 0), ("epoch", 0), ("start_batch", 0)):
-            # As Python's own int: NumPy's small ones would overflow in the sums below.
+            # Python's int, because NumPy's small integers would overflow in the sums below.
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
         if self.seed >= SEEDS:
             raise WindowError(f"`seed` must be lower than 2**32, found {self.seed}")
@@ -56,12 +57,12 @@ class BatchSampler:
             )
         if not self.windows:
             raise WindowError(
-                f"no window is left: {len(self.index)} windows in {count} shards; "
+                f"no window is left: {len(self.index)} windows for {count} shards; "
                 "use longer data, shorter windows or fewer shards"
             )
         if self.start_batch >= self.batches:
             raise WindowError(
-                f"`start_batch` is {self.start_batch}, a pass has {self.batches} batches, "
+                f"`start_batch` is {self.start_batch}, but a pass has {self.batches} batches, "
                 f"0 to {self.batches - 1}; after the last one comes epoch {self.epoch + 1}, batch 0"
             )
 
@@ -77,7 +78,7 @@ class BatchSampler:
         return -(-self.windows // self.batch_size)
 
     def starts(self, epoch: int, first: int, last: int) -> np.ndarray:
-        """The start rows of the windows of batches first to last (not included): int64."""
+        """The start rows of all windows in the batches [first, last), int64 (windows,)."""
         number, count = self.shard
         ranks = np.arange(first * self.batch_size, min(last * self.batch_size, self.windows))
         positions = ranks * count + number

@@ -1,10 +1,10 @@
 """The order of an epoch as a pure function of (seed, epoch, position).
 
-No permutation is stored: a keyed bijection of range(n) is computed for the positions asked for,
-so any place in the stream can be named, resumed or given to another worker in O(1) memory. It is a
-generalised Feistel network over two numbers whose ranges multiply to n or little more (J. Black,
-P. Rogaway: Ciphers with Arbitrary Finite Domains, 2002); what falls outside is walked on until it
-falls inside.
+No permutation is stored. Instead, a keyed bijection of range(n) is computed for the positions that
+are asked for, so reading can resume at any place, or be shared among workers, in O(1) memory. The
+bijection is a generalised Feistel network over pairs of numbers whose ranges multiply to n or
+slightly more (J. Black, P. Rogaway: Ciphers with Arbitrary Finite Domains, 2002). A result that is
+not in range(n) is enciphered again until it is.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 
-ROUNDS = 6  # an even number; four already pass the tests, two more cost 20 ns an index
+ROUNDS = 6  # must be even; four already pass the tests, and two more cost 20 ns per index
 
 
 def shuffled(positions: np.ndarray, n: int, *, seed: int, epoch: int) -> np.ndarray:
-    """What stands at `positions` in the order of an epoch.
+    """The items at `positions` of an epoch's shuffled order.
 
     Over all positions of range(n) this is a permutation. Seed and epoch are mixed by NumPy's
-    SeedSequence, so neighbours have nothing in common.
+    SeedSequence, so the orders of neighbouring seeds and epochs have nothing in common.
 
     Args:
         positions: int64 of any shape, each in range(n).
-        n: how many there are.
-        seed: 0 to 2**32 - 1; a longer one would share orders with the epochs of a short one.
+        n: how many items there are.
+        seed: 0 to 2**32 - 1; a larger one would share orders with other epochs of a smaller one.
         epoch: 0 to 2**32 - 1.
 
     Returns:
@@ -53,7 +53,7 @@ def _encipher(
 
 
 def _mix(values: np.ndarray) -> Any:
-    """splitmix64's finaliser (S. Vigna); halved, so that a sum with a smaller number fits."""
+    """splitmix64's finaliser (S. Vigna), halved so that adding a smaller number cannot overflow."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return (values ^ (values >> np.uint64(31))) >> np.uint64(1)

@@ -9,22 +9,20 @@ import numpy as np
 from jena_etl.errors import WindowError
 
 ORDERS = ("forward", "reversed")
-
-
-MOST = (1 << 63) - 1  # what NumPy's and TensorFlow's int64 hold
+INT64_MAX = (1 << 63) - 1
 
 
 def whole_number(name: str, value: object, least: int) -> int:
     """Check an argument that counts something, and return it as Python's own int.
 
     Raises:
-        WindowError: it is not a whole number, below `least` or beyond int64. The message begins
-            with the name in backticks, as Keras' do.
+        WindowError: it is not a whole number, is below `least`, or does not fit into int64. The
+            message begins with the name in backticks, as in Keras.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise WindowError(f"`{name}` must be a whole number of at least {least}, found {value!r}")
-    if value > MOST:
-        raise WindowError(f"`{name}` must be at most {MOST:,}, found {value:,}")
+    if value > INT64_MAX:
+        raise WindowError(f"`{name}` must be at most {INT64_MAX:,}, found {value:,}")
     return int(value)
 
 
@@ -32,7 +30,7 @@ def input_steps(sequence_length: int, sampling_rate: int, order: str) -> np.ndar
     """The offsets of a window's inputs from its start, int64 (sequence_length,).
 
     Raises:
-        WindowError: an order other than forward and reversed.
+        WindowError: the order is neither forward nor reversed.
 
     >>> input_steps(3, 6, "reversed").tolist()
     [12, 6, 0]
@@ -47,8 +45,8 @@ def input_steps(sequence_length: int, sampling_rate: int, order: str) -> np.ndar
 class WindowSpec:
     """One window: the rows it reads and the row it forecasts.
 
-    A window that starts at row s reads rows s, s + r, ..., s + (L - 1) r and its target is
-    row s + r (L + H - 1), with r = sampling_rate, L = sequence_length, H = horizon.
+    A window that starts at row s reads the rows s, s + r, ..., s + (L - 1) r, and its target is
+    row s + r (L + H - 1), with r = sampling_rate, L = sequence_length and H = horizon.
 
     Attributes:
         sequence_length: L, inputs per window.
@@ -92,11 +90,11 @@ class WindowSpec:
         return self.target + 1
 
     def count(self, rows: int) -> int:
-        """How many windows fit into `rows` rows, target included."""
+        """How many windows fit into `rows` rows, including their targets."""
         return len(range(0, rows - self.target, self.sequence_stride))
 
     def as_dict(self) -> dict[str, int]:
-        """The four numbers, for splits.json."""
+        """The four numbers by name, as splits.json holds them."""
         return asdict(self)
 
     def __str__(self) -> str:

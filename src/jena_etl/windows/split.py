@@ -20,7 +20,7 @@ class SplitWindows:
 
     Attributes:
         features: phase-major, (sampling_rate, rows per phase, features), usually a memory map.
-        targets: (rows,), the raw target column.
+        targets: (rows,), the target column in its own unit.
         spec: the window.
         index: the start rows of the split's windows.
     """
@@ -34,7 +34,7 @@ class SplitWindows:
         return len(self.index)
 
     def __repr__(self) -> str:
-        """One line, where the arrays would fill the screen."""
+        """One line, because the arrays would fill the screen."""
         shape = (self.spec.sequence_length, *self.features.shape[2:])
         return f"<SplitWindows: {len(self):,} windows of {shape}, {self.spec!r}>"
 
@@ -62,19 +62,18 @@ class SplitWindows:
         TensorFlow is not imported. Each pass over the batches is the next epoch.
 
         Args:
-            batch_size: Windows in a batch; the last batch may be short.
-            shuffle: Whether each epoch has an order of its own, which depends on `seed` and the
-                epoch alone, or runs in the order of time.
-            seed: Of the shuffle.
-            epoch: The number of the first pass; each further pass is the next one.
-            start_batch: The batch with which the first pass begins, to go on with a run that was
-                cut off.
-            shard: (number, count) gives one worker its part: of the epoch's order the windows
-                number, number + count, and so on.
-            order: "forward", or "reversed" for windows that begin with the last input.
+            batch_size: Windows per batch; the last batch may be short.
+            shuffle: Whether each epoch has its own random order, which depends only on `seed` and
+                the epoch; otherwise windows come in time order.
+            seed: The seed of the shuffle.
+            epoch: The epoch of the first pass; each further pass is the next one.
+            start_batch: The batch at which the first pass begins, to resume an interrupted run.
+            shard: (number, count), for one of several workers: it reads the windows number,
+                number + count, ... of the epoch's order.
+            order: "forward", or "reversed" for windows that begin with the latest input.
 
         Raises:
-            WindowError: An argument is out of its range.
+            WindowError: An argument is out of range.
         """
         spec = self.spec
         steps = input_steps(spec.sequence_length, spec.sampling_rate, order)
@@ -126,7 +125,7 @@ class SplitWindows:
         shard: tuple[int, int] = (0, 1),
         order: str = "forward",
     ) -> Any:
-        """The same batches, from the same arguments, as a keras.utils.PyDataset for any backend."""
+        """The same batches, from the same arguments, as a keras.utils.PyDataset."""
         return self.batches(
             batch_size,
             shuffle=shuffle,
@@ -146,7 +145,7 @@ class SplitWindows:
         epoch: int = 0,
         order: str = "forward",
     ) -> Any:
-        """What a model trains on fastest under the Keras backend in force: one of the two above."""
+        """The dataset that a model trains on fastest under the current Keras backend."""
         import keras
 
         from jena_etl.windows.keras_dataset import KerasDataset

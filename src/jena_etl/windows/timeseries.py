@@ -35,11 +35,10 @@ def timeseries_dataset_from_array(  # noqa: PLR0917  Keras' signature
     start_batch: int = 0,
     shard: tuple[int, int] = (0, 1),
 ) -> Any:
-    """Batches of sliding windows over an array, with the meaning of Keras 3.15's function.
+    """Batches of sliding windows over an array, exactly as in Keras 3.15 but much faster.
 
-    Use it where `keras.utils.timeseries_dataset_from_array` stands today: the arguments up to
-    `format` are Keras' own, and unshuffled the batches are the same ones, only sooner. What is
-    keyword-only is ours.
+    Use it in place of `keras.utils.timeseries_dataset_from_array`. The arguments up to `format` are
+    Keras' own, and unshuffled batches are identical; the keyword-only arguments are additions.
 
     >>> numbers = np.arange(10)
     >>> batches = timeseries_dataset_from_array(
@@ -56,40 +55,39 @@ def timeseries_dataset_from_array(  # noqa: PLR0917  Keras' signature
 
     Args:
         data: The series, of shape (rows, ...). A `numpy.memmap` stays on disk.
-        targets: `targets[s]` belongs to the window that starts at row s, so that a window whose
-            start row has no target is left out; or None, for inputs alone. With `horizon` they
-            are the forecast quantity itself, one value for each row of `data`.
-        sequence_length: Inputs in a window.
+        targets: `targets[s]` belongs to the window that starts at row s; a window whose start row
+            has no target is left out. None yields inputs alone. With `horizon`, `targets` is
+            instead the quantity to forecast, one value for each row of `data`.
+        sequence_length: Inputs per window.
         sequence_stride: Rows from the start of one window to the start of the next.
         sampling_rate: Rows from one input of a window to the next.
-        batch_size: Windows in a batch; the last batch may be short. None gives single windows.
-        shuffle: Whether each pass has an order of its own, which depends on `seed` and the epoch
-            alone, or runs in the order of time.
-        seed: Of the shuffle; None draws one.
-        start_index: The first row used.
-        end_index: The row before which inputs end. It has to lie inside the data.
+        batch_size: Windows per batch; the last batch may be short. None yields single windows.
+        shuffle: Whether each pass has its own random order, which depends only on `seed` and the
+            epoch; otherwise windows come in time order.
+        seed: The seed of the shuffle; None draws one.
+        start_index: The first row to use.
+        end_index: The row before which inputs end. It must lie inside the data.
         format: "tf" for a `tf.data.Dataset`, "numpy" for an iterable of NumPy batches.
-        horizon: How many sampled steps after its last input a window's target lies. Several steps
-            give targets of shape (batch, steps, ...).
-        order: "forward", or "reversed" for windows that begin with the last input.
-        segments: Row ranges, or (first, end) pairs, which no window may cross, its target
+        horizon: How many sampled steps after a window's last input its target lies. Several
+            horizons give targets of shape (batch, horizons, ...).
+        order: "forward", or "reversed" for windows that begin with the latest input.
+        segments: Row ranges or (first, end) pairs. A window must lie within one of them, target
             included. `segments_from_timestamps` finds those of a series with holes.
-        epoch: The number of the first pass; each further pass is the next one.
-        start_batch: The batch with which the first pass begins, to go on with a run that was cut
-            off.
-        shard: (number, count) gives one worker its part: of the epoch's order the windows
-            number, number + count, and so on.
+        epoch: The epoch of the first pass; each further pass is the next one.
+        start_batch: The batch at which the first pass begins, to resume an interrupted run.
+        shard: (number, count), for one of several workers: it reads the windows number,
+            number + count, ... of the epoch's order.
 
     Returns:
-        An iterable of (inputs, targets), inputs of shape (batch, sequence_length, ...), or of
-        inputs alone where there are no targets.
+        An iterable of (inputs, targets) with inputs of shape (batch, sequence_length, ...), or of
+        inputs alone if there are no targets.
 
     Raises:
-        WindowError: An argument is out of its range. It is a ValueError whose message begins with
-            Keras' words. It is also raised where no window fits and Keras gives an empty dataset.
+        WindowError: An argument is out of range, or no window fits (where Keras gives an empty
+            dataset). It is a ValueError, and its message begins as that of Keras does.
     """
     values = _as_array("data", data)
-    known = None if targets is None else _as_array("targets", targets)
+    labels = None if targets is None else _as_array("targets", targets)
     rows = len(values)
     sequence_length = whole_number("sequence_length", sequence_length, 1)
     sequence_stride = whole_number("sequence_stride", sequence_stride, 1)
@@ -104,14 +102,14 @@ def timeseries_dataset_from_array(  # noqa: PLR0917  Keras' signature
         raise WindowError(f'`format` should be either "tf" or "numpy", found {format!r}{hint}')
     used = _used_rows(start_index, end_index, rows)
     last_input = (sequence_length - 1) * sampling_rate
-    ahead = _target_offsets(horizon, last_input, sampling_rate, known)
+    target_offsets = _target_offsets(horizon, last_input, sampling_rate, labels)
     index = _window_index(
         used,
-        None if segments is None else _ranges(segments, used),
+        None if segments is None else _segment_ranges(segments, used),
         stride=sequence_stride,
         last_input=last_input,
-        last_target=int(np.max(ahead)),
-        targets=None if known is None else len(known),
+        last_target=int(np.max(target_offsets)),
+        targets=None if labels is None else len(labels),
     )
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
@@ -127,32 +125,33 @@ def timeseries_dataset_from_array(  # noqa: PLR0917  Keras' signature
     batches = WindowBatches(
         sampler,
         WindowReader(values, input_steps(sequence_length, sampling_rate, order)),
-        None if known is None else WindowReader(known, np.array(ahead)),
+        None if labels is None else WindowReader(labels, np.array(target_offsets)),
         unbatched=batch_size is None,
     )
     return batches.dataset() if format == "tf" else batches
 
 
 def _as_array(name: str, values: Any) -> np.ndarray:
-    array = _narrowed(values) if isinstance(values, list | tuple | range) else np.asanyarray(values)
+    is_list = isinstance(values, list | tuple | range)
+    array = _array_of_list(values) if is_list else np.asanyarray(values)
     if array.dtype.kind not in "biufc":
         raise WindowError(f"`{name}` must hold numbers, found dtype {array.dtype}")
     if array.dtype.char in "gG":
-        known = "float64" if array.dtype.kind == "f" else "complex128"
+        supported = "float64" if array.dtype.kind == "f" else "complex128"
         raise WindowError(
-            f"`{name}` must hold numbers that TensorFlow knows, found dtype {array.dtype}; "
-            f"convert them: {name}.astype({known!r})"
+            f"`{name}` must hold numbers of a type that TensorFlow supports, found dtype "
+            f"{array.dtype}; convert them: {name}.astype({supported!r})"
         )
     if array.ndim == 0:
         raise WindowError(f"`{name}` must have an axis of rows, found a single value")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def _narrowed(values: Sequence[Any]) -> np.ndarray:
-    """An array of a list as TensorFlow reads it: its first number decides.
+def _array_of_list(values: Sequence[Any]) -> np.ndarray:
+    """A list as an array of the dtype that TensorFlow gives it, which its first number decides.
 
-    Python's numbers become float32 and int32, or int64 where they need it; NumPy's floats and
-    arrays keep their dtype.
+    Python's numbers become float32 or int32, or int64 if they need it; NumPy's floats and arrays
+    keep their dtype.
     """
     array = np.asarray(values)
     number: Any = values
@@ -192,37 +191,40 @@ def _target_offsets(
     if horizon is None:
         return 0
     if targets is None:
-        raise WindowError("`horizon` needs targets: give the column that is forecast")
+        raise WindowError("`horizon` needs `targets`: give the column to forecast")
     if np.ndim(horizon) == 0:
         return last_input + sampling_rate * whole_number("horizon", horizon, 1)
     steps = [whole_number("horizon", step, 1) for step in horizon]  # type: ignore[union-attr]
     if not steps:
-        raise WindowError("`horizon` must name a step or several, say 24 or (1, 6, 24), found none")
+        raise WindowError(
+            "`horizon` must be one step or several, as in 24 or (1, 6, 24), found none"
+        )
     return [last_input + sampling_rate * step for step in steps]
 
 
-def _ranges(segments: Iterable[range | tuple[int, int]], used: range) -> list[range]:
+def _segment_ranges(segments: Iterable[range | tuple[int, int]], used: range) -> list[range]:
     """The segments as ranges, without the rows before `used`."""
     ranges: list[range] = []
-    after = 0
+    previous_end = 0
     for segment in segments:
-        first, end = _bounds(segment)
+        first, end = _segment_bounds(segment)
         if first >= end or end > used.stop:
             raise WindowError(f"`segments` must have first < end <= {used.stop}, found {segment}")
-        if first < after:
+        if first < previous_end:
             raise WindowError(
-                f"`segments` must follow each other, found {segment} after one that ends at {after}"
+                f"`segments` must be in ascending order and not overlap, found {segment} after one "
+                f"that ends at {previous_end}"
             )
-        after = end
+        previous_end = end
         ranges.append(range(max(used.start, first), end))
     return ranges
 
 
-def _bounds(segment: Any) -> tuple[int, int]:
+def _segment_bounds(segment: Any) -> tuple[int, int]:
     if isinstance(segment, range) and segment.step == 1:
         return segment.start, segment.stop
     try:
-        # A range of step 2 that holds two rows would pass for a pair.
+        # A range with another step that holds just two rows would pass for a pair.
         first, end = (None, None) if isinstance(segment, range) else segment
         return whole_number("segments", first, 0), whole_number("segments", end, 0)
     except (TypeError, ValueError):
@@ -241,33 +243,33 @@ def _window_index(
     last_target: int,
     targets: int | None,
 ) -> WindowIndex:
-    """The windows that lie in the rows used, in one segment each, and have a target.
+    """The windows whose inputs lie in the used rows and in one segment, and that have a target.
 
     Args:
-        used: The rows that inputs may come from. As in the reference, a target may lie behind.
-        segments: Stretches of them that a window may not leave, not even for its target.
+        used: The rows that inputs may come from. As in Keras, a target may lie after them.
+        segments: Parts of the used rows; a window must lie within one of them, target included.
         stride: Rows from one window to the next.
         last_input: Rows from a window's start to its last input.
         last_target: Rows from a window's start to its last target.
-        targets: How many targets there are, None for windows without any.
+        targets: How many targets there are; None for windows without targets.
 
     Raises:
-        WindowError: There is no such window; says which argument is at fault.
+        WindowError: No window fits; the message says which argument is to blame.
     """
     reach = last_input if segments is None else max(last_input, last_target)
-    held = [used] if segments is None else segments
+    stretches = [used] if segments is None else segments
     ends = [
         stretch.stop - reach
         if targets is None
         else min(stretch.stop - reach, targets - last_target)
-        for stretch in held
+        for stretch in stretches
     ]
     index = WindowIndex(
-        range(stretch.start, end, stride) for stretch, end in zip(held, ends, strict=True)
+        range(stretch.start, end, stride) for stretch, end in zip(stretches, ends, strict=True)
     )
     if len(index):
         return index
-    longest = max(map(len, held), default=0)
+    longest = max(map(len, stretches), default=0)
     found = f"rows {used.start} to {used.stop} are used"
     if segments is not None:
         found = f"the longest of the {len(segments)} segments has {longest} rows"
@@ -279,6 +281,6 @@ def _window_index(
         remedy = "use longer segments or a shorter `horizon`"
     else:
         cause = f"its target lies {last_target} rows after its start"
-        found += f", and targets have {targets} rows"
+        found += f", and `targets` has {targets} rows"
         remedy = "give more targets" if not last_target else "use a shorter `horizon`"
     raise WindowError(f"no window fits: {cause}, but {found}; {remedy}")
