@@ -246,7 +246,7 @@ def test_a_models_typo_is_named() -> None:
         "params.yaml: models.lstm.unit is not a key; did you mean 'units'?",
     ]
     with pytest.raises(
-        ParamsError, match=r"models\.lstn: no architecture of that name; did you mean"
+        ParamsError, match=r"models\.lstn: there is no architecture of that name; did you mean"
     ):
         configure("lstn", block)
 

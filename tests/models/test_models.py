@@ -35,12 +35,14 @@ def blocks(checkout: Path) -> dict[str, dict[str, Any]]:
     return read_params(checkout / "params.yaml").models
 
 
-def test_they_are_all_here() -> None:
+def test_all_architectures_are_here() -> None:
     assert set(names()) == set(PARAMETERS)
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_parameters(name: str, blocks: dict[str, dict[str, Any]]) -> None:
+def test_each_model_has_the_parameters_counted_by_hand(
+    name: str, blocks: dict[str, dict[str, Any]]
+) -> None:
     architecture = configure(name, blocks[name])
     model = architecture.build(120, 14)
     assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == PARAMETERS[name]
@@ -51,7 +53,7 @@ def test_parameters(name: str, blocks: dict[str, dict[str, Any]]) -> None:
     assert architecture.epochs == (50 if name in long else 10)
 
 
-def test_dense_layers_on_top(blocks: dict[str, dict[str, Any]]) -> None:
+def test_dense_layers_before_the_forecast(blocks: dict[str, dict[str, Any]]) -> None:
     model = configure("lstm", {**blocks["lstm"], "dense": [8, 4]}).build(120, 14)
     extra = (16 * 8 + 8) + (8 * 4 + 4) + (4 + 1) - (16 + 1)
     assert model.count_params() == PARAMETERS["lstm"] + extra
@@ -63,7 +65,7 @@ def test_simple_rnn_takes_any_length(blocks: dict[str, dict[str, Any]]) -> None:
         assert model(np.zeros((2, steps, 14), np.float32)).shape == (2, 1)
 
 
-def test_the_numpy_loop_is_keras_layer() -> None:
+def test_the_numpy_loop_computes_what_the_keras_layer_does() -> None:
     import keras
 
     rng = np.random.default_rng(0)
@@ -72,10 +74,10 @@ def test_the_numpy_loop_is_keras_layer() -> None:
     whole = keras.ops.convert_to_numpy(layer(inputs[np.newaxis]))[0]
     layer.set_weights([rng.standard_normal(w.shape).astype(np.float32) for w in layer.weights])
     whole = keras.ops.convert_to_numpy(layer(inputs[np.newaxis]))[0]
-    mine = simple_rnn(inputs, *layer.get_weights())
-    np.testing.assert_allclose(mine, whole, rtol=1e-5, atol=1e-6)
+    outputs = simple_rnn(inputs, *layer.get_weights())
+    np.testing.assert_allclose(outputs, whole, rtol=1e-5, atol=1e-6)
     last = keras.layers.SimpleRNN(4)
     last.build((None, 9, 3))
     last.set_weights(layer.get_weights())
     only_last = keras.ops.convert_to_numpy(last(inputs[np.newaxis]))[0]
-    np.testing.assert_allclose(mine[-1], only_last, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(outputs[-1], only_last, rtol=1e-5, atol=1e-6)

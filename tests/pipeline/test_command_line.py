@@ -42,7 +42,7 @@ def test_a_stage_run_as_a_script_says_how_it_is_run(stage: str) -> None:
         (("train", "--help"), 0, "ARCHITECTURE"),
         (("train",), 2, "required: ARCHITECTURE"),
         (("train", "dense", "lstm"), 2, "unrecognized arguments: lstm"),
-        (("train", "lsmt"), 2, "no architecture of that name; did you mean 'lstm'?"),
+        (("train", "lsmt"), 2, "there is no architecture of that name; did you mean 'lstm'?"),
     ],
 )
 def test_usage(arguments: tuple[str, ...], code: int, part: str) -> None:

@@ -1,7 +1,7 @@
-"""The architectures: one file each, named as in params.yaml, imported when asked for.
+"""The architectures: one file for each, named as in params.yaml and imported only when needed.
 
-To add one: a file here with a class `Model(Architecture)`, a block under `models` in
-params.yaml, and its name in `architectures`.
+To add one, write a file here with a class `Model(Architecture)`, then add a block under `models` in
+params.yaml and the name to `architectures`.
 """
 
 from __future__ import annotations
@@ -18,28 +18,29 @@ __all__ = ["Architecture", "configure", "configure_all", "names"]
 
 
 def names() -> list[str]:
-    """The architectures there are: the files of this folder."""
+    """The available architectures: the files in this folder."""
     return [module.name for module in iter_modules(__path__) if module.name != "architecture"]
 
 
 def configure(name: str, block: object) -> Architecture:
-    """The architecture `name`, checked and set up by its block of params.yaml.
+    """The architecture `name`, set up from its block of params.yaml after checking it.
 
     Raises:
-        ParamsError: no such architecture, or a key or value that is not allowed.
+        ParamsError: there is no such architecture, or a key or value is not allowed.
     """
     if name not in names():
         raise ParamsError(
-            f"params.yaml: models.{name}: no architecture of that name" + nearest(name, names())
+            f"params.yaml: models.{name}: there is no architecture of that name"
+            + nearest(name, names())
         )
     model: type[Architecture] = import_module(f"{__name__}.{name}").Model
     return check(model, block, f"models.{name}")
 
 
 def configure_all(params: Params) -> dict[str, Architecture]:
-    """Every architecture that has a block in params.yaml, whether it is to be trained or not.
+    """Every architecture with a block in params.yaml, whether or not it is listed to be trained.
 
     Raises:
-        ParamsError: the first block that is wrong.
+        ParamsError: a block is wrong; the message names the first one.
     """
     return {name: configure(name, block) for name, block in params.models.items()}

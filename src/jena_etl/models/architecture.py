@@ -14,20 +14,20 @@ Optimizer = Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
 
 
 class Architecture(Block):
-    """A model's block of params.yaml, and how to build the model from it."""
+    """A model's block of params.yaml, which also builds the model."""
 
     epochs: Positive
     optimizer: Optimizer
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     order: Order
-    # Layers of Dense(n, relu) below the forecast; and after how many epochs without a better
-    # validation loss to stop. Neither is in the reference's models.
+    # Layers of Dense(n, relu) before the forecast, and the number of epochs without a better
+    # validation loss after which training stops. The reference's models have neither.
     dense: Annotated[tuple[Positive, ...], Field(strict=False)] = ()
     early_stopping: Positive | None = None
-    # Where the forecast starts: at zero, as in the reference's models, or at the mean of the train
-    # windows' targets, which few epochs on a short file do not reach by themselves.
+    # The forecast before training: zero, as in the reference's models, or the mean of the train
+    # windows' targets, because a few epochs on a short file do not get that far.
     output_bias: Literal["zero", "train_mean"] = "zero"
-    # Whether XLA compiles the training step when it runs on a CPU, which then uses one core of it.
+    # Whether XLA compiles the training step when it runs on a CPU. It then uses a single core.
     xla_on_cpu: bool = False
 
     @abstractmethod
@@ -35,13 +35,14 @@ class Architecture(Block):
         """The Keras layers between the input and the forecast."""
 
     def input_length(self, sequence_length: int) -> int | None:
-        """Steps of the model's input; None takes any number."""
+        """The number of steps in the model's input; None if it takes any number."""
         return sequence_length
 
     def build(self, sequence_length: int, features: int) -> Any:
         """A compiled Keras model: (batch, sequence_length, features) -> (batch, 1).
 
-        Loss mse, metric mae, both in the target's own unit.
+        The loss is the mean squared error and the metric the mean absolute error, both in the
+        target's own unit.
 
         Raises:
             ParamsError: the window is too short for the layers.
@@ -52,7 +53,7 @@ class Architecture(Block):
             keras.Input((self.input_length(sequence_length), features)),
             *self.layers(),
             *(keras.layers.Dense(units, activation="relu") for units in self.dense),
-            keras.layers.Dense(1, dtype="float32"),  # also in mixed precision
+            keras.layers.Dense(1, dtype="float32"),  # even in mixed precision
         ]
         try:
             model = keras.Sequential(layers)
@@ -66,7 +67,7 @@ class Architecture(Block):
             {"class_name": self.optimizer, "config": {"learning_rate": self.learning_rate}}
         )
         if keras.config.dtype_policy().name == "mixed_float16":
-            # Keras would do so, too, but a loaded file would not know of it.
+            # Keras would add it as well, but not save it with the model.
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         model.compile(optimizer=optimizer, loss="mse", metrics=["mae"])
         return model

@@ -1,4 +1,4 @@
-"""bidirectional_lstm: an LSTM in each direction."""
+"""bidirectional_lstm: one LSTM reads the window forwards, another backwards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Model(Architecture):
     units: Positive
 
     def layers(self) -> list[Any]:
-        """Both directions read the window; their last outputs are joined."""
+        """The last outputs of both directions, joined."""
         import keras
 
         return [keras.layers.Bidirectional(keras.layers.LSTM(self.units))]

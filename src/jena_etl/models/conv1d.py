@@ -1,4 +1,4 @@
-"""conv1d: the reference's convolutional model, which takes a morning for an evening."""
+"""conv1d: the reference's convolutional model, which cannot tell a morning from an evening."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from jena_etl.params import Positive
 
 
 class Model(Architecture):
-    """Conv1D(filters, size, relu) and MaxPooling1D(pool_size) in turn, GlobalAveragePooling1D."""
+    """Conv1D(filters, size, relu) and MaxPooling1D(pool_size) in turn, then an average."""
 
     filters: Positive
     kernel_sizes: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
     pool_size: Positive
 
     def layers(self) -> list[Any]:
-        """A convolution per kernel size, halved by pooling in between, averaged at the end."""
+        """A convolution for each kernel size, pooling in between, and an average at the end."""
         import keras
 
         layers: list[Any] = []

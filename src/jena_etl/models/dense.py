@@ -1,4 +1,4 @@
-"""dense: the reference's baseline that ignores the order of time."""
+"""dense: the reference's baseline, which ignores the order of the inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Model(Architecture):
     units: Positive
 
     def layers(self) -> list[Any]:
-        """Flatten (sequence_length * features), then a hidden layer."""
+        """Flatten to sequence_length * features numbers, then one hidden layer."""
         import keras
 
         return [keras.layers.Flatten(), keras.layers.Dense(self.units, activation="relu")]

@@ -14,7 +14,7 @@ class Model(Architecture):
     units: Positive
 
     def layers(self) -> list[Any]:
-        """The last output of one LSTM."""
+        """One LSTM, of which the last output counts."""
         import keras
 
         return [keras.layers.LSTM(self.units)]

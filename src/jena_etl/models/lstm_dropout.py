@@ -16,7 +16,7 @@ class Model(Architecture):
     dropout: Rate
 
     def layers(self) -> list[Any]:
-        """Recurrent dropout uses the same mask at every step (Y. Gal, 2016)."""
+        """Recurrent dropout applies the same mask at every step (Y. Gal, 2016)."""
         import keras
 
         return [

@@ -1,4 +1,4 @@
-"""lstm_reversed: an LSTM on windows in reversed order (order: reversed)."""
+"""lstm_reversed: an LSTM that reads its windows backwards."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from jena_etl.params import Positive, Rate
 
 
 class Model(Architecture):
-    """LSTM(units), Dropout(dropout); its block sets order: reversed."""
+    """LSTM(units), Dropout(dropout). Its block of params.yaml sets order: reversed."""
 
     units: Positive
     dropout: Rate
 
     def layers(self) -> list[Any]:
-        """The last thing it sees is the oldest."""
+        """One LSTM, which reads the oldest row last."""
         import keras
 
         return [keras.layers.LSTM(self.units), keras.layers.Dropout(self.dropout)]

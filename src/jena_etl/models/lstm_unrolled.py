@@ -15,7 +15,7 @@ class Model(Architecture):
     recurrent_dropout: Rate
 
     def layers(self) -> list[Any]:
-        """Unrolled, the loop costs memory and saves its steps' overhead."""
+        """Unrolling takes more memory, but saves the overhead of a loop."""
         import keras
 
         rate = self.recurrent_dropout

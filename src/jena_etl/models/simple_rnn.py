@@ -16,31 +16,32 @@ class Model(Architecture):
     units: Positive
 
     def layers(self) -> list[Any]:
-        """The last output of the loop."""
+        """One recurrent layer, of which the last output counts."""
         import keras
 
         return [keras.layers.SimpleRNN(self.units)]
 
-    def input_length(self, sequence_length: int) -> None:  # noqa: ARG002  it takes any
-        """Any."""
+    def input_length(self, sequence_length: int) -> None:  # noqa: ARG002  unused
+        """None: it takes windows of any length."""
         return
 
 
 def simple_rnn(
     inputs: np.ndarray, kernel: np.ndarray, recurrent_kernel: np.ndarray, bias: np.ndarray
 ) -> np.ndarray:
-    """What a SimpleRNN layer computes, as the reference's loop: the whole output sequence.
+    """What a SimpleRNN layer computes, written as a loop in NumPy, as in the reference.
 
-    Each output is tanh(W x + U s + b), and the next step's state s.
+    Each output is tanh(W x + U s + b), which is also the state s of the next step.
 
     Args:
         inputs: x, (steps, features).
-        kernel: W, (features, units), as Keras keeps it.
+        kernel: W, (features, units), as Keras stores it.
         recurrent_kernel: U, (units, units).
         bias: b, (units,).
 
     Returns:
-        (steps, units); the last row is what the layer returns without return_sequences.
+        The whole output sequence, (steps, units). Without return_sequences, the layer returns the
+        last row.
     """
     state = np.zeros(len(bias), dtype=inputs.dtype)
     outputs = []

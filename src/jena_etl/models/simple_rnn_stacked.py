@@ -1,4 +1,4 @@
-"""simple_rnn_stacked: three simple recurrent layers."""
+"""simple_rnn_stacked: several simple recurrent layers, one on top of the other."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from jena_etl.params import Positive
 
 
 class Model(Architecture):
-    """SimpleRNN(units), depth times."""
+    """SimpleRNN(units), repeated `depth` times."""
 
     units: Positive
     depth: Positive
 
     def layers(self) -> list[Any]:
-        """All but the last hand on their whole sequence."""
+        """All layers but the last pass on their whole output sequence."""
         import keras
 
         last = self.depth - 1
         return [
-            keras.layers.SimpleRNN(self.units, return_sequences=at < last)
-            for at in range(self.depth)
+            keras.layers.SimpleRNN(self.units, return_sequences=layer < last)
+            for layer in range(self.depth)
         ]

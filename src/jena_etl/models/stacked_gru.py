@@ -1,4 +1,4 @@
-"""stacked_gru: two GRU layers on the fast path."""
+"""stacked_gru: two GRU layers, without recurrent dropout so that a GPU can use cuDNN."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Model(Architecture):
     dropout: Rate
 
     def layers(self) -> list[Any]:
-        """The first hands on its whole sequence."""
+        """The first layer passes on its whole output sequence."""
         import keras
 
         return [

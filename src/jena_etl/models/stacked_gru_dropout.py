@@ -16,7 +16,7 @@ class Model(Architecture):
     dropout: Rate
 
     def layers(self) -> list[Any]:
-        """The first hands on its whole sequence."""
+        """The first layer passes on its whole output sequence."""
         import keras
 
         rate = self.recurrent_dropout
