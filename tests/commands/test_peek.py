@@ -437,7 +437,7 @@ SOUND = table([f"{k % 9},{k % 7}" for k in range(50)])
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
         (b"<!doctype html><p>log in</p>", "web page"),
         (SOUND.partition("\n")[2].encode(), "line 1 holds values"),
-        (b"Station Jena\n" + SOUND.encode(), "remove what stands above line 2"),
+        (b"Station Jena\n" + SOUND.encode(), "remove the lines above line 2"),
         (b"hello world\nhow are you\n", "is not a table"),
         (b"a,b,c\n1,2,3\n2,3,4\n", "no column of timestamps"),
         (SOUND.replace("time,p", "T (degC),p").encode(), "'T .degC.' twice"),

@@ -145,7 +145,7 @@ def test_one_name_twice_in_a_zip(folder: Path) -> None:
 def test_a_path_that_leaves_the_folder(folder: Path, path: str) -> None:
     files = written(folder, a_zip=zipped(("good.csv", JULY), (path, JULY)))
     message = refused(files, ["good.csv"])
-    assert f"a.zip holds {path!r}, a path that leaves the folder" in message
+    assert f"a.zip holds {path!r}, a path that leads out of the folder" in message
     assert "zip the CSV file alone and set download.url" in message
 
 

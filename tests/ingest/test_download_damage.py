@@ -78,12 +78,20 @@ def test_not_a_whole_zip(serve: Serve, folder: Path, body: bytes, found: str) ->
         ("climate.zip", zipped(member="__MACOSX/._a.csv"), "climate.zip holds no file"),
         ("climate.zip", encrypted(), "'climate.csv' in climate.zip is encrypted"),
         ("climate.zip", encrypted("climate\n" * 999), r"'climate\nclimate\n"),
-        ("climate.zip", zipped(member="../a.csv"), "'../a.csv', a path that leaves the folder"),
+        (
+            "climate.zip",
+            zipped(member="../a.csv"),
+            "'../a.csv', a path that leads out of the folder",
+        ),
         ("export.csv.gz", CSV, "Not a gzip"),
-        ("export.csv", CSV[:-1] + b"\0", "export.csv is no text file (it holds a NUL byte)"),
-        ("export.csv", CSV.decode("latin-1").encode("utf-16"), "export.csv is no text file"),
-        ("raw.tar.gz", gzip.compress(b"a.csv" + bytes(507), mtime=0), "raw.tar.gz is no text file"),
-        ("export.csv", ZIP[1000:], "export.csv is no text file"),
+        ("export.csv", CSV[:-1] + b"\0", "export.csv is not a text file (it holds a NUL byte)"),
+        ("export.csv", CSV.decode("latin-1").encode("utf-16"), "export.csv is not a text file"),
+        (
+            "raw.tar.gz",
+            gzip.compress(b"a.csv" + bytes(507), mtime=0),
+            "raw.tar.gz is not a text file",
+        ),
+        ("export.csv", ZIP[1000:], "export.csv is not a text file"),
     ],
 )
 def test_no_data(serve: Serve, folder: Path, name: str, body: bytes, found: str) -> None:

@@ -1,6 +1,7 @@
-"""The CSV files in what was downloaded: members of a zip, inside a .gz, or as they are.
+"""Reads the CSV files that were downloaded: plain, compressed as .gz, or as members of a zip.
 
-The first bytes or the ending of its name make a file a zip or a gzip; any other is the CSV itself.
+A file is taken for a zip or a gzip by its first bytes or the ending of its name, and for plain CSV
+otherwise.
 """
 
 from __future__ import annotations
@@ -20,52 +21,52 @@ from jena_etl.text import nearest
 
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 GZIP_START = b"\x1f\x8b"
-CHUNK = 3 << 20  # smaller pieces are slower to parse, larger ones take more memory
-SHOWN = 10  # of several candidates, the message lists the first
+CHUNK = 3 << 20  # bytes; smaller chunks are slower to parse, larger ones take more memory
+SHOWN = 10  # how many of several files a message names
 
 
 def member_names(files: Sequence[Path]) -> dict[str, Path]:
-    """What `open_members` may be asked for: each name, and the file that holds it.
+    """The names that `open_members` accepts, each with the file that holds it.
 
     Raises:
-        SourceError: a file is damaged, encrypted or holds nothing, a path leads out of the zip,
-            or a name is there twice.
+        SourceError: a file is damaged, encrypted or empty, a path leads out of the zip, or a name
+            occurs twice.
     """
-    holders: dict[str, Path] = {}
+    file_of: dict[str, Path] = {}
     for file in files:
         with _unpacking(file.name):
             names = _names(file, file.name)
         for name in names:
-            if name in holders:
+            if name in file_of:
                 raise SourceError(
-                    f"{name!r:.60} is in {holders[name].name} and again in {file.name}; "
+                    f"{name!r:.60} is in {file_of[name].name} and again in {file.name}; "
                     "leave one out of download.url, or rename it there"
                 )
-            holders[name] = file
-    return holders
+            file_of[name] = file
+    return file_of
 
 
 def open_members(
     files: Sequence[Path], members: Sequence[str] | None, *, chunk_bytes: int = CHUNK
 ) -> list[tuple[str, Iterator[bytes]]]:
-    """Name and bytes of each CSV file, in the order of `members`.
+    """The name and the bytes of each CSV file, in the order of `members`.
 
-    The bytes come in chunks, unpacked as they are asked for, so that no file need be held whole.
+    The bytes are unpacked chunk by chunk while they are read, so that no file is ever held whole.
 
     Args:
-        files: the source files. A member of a zip is called by its path in the zip, what is
-            inside NAME.csv.gz is called NAME.csv, any other file by its own name.
-        members: the names to read; None reads the only one there is.
+        files: the source files. The name of a zip's member is its path in the zip, the content of
+            NAME.csv.gz is called NAME.csv, and a plain file has its own name.
+        members: the names to read; None if there is only one.
         chunk_bytes: the size of a chunk.
 
     Raises:
-        SourceError: a file is damaged, encrypted or holds nothing, a path leads out of the zip,
-            a name is unknown or there twice, or `members` is None where there are several. Damage
-            within a file shows when its chunks are read, some of it only at the end.
+        SourceError: a file is damaged, encrypted or empty, a path leads out of the zip, a name is
+            unknown or occurs twice, or `members` is None although there are several. Damage inside
+            a file is only found while its chunks are read, and sometimes only at the end.
     """
-    holders = member_names(files)
+    file_of = member_names(files)
     if members is None:
-        members = list(holders)
+        members = list(file_of)
         if len(members) > 1:
             shown = ", ".join(f"{name!r:.60}" for name in members[:SHOWN])
             more = f" and {len(members) - SHOWN:,} more" if len(members) > SHOWN else ""
@@ -74,19 +75,19 @@ def open_members(
                 "name those to read in convert.members in params.yaml, in time order"
             )
     for name in members:
-        if name not in holders:
+        if name not in file_of:
             raise SourceError(
                 f"convert.members names {name!r}, which is not in "
-                f"{', '.join(file.name for file in files)}" + nearest(name, holders)
+                f"{', '.join(file.name for file in files)}" + nearest(name, file_of)
             )
-    return [(name, _chunks(holders[name], name, chunk_bytes)) for name in members]
+    return [(name, _chunks(file_of[name], name, chunk_bytes)) for name in members]
 
 
 def check_whole(file: Path, name: str) -> None:
-    """Read `file`, which is to be called `name`, to its end.
+    """Read `file`, which messages call `name`, to its end to see that nothing is damaged.
 
     Raises:
-        SourceError: it is empty, a web page, damaged, encrypted, or neither archive nor text.
+        SourceError: it is empty, a web page, damaged or encrypted, or neither an archive nor text.
     """
     with file.open("rb") as opened:
         _check_start(opened, name)
@@ -98,7 +99,7 @@ def check_whole(file: Path, name: str) -> None:
                     raise zipfile.BadZipFile(f"member {damaged!r} does not match its checksum")
         elif _kind(file, name) == "gzip":
             with gzip.open(file) as inside:
-                _check_text(inside, name)  # type: ignore[arg-type]  # a reader, if no BinaryIO
+                _check_text(inside, name)  # type: ignore[arg-type]  # it reads, but is not a BinaryIO
         else:
             with file.open("rb") as opened:
                 _check_text(opened, name)
@@ -106,7 +107,8 @@ def check_whole(file: Path, name: str) -> None:
 
 def source_card(file: Path) -> dict[str, Any]:
     """Name, size and digest of a source file, and whether `jena-etl synth` wrote it."""
-    from jena_etl.ingest.jena import SYNTHETIC_COMMENT  # here: the download does not depend on it
+    # Imported here, so that the download stage need not depend on that module.
+    from jena_etl.ingest.jena import SYNTHETIC_COMMENT
 
     comment = b""
     if _kind(file, file.name) == "zip":
@@ -131,21 +133,21 @@ def _kind(file: Path, name: str) -> Literal["zip", "gzip", "text"]:
 
 
 def _names(file: Path, name: str) -> list[str]:
-    """What `file`, called `name`, has to offer."""
+    """The names of the CSV files in `file`, which messages call `name`."""
     kind = _kind(file, name)
     if kind != "zip":
         return [re.sub(r"(?i)\.gz\Z", "", name) if kind == "gzip" else name]
     with zipfile.ZipFile(file) as archive:
-        members = [info for info in archive.infolist() if not _is_litter(info)]
+        members = [info for info in archive.infolist() if not _is_ignored(info)]
     if not members:
         raise SourceError(f"{name} holds no file, expected a CSV file in it; check download.url")
     for member in members:
-        if _leaves(member.filename):
+        if _leads_outside(member.filename):
             raise SourceError(
-                f"{name} holds {member.filename!r:.60}, a path that leaves the folder it would be "
+                f"{name} holds {member.filename!r:.60}, a path that leads out of the folder it is "
                 "unpacked in; zip the CSV file alone and set download.url to that zip's path"
             )
-        if not member.filename.isprintable():  # every message calls the file by that name
+        if not member.filename.isprintable():  # messages call the file by that name
             raise SourceError(
                 f"{name} holds {member.filename!r:.60}, a name that cannot be printed; "
                 "zip the CSV file alone under another name and set download.url to that zip's path"
@@ -156,21 +158,21 @@ def _names(file: Path, name: str) -> list[str]:
                 "password; unpack it and set download.url to the path of the CSV file"
             )
     names = [member.filename for member in members]
-    if twice := next((member for member, times in Counter(names).items() if times > 1), None):
+    if repeated := next((member for member, count in Counter(names).items() if count > 1), None):
         raise SourceError(
-            f"{name} holds {twice!r:.60} twice; zip the right one alone and set download.url to "
+            f"{name} holds {repeated!r:.60} twice; zip the right one alone and set download.url to "
             "that zip's path"
         )
     return names
 
 
-def _is_litter(info: zipfile.ZipInfo) -> bool:
-    """Folders, and what macOS' archiver leaves beside the files."""
+def _is_ignored(info: zipfile.ZipInfo) -> bool:
+    """Whether it is a folder, or one of the files that macOS' archiver adds."""
     path = info.filename
     return info.is_dir() or path.startswith("__MACOSX/") or path.endswith(".DS_Store")
 
 
-def _leaves(path: str) -> bool:
+def _leads_outside(path: str) -> bool:
     parts = re.split(r"[/\\]", path)
     return parts[0] == "" or ".." in parts or re.match("[A-Za-z]:", path) is not None
 
@@ -190,7 +192,7 @@ def _opened(file: Path, member: str) -> Iterator[IO[bytes]]:
             yield inside
     else:
         with gzip.open(file) if kind == "gzip" else file.open("rb") as inside:
-            yield inside  # type: ignore[misc]  # gzip's is a reader, if no IO
+            yield inside  # type: ignore[misc]  # gzip's reads, but is not an IO
 
 
 @contextmanager
@@ -199,8 +201,8 @@ def _unpacking(place: str) -> Iterator[None]:
         yield
     except SourceError:
         raise
-    except Exception as error:  # noqa: BLE001  damage shows as any of a dozen kinds of error
-        # An OSError's own text would repeat the path.
+    except Exception as error:  # noqa: BLE001  damage raises any of a dozen kinds of error
+        # The text of an OSError would repeat the path.
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise SourceError(
             f"{place} cannot be unpacked ({reason:.120}), expected a whole zip, gzip or CSV file; "
@@ -213,12 +215,12 @@ def _check_start(file: BinaryIO, name: str) -> None:
     if not start:
         raise SourceError(
             f"{name} is empty: got 0 bytes, expected a CSV file, plain or in a zip or .gz; "
-            "open download.url in a browser and see what it gives"
+            "open download.url in a browser to see what is there"
         )
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         raise SourceError(
-            f"{name} is a web page (HTML or XML), not a station's file: a login, an error? "
-            "Open download.url in a browser and copy the file's own address"
+            f"{name} is a web page (HTML or XML), perhaps a login or an error page, expected a "
+            "station's file; open download.url in a browser and copy the file's own address"
         )
 
 
@@ -228,6 +230,6 @@ def _check_text(file: BinaryIO, name: str) -> None:
     while chunk := file.read(CHUNK):
         if b"\0" in chunk:
             raise SourceError(
-                f"{name} is no text file (it holds a NUL byte), expected CSV, plain or in a zip or "
-                ".gz; export it as CSV, not as a spreadsheet, a tar or UTF-16"
+                f"{name} is not a text file (it holds a NUL byte), expected CSV, plain or in a zip "
+                "or .gz; export it as CSV, not as a spreadsheet, a tar or UTF-16"
             )

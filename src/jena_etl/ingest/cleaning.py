@@ -1,4 +1,4 @@
-"""What becomes of cells that hold no measurement; each is counted."""
+"""Finds, counts and fills the cells that do not hold a measurement."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class Gaps:
-    """Cells that hold no measurement: found, counted, and filled where that is wanted.
+    """The cells of a series that do not hold a measurement; they are counted, and filled if wanted.
 
-    A gap takes the column's last good value by timestamp: in a block logged twice the row before
-    may have a later one.
+    A gap is filled with the column's last good value by timestamp. This need not be the row before,
+    which may have a later timestamp where a stretch was logged twice.
 
     Args:
         sentinels: the numbers that mean "not measured".
         on_sentinel: fill_forward, keep or error.
         on_missing: fill_forward or error.
-        lines: for messages.
+        lines: names the line of a row in error messages.
     """
 
     def __init__(
@@ -34,26 +34,27 @@ class Gaps:
         self._sentinels, self._lines = sentinels, lines
         self._on_sentinel, self._on_missing = on_sentinel, on_missing
         self._good: dict[str, float] = {}  # the last good value of each column
-        self._rows = 0  # so far
+        self._rows = 0  # how many rows came so far
         self._findings: dict[str, list[pl.DataFrame]] = {}  # by column
 
     @property
     def are_filled(self) -> bool:
-        """Whether any cell was filled so far."""
+        """Whether any cell has been filled so far."""
         return any(part["filled"].any() for parts in self._findings.values() for part in parts)
 
     def fill(
         self, block: pl.DataFrame, rows: np.ndarray, frozen: Mapping[str, np.ndarray] | None = None
     ) -> pl.DataFrame:
-        """The next block with its gaps filled.
+        """Take the next block of rows and return it with its gaps filled.
 
         Args:
-            block: timestamps, then numbers; a missing cell is null.
-            rows: which row as read each row of `block` is.
-            frozen: by column, rows of `block` that are treated as missing; see `find_frozen`.
+            block: a column of timestamps, then columns of numbers; a missing cell is null.
+            rows: for each row of `block`, its number in the files as they were read.
+            frozen: rows of `block` to treat as missing, by column; see `find_frozen`.
 
         Raises:
-            DataError: nothing good comes before a gap, or a cell is refused.
+            DataError: a gap comes before the column's first good value, or a sentinel or missing
+                cell is an error.
         """
         import polars as pl
 
@@ -61,9 +62,9 @@ class Gaps:
         order = None
         numbers = pl.col(block.columns[1:])
         suspicious = numbers.is_null().any() | numbers.is_in(list(self._sentinels)).any()
-        for name, found in block.select(suspicious).row(0, named=True).items():
+        for name, is_suspicious in block.select(suspicious).row(0, named=True).items():
             self._findings.setdefault(name, [])
-            if not found and name not in frozen:
+            if not is_suspicious and name not in frozen:
                 self._good[name] = block[name][-1]
                 continue
             if order is None:
@@ -74,10 +75,10 @@ class Gaps:
         return block
 
     def findings(self) -> pl.DataFrame:
-        """One row per cell that holds no measurement, column by column.
+        """A table of the cells that do not hold a measurement, column by column.
 
-        Row in the cleaned series, column, kind (missing, sentinel or frozen), value (null for a
-        missing cell), and whether it was filled.
+        It gives the row in the cleaned series, the column, the kind (missing, sentinel or frozen),
+        the value (null for a missing cell), and whether the cell was filled.
         """
         import polars as pl
 
@@ -91,25 +92,25 @@ class Gaps:
 
         values, missing = cells.to_numpy(), cells.is_null().to_numpy()
         sentinel = np.isin(values, self._sentinels)
-        still = np.zeros(len(values), dtype=bool)
-        still[[] if frozen is None else frozen] = True
+        is_frozen = np.zeros(len(values), dtype=bool)
+        is_frozen[[] if frozen is None else frozen] = True
         self._check(cells, rows, missing, sentinel)
-        bad = missing | sentinel | still
-        gaps = missing | still | (sentinel & (self._on_sentinel == "fill_forward"))
-        source = _last_good(bad, order)
-        before = self._good.get(cells.name)
-        lost = gaps & (source < 0)
-        if before is None and lost.any():
-            at = order[lost[order]][0]  # the earliest
-            what = f"{values[at]} is a sentinel"
+        bad = missing | sentinel | is_frozen
+        gaps = missing | is_frozen | (sentinel & (self._on_sentinel == "fill_forward"))
+        source = _last_good_rows(bad, order)
+        previous_good = self._good.get(cells.name)
+        unfillable = gaps & (source < 0)
+        if previous_good is None and unfillable.any():
+            at = order[unfillable[order]][0]  # the earliest
+            fault = f"{values[at]} is a sentinel"
             if missing[at]:
-                what = "the cell is missing"
-            elif still[at]:
-                what = f"the column is frozen at {values[at]}"
+                fault = "the cell is missing"
+            elif is_frozen[at]:
+                fault = f"the column is frozen at {values[at]}"
             raise DataError(
-                f"{self._lines.of(int(rows[at]))}, column {cells.name!r}: {what} and no good value "
-                "comes before it; remove the lines up to the column's first good value, or the "
-                "column from convert.columns"
+                f"{self._lines.of(int(rows[at]))}, column {cells.name!r}: {fault} and no good "
+                "value comes before it; remove the lines up to the column's first good value, or "
+                "the column from convert.columns"
             )
         at = np.flatnonzero(bad)
         self._findings.setdefault(cells.name, []).append(
@@ -118,7 +119,7 @@ class Gaps:
                     "row": at + self._rows,
                     "column": [cells.name] * len(at),
                     "kind": np.select(
-                        [missing[at], still[at]], ["missing", "frozen"], "sentinel"
+                        [missing[at], is_frozen[at]], ["missing", "frozen"], "sentinel"
                     ).tolist(),
                     "value": pl.Series(values[at]).fill_nan(None),
                     "filled": gaps[at],
@@ -128,18 +129,19 @@ class Gaps:
         )
         if (good := order[~bad[order]]).size:
             self._good[cells.name] = values[good[-1]]
-        known = np.where(source < 0, np.nan if before is None else before, values[source])
-        return pl.Series(cells.name, np.where(gaps, known, values))
+        fallback = np.nan if previous_good is None else previous_good
+        last_good = np.where(source < 0, fallback, values[source])
+        return pl.Series(cells.name, np.where(gaps, last_good, values))
 
     def _check(
         self, cells: pl.Series, rows: np.ndarray, missing: np.ndarray, sentinel: np.ndarray
     ) -> None:
-        """Raise for the first cell that is refused."""
+        """Raise an error for the first missing cell or sentinel, if they are errors."""
         if self._on_missing == "error" and (at := first_marked(missing)) is not None:
             raise DataError(
                 f"{self._lines.of(int(rows[at]))}, column {cells.name!r}: the cell is missing "
-                "(empty, nan, NA or null); mend or remove that line, or set convert.on_missing: "
-                "fill_forward"
+                "(empty, nan, NA or null); mend or remove that line, or set "
+                "convert.on_missing: fill_forward"
             )
         if self._on_sentinel == "error" and (at := first_marked(sentinel)) is not None:
             raise DataError(
@@ -160,14 +162,14 @@ def find_frozen(
 ) -> dict[str, np.ndarray]:
     """The rows of `frame` in which a column hardly changes for days, by column.
 
-    They are to be treated as missing cells. What is usual for a column is taken from its train
-    rows alone, so that nothing in the later splits decides what is trained on.
+    Their cells are to be treated as missing. What is usual for a column is judged by its train rows
+    alone, so that the later splits do not influence what a model is trained on.
 
     Args:
-        frame: timestamps, then numbers.
-        rows: which row as read each row of `frame` is.
-        lines: for messages.
-        train: rows of `frame`.
+        frame: a column of timestamps, then columns of numbers.
+        rows: for each row of `frame`, its number in the files as they were read.
+        lines: names the line of a row in error messages.
+        train: the train rows of `frame`.
         sentinels: the numbers that mean "not measured".
         on_missing: fill_forward or error.
 
@@ -205,8 +207,8 @@ def _no_findings() -> pl.DataFrame:
     )
 
 
-def _last_good(bad: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """For each row the latest good row up to it in `order`, -1 where there is none."""
+def _last_good_rows(bad: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """For each row, the last good row up to and including it in `order`, or -1 if there is none."""
     latest = np.maximum.accumulate(np.where(bad[order], -1, np.arange(len(order))))
     source = np.empty_like(order)
     source[order] = np.where(latest < 0, -1, order[latest])

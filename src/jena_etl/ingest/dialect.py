@@ -1,7 +1,7 @@
-"""How an unknown CSV is written, guessed from a sample of its lines.
+"""Guesses from a sample of its lines how an unknown CSV is written.
 
-The sample is the first lines and some of the rest; `csv_reader.read_csv` then proves the guess on
-every line.
+The sample consists of the first lines and some of the others. `csv_reader.read_csv` then checks the
+guess on every line.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from jena_etl.ingest.csv_faults import is_missing, is_number
 from jena_etl.ingest.csv_reader import BOM, MOST_COLUMNS
 from jena_etl.ingest.datetime_formats import NEARLY, datetime_column, matching_formats
 
-SAMPLED = 2_500  # lines at the start, and as many spread over the rest
-SAMPLED_BYTES = 4 << 20  # of which no more is looked at
+SAMPLED = 2_500  # so many lines at the start, and as many spread over the rest
+SAMPLED_BYTES = 4 << 20  # the sample ends here in any case
 LONGEST_HEADER = 1 << 20  # bytes
-SEPARATORS = ";\t|,"  # a comma last: where decimals have one, it seems to separate them
+SEPARATORS = ";\t|,"  # the comma comes last, as decimal commas look like separators
 CONTROLS = re.compile(rb"[\0-\x08\x0e-\x1f]")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DialectGuess:
-    """How a CSV is written, and why that was guessed.
+    """A guess of how a CSV is written, with the reasons for it.
 
     Attributes:
-        dialect: the guess; its columns are those of numbers, in the file's order.
-        reasons: why, by the field of `dialect`.
-        left_out: the other columns, each with the reason.
-        sampled: the number of lines below the header that were looked at.
+        dialect: the guess; its columns are those that hold numbers, in the file's order.
+        reasons: the reason for each field of `dialect`.
+        left_out: the columns that are left out, each with the reason.
+        sampled: how many lines below the header were examined.
     """
 
     dialect: Dialect
@@ -50,10 +50,10 @@ def guess_dialect(name: str, raw: bytes) -> DialectGuess:
 
     Args:
         name: what messages call the file.
-        raw: its bytes, or those of its first lines.
+        raw: the bytes of the file, or of its first lines.
 
     Raises:
-        DataError: it is empty, not a CSV, has no header or no rows, or lacks timestamps or numbers.
+        DataError: it is empty or not a CSV, or lacks a header, rows, timestamps or numbers.
     """
     _check_text(name, raw)
     encoding, why_encoding = _encoding(raw)
@@ -73,7 +73,7 @@ def guess_dialect(name: str, raw: bytes) -> DialectGuess:
     numbers = tuple(column for column in columns if column not in left_out)
     if not numbers:
         raise DataError(
-            f"{name} holds no column of numbers beside {timestamps!r} ("
+            f"{name} holds no column of numbers besides {timestamps!r} ("
             + "; ".join(f"{column}: {why}" for column, why in left_out.items())
             + "); expected measurements, one column each"
         )
@@ -115,9 +115,9 @@ def _check_text(name: str, raw: bytes) -> None:
 
 def _encoding(raw: bytes) -> tuple[str, str]:
     if raw.isascii():
-        return "utf-8", "no byte is above 0x7f, so that any encoding reads the file alike"
-    rest = raw.translate(None, bytes(range(128)))
-    others = bytes(byte for byte in range(128, 256) if byte in rest)
+        return "utf-8", "no byte is above 0x7f, so any encoding reads the file in the same way"
+    without_ascii = raw.translate(None, bytes(range(128)))
+    high_bytes = bytes(byte for byte in range(128, 256) if byte in without_ascii)
     try:
         raw.decode()
     except UnicodeDecodeError as error:
@@ -125,25 +125,25 @@ def _encoding(raw: bytes) -> tuple[str, str]:
         why = f"byte 0x{raw[error.start]:02x} on line {line:,} is not UTF-8"
     else:
         mark = ", with a byte order mark, which is skipped" if raw.startswith(BOM) else ""
-        return "utf-8", f"its {len(others)} different bytes above 0x7f make valid UTF-8{mark}"
+        return "utf-8", f"its {len(high_bytes)} different bytes above 0x7f make valid UTF-8{mark}"
     try:
-        characters = others.decode("cp1252")
+        characters = high_bytes.decode("cp1252")
     except UnicodeDecodeError as error:
-        return "latin-1", f"{why}, and 0x{others[error.start]:02x} stands for nothing in cp1252"
-    pairs = zip(others, characters, strict=True)
+        return "latin-1", f"{why}, and 0x{high_bytes[error.start]:02x} has no meaning in cp1252"
+    pairs = zip(high_bytes, characters, strict=True)
     shown = " ".join(f"0x{byte:02x} = {character}" for byte, character in pairs)
     return "cp1252", f"{why}; in cp1252, Windows' extension of latin-1, {shown:.60}"
 
 
 def _sample(name: str, raw: bytes) -> list[bytes]:
-    """Line 1, the first lines below it, and some that are spread evenly over the other bytes."""
+    """Line 1, the first lines below it, and some more that are spread evenly over the rest."""
     place = len(BOM) if raw.startswith(BOM) else 0
     end = len(raw) - raw.endswith(b"\n")
     lines: list[bytes] = []
     sampled = 0
 
     def take(start: int) -> int:
-        """Take the line that begins at `start`; return where the next one does."""
+        """Take the line that begins at `start`; return where the next one begins."""
         nonlocal sampled
         stop = raw.find(b"\n", start, end)
         lines.append(raw[start : stop if stop >= 0 else end])
@@ -167,9 +167,9 @@ def _sample(name: str, raw: bytes) -> list[bytes]:
 
 
 def _separator(name: str, lines: list[str]) -> tuple[str, list[list[str]]]:
-    """The separator that gives nearly every line as many fields; the rows of as many as line 1.
+    """The separator that gives nearly all lines the same number of fields, and those lines' fields.
 
-    csv.Sniffer is no help: it takes a colon or a letter of the header for the separator.
+    csv.Sniffer does not help: it takes a colon or a letter of the header for the separator.
     """
     fields_of: dict[str, int] = {}
     rows_of: dict[str, list[list[str]]] = {}
@@ -181,11 +181,11 @@ def _separator(name: str, lines: list[str]) -> tuple[str, list[list[str]]]:
         for fields, count in Counter(map(len, rows_of[separator][1:])).most_common(1):
             if fields > 1 and count >= NEARLY * (len(lines) - 1):
                 fields_of[separator] = fields
-    same = [s for s, fields in fields_of.items() if len(rows_of[s][0]) == fields]
-    best = max(same or fields_of, key=lambda s: fields_of[s], default="")
+    fit_header = [s for s, fields in fields_of.items() if len(rows_of[s][0]) == fields]
+    best = max(fit_header or fields_of, key=lambda s: fields_of[s], default="")
     if not best:
         raise DataError(
-            f"{name} is not a table: none of ; tab | , gives its lines one number of fields; "
+            f"{name} is not a table: none of ; tab | , gives its lines the same number of fields; "
             f"line 1 is {lines[0]!r:.60}, line 2 {lines[1]!r:.60}; export it as CSV"
         )
     fields, rows = fields_of[best], rows_of[best]
@@ -194,18 +194,19 @@ def _separator(name: str, lines: list[str]) -> tuple[str, list[list[str]]]:
         raise DataError(
             f"{name}, line 1 has {len(rows[0])} fields and most lines have {fields}, with {best!r} "
             "between them; expected the column names on line 1: "
-            + (f"remove what stands above line {above + 1}" if above else "mend it")
+            + (f"remove the lines above line {above + 1}" if above else "mend line 1")
         )
     if fields > MOST_COLUMNS:
         raise DataError(
-            f"{name} has {fields:,} columns, expected at most {MOST_COLUMNS:,}; export those to use"
+            f"{name} has {fields:,} columns, expected at most {MOST_COLUMNS:,}; export only those "
+            "you need"
         )
     return best, [row for row in rows if len(row) == fields]
 
 
 def _decimal(columns: Mapping[str, Sequence[str]], separator: str) -> tuple[Literal[".", ","], str]:
     if separator == ",":
-        return ".", "a comma separates the fields, so it marks no decimals"
+        return ".", "a comma separates the fields, so it cannot be the decimal mark"
     joined = "\n".join(cell for cells in columns.values() for cell in cells)
     commas, points = (
         len(re.findall(rf"^[ \t]*[+-]?\d+{mark}\d+$", joined, re.MULTILINE))
@@ -220,7 +221,7 @@ def _check_header(name: str, header: list[str], decimal: str) -> None:
     values = [cell for cell in header if is_number(cell, decimal) or matching_formats([cell])]
     if 2 * len(values) >= len(header):
         raise DataError(
-            f"{name}, line 1 holds values, {values[0]!r} for one, expected the column names; "
+            f"{name}, line 1 holds values such as {values[0]!r}, expected the column names; "
             "put a line with the names above it"
         )
     for column, times in Counter(header).items():
@@ -229,11 +230,11 @@ def _check_header(name: str, header: list[str], decimal: str) -> None:
 
 
 def _not_numbers(cells: Sequence[str], decimal: str) -> str:
-    """Why a column is not one of numbers; "" if it is one."""
-    known = [cell for cell in cells if not is_missing(cell)]
-    texts = [cell for cell in known if not is_number(cell, decimal)]
-    if 2 * len(known) < len(cells):
-        return f"{len(cells) - len(known):,} of {len(cells):,} cells are empty"
-    if 10 * len(texts) > len(known):  # a stray text in a column of numbers is for read_csv to name
+    """Why a column does not hold numbers, or "" if it does."""
+    filled = [cell for cell in cells if not is_missing(cell)]
+    texts = [cell for cell in filled if not is_number(cell, decimal)]
+    if 2 * len(filled) < len(cells):
+        return f"{len(cells) - len(filled):,} of {len(cells):,} cells are empty"
+    if 10 * len(texts) > len(filled):  # read_csv names a single stray text
         return f"text, as in {texts[0]!r:.40}"
     return ""

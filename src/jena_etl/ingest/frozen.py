@@ -1,28 +1,28 @@
-"""Cells in runs of rows in which a column hardly changes for days: rule and figures.
+"""Finds a sensor that has frozen: runs of rows in which a column hardly changes for days.
 
-docs/data_quality.md says why the figures are what they are.
+docs/data_quality.md explains the constants.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-WEEK = 7  # days of train rows, below which nothing can be said about what is usual
-FEW_VALUES = 4  # different values in a day, or
-FEW_SHARE = 0.2  # of what the busier days of the train rows hold, where that is less
-AT_LIMIT_DAYS = 4  # a calm, or fog at 100 % relative humidity, lasts longer than any other value
-LIMIT = 0.05  # the lowest and highest values: the share of the train rows that holds them
-RESTING_SHARE = 1 / 3  # of the train rows: a rain gauge at 0 is at rest, and not frozen
-USUAL_RUNS = 10  # as many runs in the train rows are no accident: only longer ones are reported
+WEEK = 7  # days; with fewer train rows, there is no telling what is usual
+FEW_VALUES = 4  # this many different values in a day are suspiciously few, or
+FEW_SHARE = 0.2  # this share of what the busier days of the train rows hold, if that is less
+AT_LIMIT_DAYS = 4  # calms, or fog at 100 % relative humidity, last longer than other values
+LIMIT = 0.05  # the share of the train rows at either end whose values count as extreme
+RESTING_SHARE = 1 / 3  # of the train rows: a rain gauge at 0 is at rest, not frozen
+USUAL_RUNS = 10  # so many runs in the train rows are normal: only longer ones are then reported
 
 
 def find_frozen(values: np.ndarray, train: int, day: int) -> tuple[np.ndarray, str, str] | None:
-    """Where a column is frozen, what was found there and what was expected; None if nowhere.
+    """The cells in which a column is frozen, what was found and what was expected; None if none.
 
     Args:
-        values: the measured ones, float64 of shape (cells,), in the order of their rows.
-        train: how many of them, from the first, are in train rows.
-        day: how many of them a day has.
+        values: the measured values, float64 of shape (cells,), in row order.
+        train: how many of them are in train rows, which come first.
+        day: how many of them make a day.
     """
     if train < WEEK * day:
         return None
@@ -57,9 +57,9 @@ def _unusual_runs(
     train: int,
     is_at_limit: bool,
 ) -> list[range]:
-    """The runs of at most `few` values that are longer than what the train rows often have.
+    """The runs of at most `few` different values that are longer than is common in the train rows.
 
-    Those among the lowest or highest values, or, if not `is_at_limit`, those of any other values.
+    With `is_at_limit`, only the runs among the lowest or highest values; otherwise all others.
     """
     low, high = np.quantile(values[:train], [LIMIT, 1 - LIMIT])
     resting = _resting_value(values[:train])
@@ -77,7 +77,7 @@ def _unusual_runs(
 
 
 def _resting_value(train: np.ndarray) -> float | None:
-    """The lowest or highest value, where it makes up a good part of the rows; else None."""
+    """The lowest or highest value if it makes up a large part of the rows, else None."""
     for value in (train.min(), train.max()):
         if np.count_nonzero(train == value) >= RESTING_SHARE * len(train):
             return float(value)
@@ -85,7 +85,7 @@ def _resting_value(train: np.ndarray) -> float | None:
 
 
 def _next_equal(values: np.ndarray) -> np.ndarray:
-    """Where each value comes next, int64 (values,); far beyond the end where it does not."""
+    """Where each value occurs next, int64 (values,); far beyond the end if it does not."""
     order = np.argsort(values, kind="stable")
     following = np.full(len(values), np.iinfo(np.int64).max // 2)
     is_equal = values[order][1:] == values[order][:-1]
@@ -96,8 +96,8 @@ def _next_equal(values: np.ndarray) -> np.ndarray:
 def _distinct(following: np.ndarray, length: int) -> np.ndarray:
     """How many different values each stretch of `length` values holds, int64 (stretches,).
 
-    A value counts in the stretches in which it does not come again: those that hold its place and
-    end before its next one.
+    Each value is counted where it occurs last in a stretch: in the stretches that contain its place
+    and end before its next occurrence.
     """
     places = np.arange(len(following))
     first = np.maximum(places - length + 1, 0)
@@ -112,17 +112,17 @@ def _distinct(following: np.ndarray, length: int) -> np.ndarray:
 def _runs_of_few_values(
     values: np.ndarray, following: np.ndarray, length: int, few: int
 ) -> list[range]:
-    """The runs of which every stretch of `length` values holds at most `few` different ones.
+    """The runs in which every stretch of `length` values holds at most `few` different ones.
 
-    A run begins and ends with a value that it holds more than once: what leads to it and away
-    from it would fit into its first and last stretch, too.
+    A run begins and ends with a value that it holds more than once, because the first and last
+    stretch may also contain a few values that lead into the run and out of it.
     """
     runs = []
     for starts in ranges_of(_distinct(following, length) <= few):
         inside = values[starts.start : starts.stop + length - 1]
         _, which, counts = np.unique(inside, return_inverse=True, return_counts=True)
-        again = np.flatnonzero(counts[which] > 1)
-        run = range(starts.start + int(again[0]), starts.start + int(again[-1]) + 1)
+        repeated = np.flatnonzero(counts[which] > 1)
+        run = range(starts.start + int(repeated[0]), starts.start + int(repeated[-1]) + 1)
         if len(run) >= length:
             runs.append(run)
     return runs

@@ -1,6 +1,6 @@
-"""Rows at which a column's level changes at once and stays changed: rule and figures.
+"""Finds the rows at which the level of a column changes abruptly and stays changed.
 
-docs/data_quality.md says why the figures are what they are.
+docs/data_quality.md explains the constants.
 """
 
 from __future__ import annotations
@@ -10,22 +10,24 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from jena_etl.ingest.frozen import ranges_of
 
-WEEK = 7  # days on either side of a jump
-JUMP_STDS = 1.25  # times the standard deviation of the train rows
-JUMP_OTHERS = 2.5  # times any other change from row to row in the week before and after
-JUMP_LASTING = 0.5  # of it is left between the means of these two weeks
-STEP_DAYS = 21  # on either side of a step in a column of much noise
-STEP_SHARE = 0.1  # of them, the highest below and the lowest above, are left out
-STEP_APART = 1.2  # times the range of the days' means that is usual in as many train days
+# In a column with little noise, the level jumps from one row to the next.
+WEEK = 7  # days; a jump is compared with the week before it and the week after it
+JUMP_STDS = 1.25  # its least size, in standard deviations of the train rows
+JUMP_OTHERS = 2.5  # its least size, as a multiple of any other change in those two weeks
+JUMP_LASTING = 0.5  # the least share of it that is left between the means of the two weeks
+# In a column with much noise, a step shows in the means of the days before and after it.
+STEP_DAYS = 21  # how many days before and after are compared
+STEP_SHARE = 0.1  # of these, the share of the highest below and the lowest above left out
+STEP_APART = 1.2  # how far apart the two must be, in usual ranges of as many train days
 
 
 def find_steps(values: np.ndarray, train: int, day: int) -> tuple[np.ndarray, str, str] | None:
-    """The first cell of each new level, what was found and what is usual; None if there is none.
+    """The first cell of each new level, what was found and what is usual; None if there are none.
 
     Args:
-        values: the measured ones, float64 of shape (cells,), in the order of their rows.
-        train: how many of them, from the first, are in train rows.
-        day: how many of them a day has.
+        values: the measured values, float64 of shape (cells,), in row order.
+        train: how many of them are in train rows, which come first.
+        day: how many of them make a day.
     """
     jumps = _jumps(values, train, day)
     apart, week = STEP_DAYS * day, WEEK * day
@@ -45,7 +47,7 @@ def find_steps(values: np.ndarray, train: int, day: int) -> tuple[np.ndarray, st
 
 
 def _jumps(values: np.ndarray, train: int, day: int) -> list[int]:
-    """Where a column of little noise jumps from one row to the next, and stays there for a week."""
+    """Where a column with little noise jumps from one row to the next, then stays for a week."""
     week = WEEK * day
     if train < week or len(values) < 2 * week:
         return []
@@ -53,20 +55,20 @@ def _jumps(values: np.ndarray, train: int, day: int) -> list[int]:
     sizes = np.abs(changes)
     least = JUMP_STDS * values[:train].std()
     jumps = []
-    for start in range(0, len(sizes), week):  # only a week's largest change can be one
+    for start in range(0, len(sizes), week):  # only the largest change of a week can be one
         at = start + int(sizes[start : start + week].argmax())
         step = at + 1  # the first row of the new level
         if step < week or step + week > len(values) or sizes[at] < least or not sizes[at]:
             continue
-        others = np.delete(sizes[step - week : step + week - 1], week - 1)
+        other_sizes = np.delete(sizes[step - week : step + week - 1], week - 1)
         lasting = values[step : step + week].mean() - values[step - week : step].mean()
-        if sizes[at] >= JUMP_OTHERS * others.max() and lasting / changes[at] >= JUMP_LASTING:
+        if sizes[at] >= JUMP_OTHERS * other_sizes.max() and lasting / changes[at] >= JUMP_LASTING:
             jumps.append(step)
     return jumps
 
 
 def _shifts(values: np.ndarray, train: int, day: int) -> list[int]:
-    """Where the days of three weeks lie apart from those of the three weeks before."""
+    """Where the daily means of three weeks lie apart from those of the three weeks before."""
     if train < 3 * STEP_DAYS * day or len(values) < 2 * STEP_DAYS * day:
         return []
     days = values[: len(values) // day * day].reshape(-1, day).mean(axis=1)

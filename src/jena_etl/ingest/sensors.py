@@ -1,10 +1,9 @@
-"""What a failing sensor leaves in a series although every single cell can be read.
+"""Finds what failing sensors leave in a series although every single cell looks fine.
 
-A frozen anemometer repeats a few plausible values for days, a logger writes -9999 although no one
-has listed it as a sentinel, a new calibration moves a column's level. `sensor_findings` looks for
-all three. What is usual for a column is taken from its train rows alone, so that the same rules
-hold for a thermometer and a rain gauge. docs/data_quality.md tells the rules with their figures
-and why they are what they are.
+A frozen anemometer repeats a few plausible values for days, a logger writes -9999 although nobody
+has listed it as a sentinel, and a new calibration shifts a column's level. `sensor_findings` looks
+for all three. What is usual for a column is taken from its own train rows, so that the same rules
+suit a thermometer and a rain gauge. docs/data_quality.md explains the rules and their constants.
 """
 
 from __future__ import annotations
@@ -20,28 +19,28 @@ from jena_etl.ingest.level_steps import find_steps
 from jena_etl.windows.grid import commonest_step
 
 DAY_SECONDS = 86_400
-DAY_ROWS = 24  # at least as many rows stand for a day where the logger writes less often
-FAR_GAP = 1.5  # in widths of the range that holds nine tenths of the different values
-FAR_LEAST_VALUES = 12  # different values in the train rows, below which there is no such range
-SHOWN = 3  # of the values that are far
+DAY_ROWS = 24  # the least number of rows that count as a day, if the logger writes less often
+FAR_GAP = 1.5  # times the width of the range that holds nine tenths of the different values
+FAR_LEAST_VALUES = 12  # with fewer different values in the train rows, there is no such range
+SHOWN = 3  # how many of the far values a finding lists
 
 Check = Literal["far", "frozen", "step"]
-# Of values, how many of them are in train rows and how many a day has: the suspicious ones, what
-# was found and what was expected, for people.
+# Takes values, the number of them in train rows and the number in a day. Returns the suspicious
+# ones, and what was found and what was expected as text.
 Rule = tuple[Check, Callable[[np.ndarray, int, int], tuple[np.ndarray, str, str] | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SensorFinding:
-    """What is suspicious in one column; a warning, never a change.
+    """What one check found suspicious in one column. It is a warning: no data is changed.
 
     Attributes:
         check: frozen (hardly changes for days), far (far outside the range of the train rows) or
-            step (the level changes at once and stays changed).
-        column: its name.
-        rows: the suspicious rows, ascending; of a step the first row of each new level.
-        found: what was found, for people.
-        expected: what the train rows lead to expect, for people.
+            step (the level changes abruptly and stays changed).
+        column: the name of the column.
+        rows: the suspicious rows, ascending; for steps, the first row of each new level.
+        found: what was found, as text.
+        expected: what was to be expected from the train rows, as text.
     """
 
     check: Check
@@ -52,7 +51,7 @@ class SensorFinding:
 
     @property
     def runs(self) -> list[range]:
-        """The suspicious rows as ranges of rows that follow each other."""
+        """The suspicious rows as ranges of consecutive rows."""
         borders = np.flatnonzero(np.diff(self.rows) != 1) + 1
         return [range(int(part[0]), int(part[-1]) + 1) for part in np.split(self.rows, borders)]
 
@@ -64,8 +63,8 @@ def sensor_findings(
 
     Args:
         timestamps: datetime64 of shape (rows,).
-        columns: float64 of shape (rows,) by name; NaN where a cell was not measured.
-        train: the rows that say what is usual.
+        columns: the columns by name, float64 of shape (rows,), NaN where nothing was measured.
+        train: the train rows, which show what is usual.
     """
     return _findings(timestamps, columns, train, RULES)
 
@@ -73,9 +72,9 @@ def sensor_findings(
 def frozen_rows(
     timestamps: np.ndarray, columns: Mapping[str, np.ndarray], train: range
 ) -> dict[str, np.ndarray]:
-    """The rows in which a column is frozen, by column; as `sensor_findings` reports them."""
-    found = _findings(timestamps, columns, train, RULES[:2])
-    return {finding.column: finding.rows for finding in found if finding.check == "frozen"}
+    """The rows in which `sensor_findings` reports a column as frozen, by column."""
+    findings = _findings(timestamps, columns, train, RULES[:2])
+    return {finding.column: finding.rows for finding in findings if finding.check == "frozen"}
 
 
 def _findings(
@@ -91,7 +90,7 @@ def _findings(
     findings = []
     for name, values in columns.items():
         rows = np.flatnonzero(np.isfinite(values))
-        # What one rule has found is no measurement for those that follow.
+        # Each rule ignores the cells that the rules before it have found.
         for check, find in rules:
             suspicion = find(values[rows], int(np.searchsorted(rows, train.stop)), day)
             if suspicion:
@@ -108,9 +107,9 @@ def _findings(
 def _find_far(values: np.ndarray, train: int, _: int) -> tuple[np.ndarray, str, str] | None:
     """The cells beyond a gap that is wider than the range of the train rows' values.
 
-    Different values are looked at, each once: so neither a sentinel in a tenth of the rows nor a
-    rain gauge's many zeros move the range. A record in a later split is no fault where the values
-    lead up to it; whether a train row's value is far is for the train rows alone to say.
+    Each different value counts only once, so neither a sentinel in a tenth of the rows nor a rain
+    gauge's many zeros distort the range. A record in a later split is not a fault if other values
+    lead up to it. Train rows are judged by train rows alone.
     """
     usual = np.unique(values[:train])
     if len(usual) < FAR_LEAST_VALUES:
@@ -134,10 +133,10 @@ def _find_far(values: np.ndarray, train: int, _: int) -> tuple[np.ndarray, str, 
 
 
 def _last_before_gap(values: np.ndarray, start: float, gap: float) -> float:
-    """How far above `start` the values reach without a gap."""
-    chain = np.concatenate([[start], np.unique(values[values > start])])
-    wide = np.flatnonzero(np.diff(chain) > gap)
-    return float(chain[wide[0]] if len(wide) else chain[-1])
+    """The highest value that can be reached from `start` without crossing a gap."""
+    ascending = np.concatenate([[start], np.unique(values[values > start])])
+    wide = np.flatnonzero(np.diff(ascending) > gap)
+    return float(ascending[wide[0]] if len(wide) else ascending[-1])
 
 
 RULES: tuple[Rule, ...] = (("far", _find_far), ("frozen", find_frozen), ("step", find_steps))

@@ -1,9 +1,9 @@
-"""A made-up Jena series in the original download's format, to the letter.
+"""A synthetic Jena series in exactly the format of the original download.
 
-The weather is made up; by its form, only the zip's comment tells the file from the original. Every
-process below is an AR(1) in ten-minute steps, and row k depends on (seed, k) alone, so a longer
-series begins with the shorter one. Time constants and spreads are set so that means, spreads and
-day-to-day correlations come out near those that the station recorded from 2009 to 2016.
+Only the weather is made up, and the zip's comment says so. Every process below is a first-order
+autoregression, AR(1), in ten-minute steps. Row k depends only on (seed, k), so a longer series
+begins with the shorter one. Time constants and standard deviations are chosen so that means,
+spreads and day-to-day correlations come close to what the station recorded from 2009 to 2016.
 """
 
 import math
@@ -21,31 +21,32 @@ from jena_etl.ingest import jena
 from jena_etl.ingest.jena import FloatArray
 
 MEMBER = "jena_climate_2009_2016.csv"
-FIRST_STAMP = datetime(2009, 1, 1, 0, 10)  # noqa: DTZ001 - the station's clock has no zone
+FIRST_TIMESTAMP = datetime(2009, 1, 1, 0, 10)  # noqa: DTZ001 - the station's clock has no time zone
 STEP = timedelta(minutes=10)
 STEPS_PER_DAY = 144
 DAYS_PER_YEAR = 365.2425
-MOST_ROWS = 100 * 52_560  # a hundred years; they take about 2.6 GB of memory
-SPIN_UP = 20 * STEPS_PER_DAY  # rows dropped, so that no process starts from its zero
+MAX_ROWS = 100 * 52_560  # a hundred years; they take about 2.6 GB of memory
+SPIN_UP = 20 * STEPS_PER_DAY  # rows dropped at the start, because every process starts from zero
 
-# What the weather forgets, in days. A day apart they correlate as the station does: 0.80
-# there for pressure (here 0.83), 0.82 for T less its season (here 0.82).
-DRIVE_DAYS = 0.7  # what pushes highs, clouds and air masses about
-SYSTEM_DAYS = 2.0  # how long a high or an air mass outlives its push
-WEST_DAYS = 1.0  # the rest of the west wind, of its own
-MOISTURE_DAYS = 1.5  # rain and drying out
-SHOWER_DAYS = 0.3  # a shower, a passing cloud
+# Time constants, in days: how long each process remembers. From one day to the next, the series
+# correlates about as at the station: pressure 0.83 (recorded 0.80), T without its season 0.82
+# (recorded 0.82).
+DRIVE_DAYS = 0.7  # what moves highs, clouds and air masses
+SYSTEM_DAYS = 2.0  # how long a high or an air mass outlives what moved it
+WEST_DAYS = 1.0  # the part of the west wind that does not come from lows
+MOISTURE_DAYS = 1.5  # rain and drying
+SHOWER_DAYS = 0.3  # a shower or a passing cloud
 BREATH_DAYS = 0.2  # a spell of wind
-ARRIVAL_DAYS = 1.0  # what the wind and a falling pressure announce arrives a day later
+ARRIVAL_DAYS = 1.0  # how long wind and pressure announce a change of air before it arrives
 
-# Near the means and spreads of 2009-2016; the processes add their own shares.
+# Close to the means and standard deviations of 2009-2016; the processes add to them.
 P_MEAN, P_SPREAD = 989.2, 8.3  # mbar
-T_MEAN, T_SEASON = 9.5, 9.7  # degC; T_SEASON is half of July minus January
-T_AIR = 3.4  # degC, spread of the air masses; they differ more in winter
+T_MEAN, T_SEASON = 9.5, 9.7  # degC; T_SEASON is half the difference between July and January
+T_AIR = 3.4  # degC, the spread of the air masses, which differ more in winter
 COLDEST_DAY = 15  # of the year
 WARMEST_HOUR = 15
 
-# Limits of what is written. At 100 % rh stands in fog; the others touch theirs next to never.
+# The written values are clipped to these. rh is 100 % in fog; the others hardly ever get there.
 P_RANGE = (940.0, 1020.0)  # mbar
 T_RANGE = (-25.0, 38.0)  # degC
 RH_RANGE = (12.0, 100.0)  # %
@@ -54,24 +55,24 @@ MAX_WV_RANGE = (0.0, 40.0)  # m/s
 
 
 def write_synthetic(path: Path, *, rows: int, seed: int, replace: bool = False) -> None:
-    """Write a zip of made-up rows, one every ten minutes, to try the pipeline without a download.
+    """Write a zip of made-up rows, to try the pipeline without a download.
 
-    On one machine the same `rows` and `seed` give the same bytes; between machines NumPy's
-    logarithm and zlib may differ a little.
+    On one machine, the same `rows` and `seed` give the same bytes; from machine to machine NumPy's
+    logarithm and zlib may differ slightly.
 
     Args:
         path: The file to write.
-        rows: How many rows; a year has 52,560.
-        seed: Of the random draws.
-        replace: Whether a file that is there already may be replaced.
+        rows: How many rows, one every ten minutes; a year has 52,560.
+        seed: The seed of the random numbers.
+        replace: Whether to replace an existing file.
 
     Raises:
         DataError: `rows` or `seed` is out of range.
-        ProjectError: The file is there already, or cannot be written.
+        ProjectError: The file exists already, or cannot be written.
     """
-    if not 1 <= rows <= MOST_ROWS:
+    if not 1 <= rows <= MAX_ROWS:
         raise DataError(
-            f"rows is {rows:,}, expected 1 to {MOST_ROWS:,}, a hundred years of ten-minute rows"
+            f"rows is {rows:,}, expected 1 to {MAX_ROWS:,}, a hundred years of ten-minute rows"
         )
     if seed < 0:
         raise DataError(f"seed is {seed}, expected 0 or more")
@@ -80,26 +81,26 @@ def write_synthetic(path: Path, *, rows: int, seed: int, replace: bool = False) 
             f"{path} exists already; name another file, or add --force to replace it"
         )
     csv = _csv(_columns(rows, seed))
-    # What macOS's archiver leaves beside a file: an AppleDouble header, here without content.
+    # The original holds what macOS' archiver adds to every file: an AppleDouble header, here empty.
     apple_double = bytes.fromhex("0005160700020000").ljust(120, b"\0")
 
     with replacing(path) as part, zipfile.ZipFile(part, "w") as archive:
         for name, data in ((MEMBER, csv), (f"__MACOSX/._{MEMBER}", apple_double)):
             info = zipfile.ZipInfo(name, date_time=(2017, 1, 1, 0, 0, 0))
-            info.create_system = 3  # Unix, on whatever system this runs
+            info.create_system = 3  # Unix, whatever system this runs on
             info.external_attr = 0o100644 << 16
             archive.writestr(info, data, zipfile.ZIP_DEFLATED, compresslevel=6)
         archive.comment = f"{jena.SYNTHETIC_COMMENT} rows={rows} seed={seed}".encode("ascii")
 
 
 def _csv(columns: dict[str, FloatArray]) -> bytes:
-    """Format the columns (rows,) as the original: quoted header, no newline at the end."""
-    import polars as pl  # heavy, and only this function needs it
+    """Format the columns (rows,) as in the original: a quoted header, no newline at the end."""
+    import polars as pl
 
     names = (jena.DATETIME_COLUMN, *columns)
     rows = len(next(iter(columns.values())))
-    last = FIRST_STAMP + (rows - 1) * STEP
-    timestamps = pl.datetime_range(FIRST_STAMP, last, STEP, eager=True)
+    last = FIRST_TIMESTAMP + (rows - 1) * STEP
+    timestamps = pl.datetime_range(FIRST_TIMESTAMP, last, STEP, eager=True)
     body = (
         pl.DataFrame({jena.DATETIME_COLUMN: timestamps, **columns})
         .write_csv(include_header=False, float_precision=2, datetime_format=jena.DATETIME_FORMAT)
@@ -109,10 +110,10 @@ def _csv(columns: dict[str, FloatArray]) -> bytes:
 
 
 def _columns(rows: int, seed: int) -> dict[str, FloatArray]:
-    """Return the 14 columns (rows,) in the original's order, rounded to two decimals.
+    """The 14 columns (rows,) in the original's order, rounded to two decimals.
 
-    The computed columns follow from the rounded ones they depend on, so that a reader who
-    applies the formulas to the file finds its digits.
+    The computed columns are computed from rounded ones, so that the formulas applied to the file
+    give exactly the values in the file.
     """
     measured = {name: _two_decimals(values) for name, values in _weather(rows, seed).items()}
     p, t, rh = measured["p (mbar)"], measured["T (degC)"], measured["rh (%)"]
@@ -129,19 +130,19 @@ def _columns(rows: int, seed: int) -> dict[str, FloatArray]:
         "H2OC (mmol/mol)": jena.water_concentration(vpact, p),
         "rho (g/m**3)": jena.air_density(t, p, sh),
     }
-    both = measured | {name: _two_decimals(values) for name, values in computed.items()}
-    return {name: both[name] for name in jena.JENA_COLUMNS}
+    columns = measured | {name: _two_decimals(values) for name, values in computed.items()}
+    return {name: columns[name] for name in jena.JENA_COLUMNS}
 
 
 def _two_decimals(values: FloatArray) -> FloatArray:
-    """Round to two decimals; adding 0.0 turns -0.0, which would print as -0.00, into 0.0."""
+    """Round to two decimals. Adding 0.0 turns -0.0, which would be written as -0.00, into 0.0."""
     return np.rint(values * 100.0) / 100.0 + 0.0
 
 
 def _ar1(drive: FloatArray, days: float) -> FloatArray:
-    """Filter `drive` (n,) with x[k] = a x[k-1] + (1 - a) drive[k], a = exp(-step/days).
+    """Filter `drive` (n,) with x[k] = a x[k-1] + (1 - a) drive[k], where a = exp(-step/days).
 
-    `accumulate` walks the rows in C, exactly: 420,451 rows in about 50 ms.
+    `accumulate` runs the loop in C: 420,451 rows take about 50 ms.
     """
     keep = math.exp(-1.0 / (STEPS_PER_DAY * days))
     scaled: list[float] = (drive * (1.0 - keep)).tolist()
@@ -149,69 +150,69 @@ def _ar1(drive: FloatArray, days: float) -> FloatArray:
 
 
 def _noise(rows: int, seed: int) -> Iterator[FloatArray]:
-    """Yield white noise (SPIN_UP + rows,), each from a stream of its own.
+    """Yield arrays of white noise, (SPIN_UP + rows,), each from a random stream of its own.
 
-    One stream for all would make the second process start where the first ends, at a place
-    that the row count moves.
+    With a single stream, the noise of the second process would depend on how many rows the first
+    has used.
     """
     root = np.random.default_rng(seed)
     while True:
         yield root.spawn(1)[0].standard_normal(SPIN_UP + rows)
 
 
-def _ou(white: FloatArray, days: float) -> FloatArray:
-    """Return an AR(1) of spread 1 that forgets in `days`."""
+def _standard_ar1(white: FloatArray, days: float) -> FloatArray:
+    """An AR(1) of standard deviation 1 and time constant `days`, from white noise."""
     keep = math.exp(-1.0 / (STEPS_PER_DAY * days))
     return _ar1(white, days) * math.sqrt((1.0 + keep) / (1.0 - keep))
 
 
 def _smooth(drive: FloatArray) -> FloatArray:
-    """Filter an AR(1) of DRIVE_DAYS once more, to spread 1: no jitter, and trends that last."""
+    """Filter an AR(1) of DRIVE_DAYS again, to standard deviation 1: lasting trends, no jitter."""
     return _ar1(drive, SYSTEM_DAYS) * math.sqrt((SYSTEM_DAYS + DRIVE_DAYS) / DRIVE_DAYS)
 
 
-def _later(values: FloatArray, days: float) -> FloatArray:
-    """Return the same some days later; the first rows, which SPIN_UP drops, repeat the first."""
+def _delayed(values: FloatArray, days: float) -> FloatArray:
+    """The values, delayed by some days; until then the first value, in rows that SPIN_UP drops."""
     shift = round(days * STEPS_PER_DAY)
     return np.concatenate([np.full(shift, values[0]), values[:-shift]])
 
 
 def _weather(rows: int, seed: int) -> dict[str, FloatArray]:
-    """Return what the station measures, (rows,) each: p, T, rh, wv, max. wv, wd."""
+    """What the station measures: p, T, rh, wv, max. wv and wd, each (rows,)."""
     noise = _noise(rows, seed)
     days = (np.arange(rows + SPIN_UP) - SPIN_UP + 1) / STEPS_PER_DAY
     summer = -np.cos(2 * np.pi * (days - COLDEST_DAY) / DAYS_PER_YEAR)  # -1 winter, 1 summer
     clock = 2 * np.pi * (days - WARMEST_HOUR / 24)
-    sun = np.cos(clock - 0.28 * (1 - np.cos(clock)))  # the bend puts the coldest hour at 5 h
+    sun = np.cos(clock - 0.28 * (1 - np.cos(clock)))  # the bend makes 5 h the coldest hour
 
-    # Highs and lows pass in about four days; west wind comes with lows.
-    high = _smooth(_ou(next(noise), DRIVE_DAYS))
-    west = 0.4 - 0.5 * high + 0.8 * _ou(next(noise), WEST_DAYS)
-    south = _ou(next(noise), DRIVE_DAYS)
-    clear = np.tanh(0.6 * high + 0.8 * _ou(next(noise), DRIVE_DAYS))
+    # Highs and lows pass in about four days, and lows bring west wind.
+    high = _smooth(_standard_ar1(next(noise), DRIVE_DAYS))
+    west = 0.4 - 0.5 * high + 0.8 * _standard_ar1(next(noise), WEST_DAYS)
+    south = _standard_ar1(next(noise), DRIVE_DAYS)
+    clear = np.tanh(0.6 * high + 0.8 * _standard_ar1(next(noise), DRIVE_DAYS))
 
-    # South wind and a low announce warm air a day ahead, north wind and a high cold air. Summer
-    # highs warm it on the spot and winter highs cool it. That is what a model can learn: the real
-    # station's weather is harder to see coming.
+    # South wind and a low bring warm air a day later, north wind and a high cold air. A high also
+    # warms the air at once in summer, and cools it in winter. This is what a model can learn; the
+    # real station's weather is harder to forecast.
     announced = 0.5 * south - 1.0 * high
-    push = _later(announced, ARRIVAL_DAYS) + 0.25 * high * summer
-    push += 0.2 * _ou(next(noise), DRIVE_DAYS)
+    push = _delayed(announced, ARRIVAL_DAYS) + 0.25 * high * summer
+    push += 0.2 * _standard_ar1(next(noise), DRIVE_DAYS)
     air = T_AIR * (1.0 - 0.2 * summer) * _smooth(push)
     slow = T_MEAN + T_SEASON * summer + air
-    swing = (2.5 + 1.6 * summer) * (1.0 + 0.6 * clear)  # half of the day's range
-    t = slow + swing * sun + 1.1 * _ou(next(noise), SHOWER_DAYS)
+    swing = (2.5 + 1.6 * summer) * (1.0 + 0.6 * clear)  # half of the daily range
+    t = slow + swing * sun + 1.1 * _standard_ar1(next(noise), SHOWER_DAYS)
 
-    # The dew point follows the air mass, not the hour; rh is what the hour makes of it.
-    damp = _ou(next(noise), MOISTURE_DAYS)
+    # The dew point follows the air mass, not the time of day; rh then follows from both.
+    damp = _standard_ar1(next(noise), MOISTURE_DAYS)
     depression = 4.2 + 2.0 * summer + 0.12 * air + 1.9 * clear - 1.9 * damp
     dew = np.minimum(slow - depression, t)
     vapour = jena.saturation_vapour_pressure(dew)
     rh = 100.0 * vapour / jena.saturation_vapour_pressure(t) + 0.5 * next(noise)
 
-    # Wind from south-west prevails, between the valley's slopes.
+    # The prevailing wind is from the south-west, along the valley.
     flow_south = 0.7 + south
     afternoon = 1.0 + (0.25 + 0.1 * summer) * sun
-    breath = np.exp(0.4 * _ou(next(noise), BREATH_DAYS) + 0.15 * next(noise))
+    breath = np.exp(0.4 * _standard_ar1(next(noise), BREATH_DAYS) + 0.15 * next(noise))
     wv = 1.58 * np.hypot(west, flow_south) ** 0.7 * afternoon * breath
     gust = 1.0 + 0.5 * np.exp(0.35 * next(noise))
     wd = np.degrees(np.arctan2(-west, -flow_south)) + 12.0 * next(noise)
