@@ -1,8 +1,8 @@
-# A fresh machine needs Python 3.11 to 3.13 (with venv), git and make; all else goes to .venv.
+# A fresh machine needs Python 3.11 to 3.13 (with venv), git and make; everything else goes to .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-# What runs the pipeline, and what tests it too. TensorFlow imports jax where it finds it, a second
-# per start, so the first environment has none.
+# The packages that run the pipeline, and those that also test it. TensorFlow imports jax if it is
+# there, which takes a second per start, so only the second environment has it.
 INSTALLED := .venv/.installed
 WITH_DEV := .venv/.installed-with-dev
 
@@ -31,7 +31,7 @@ docs: $(WITH_DEV)  ## docs/ as a site, in site/
 clean:  ## remove the demo, the site and the environment
 	rm -rf demo site .venv
 
-# uv installs exactly what uv.lock pins; it lives in the environment itself.
+# uv installs exactly what uv.lock pins; it is itself installed in the environment.
 $(INSTALLED): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { \
 	  echo "error: $(PYTHON) is not Python 3.11 to 3.13; name one: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; \
