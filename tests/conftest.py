@@ -14,11 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share the tests out by file, and keep all that need the reproduced pipeline together."""
+    """Share the tests out by file: each worker reproduces tests/pipeline's repository once."""
     for item in items:
-        folder = item.path.parent
-        group = folder if folder.name == "pipeline" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(group)))
+        item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @pytest.fixture(scope="session")
