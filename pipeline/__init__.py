@@ -1,6 +1,6 @@
 """The stages of dvc.yaml: one script each, run as `python -m pipeline.NAME`.
 
-A script parses its arguments, calls the package and writes its outs.
+A script calls the package and writes the stage's outputs; `run` does what they have in common.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# The code beside this file comes first, also in a DVC experiment's own copy of the project, where
-# an editable install would import the workspace's code instead (github.com/iterative/dvc#10419).
+# Import the code beside this file. In a DVC experiment's copy of the project, an editable install
+# would otherwise import the workspace's code (github.com/iterative/dvc#10419).
 sys.path.insert(0, str(ROOT / "src"))
 
 from jena_etl.errors import JenaEtlError, one_line  # noqa: E402  after the path is set
@@ -27,15 +27,15 @@ __all__ = ["run", "show"]
 
 
 def run(stage: Callable[..., None], *arguments: str) -> None:
-    """Run a stage on the project this file lies in, and end the process as a command should.
+    """Run a stage on this project, and end the process with a suitable message and exit code.
 
-    Whatever a user can put right is told in a line, with exit code 2: arguments that the stage does
-    not take, a mistake in params.yaml, a file that cannot be read or written. After Ctrl-C the exit
-    code is 130, and the line is what the KeyboardInterrupt says, if it says anything.
+    What a user can put right is reported in a line with exit code 2: wrong arguments, a mistake in
+    params.yaml, a file that cannot be read or written. Ctrl-C gives exit code 130 and the message
+    of the KeyboardInterrupt, if it has one.
 
     Args:
         stage: called with the project, its params and the value of each argument.
-        arguments: what the command line names, as in `python -m pipeline.train ARCHITECTURE`.
+        arguments: the names of arguments, as in `python -m pipeline.train ARCHITECTURE`.
     """
     values = _command_line(stage, arguments)
     try:
@@ -50,7 +50,7 @@ def run(stage: Callable[..., None], *arguments: str) -> None:
 
 
 def show(text: str) -> None:
-    """Write a stage's own lines to stdout; names from the file may hold what steers a terminal."""
+    """Write to stdout with control characters escaped, as names from a file may contain them."""
     sys.stdout.write(printable(text))
 
 

@@ -1,4 +1,4 @@
-"""arrays: normalised features, phase-major; raw targets; timestamps -> data/processed/*.npy."""
+"""arrays: write normalised features, raw targets and timestamps -> data/processed/*.npy."""
 
 from jena_etl.files import write_array
 from jena_etl.params import Params
@@ -10,11 +10,13 @@ from pipeline import run
 
 
 def main(project: Project, params: Params) -> None:
-    """Write arrays that can be memory-mapped, and what they were made from."""
+    """Write arrays that can be memory-mapped, and a record of what they were made from."""
     climate, statistics = read_climate(project.climate_parquet), project.statistics
     rate, target = params.window.sampling_rate, params.window.target
     record = arrays_record(climate, statistics, sampling_rate=rate, target=target)
-    project.arrays_json.unlink(missing_ok=True)  # written last: without it the arrays are not whole
+    project.arrays_json.unlink(
+        missing_ok=True
+    )  # written last: it says that the arrays are complete
     write_array(project.features_npy, phase_major(normalised_features(climate, statistics), rate))
     write_array(project.targets_npy, raw_target(climate, target))
     write_array(project.timestamps_npy, climate.timestamps)

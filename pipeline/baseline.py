@@ -1,4 +1,4 @@
-"""baseline: the naive forecast for every scored window -> data/predictions/naive.parquet."""
+"""baseline: make the naive forecast for every scored window -> data/predictions/naive.parquet."""
 
 from jena_etl.evaluation.predictions import (
     NAIVE,

@@ -1,9 +1,8 @@
-"""check: all of params.yaml, before any other stage begins -> data/params_checked.txt.
+"""check: check all of params.yaml before any other stage begins -> data/params_checked.txt.
 
-Every stage reads all of params.yaml, but DVC starts only the stages that a change concerns, and
-opens the files that `train` depends on before it starts it. Without this stage a wrong model block
-would show hours later, and an unknown architecture as an error of DVC's that does not mention
-params.yaml. The output is always the same, so that a check alone makes no other stage run.
+Without this stage, a mistake in a model's block would show only when that model is trained, hours
+later, and an unknown architecture as an error of DVC's that does not mention params.yaml. The
+output is always the same, so a check alone makes no other stage run.
 """
 
 from jena_etl.files import write_text
@@ -14,7 +13,7 @@ from pipeline import run
 
 
 def main(project: Project, params: Params) -> None:
-    """Check the blocks of all models, too; the rest has been checked as it was read."""
+    """Check the blocks of all models; the rest was checked when params.yaml was read."""
     configure_all(params)
     write_text(project.params_checked, "params.yaml has been checked\n")
 

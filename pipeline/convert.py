@@ -1,4 +1,4 @@
-"""convert: the CSVs -> data/interim/climate.parquet, findings.parquet, source.json."""
+"""convert: turn the CSV files into data/interim/climate.parquet, findings.parquet, source.json."""
 
 from jena_etl.ingest.convert import convert, render_conversion
 from jena_etl.params import Params

@@ -1,4 +1,4 @@
-"""download: the files named in params.yaml -> data/download/."""
+"""download: fetch the files named in params.yaml -> data/download/."""
 
 import sys
 
@@ -16,7 +16,7 @@ def main(project: Project, params: Params) -> None:
         sys.stdout.write(f"{file.path.name}: {file.bytes:,} bytes, sha256 {file.sha256}\n")
     if not all(source.sha256 for source in sources):
         as_list = "" if len(sources) == 1 else ", as a list in this order"
-        sys.stdout.write(f"to pin: copy the sha256 to download.sha256 in params.yaml{as_list}\n")
+        sys.stdout.write(f"to pin it, copy the sha256 to download.sha256 in params.yaml{as_list}\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""evaluate: every forecast scored, best first -> reports/metrics/, reports/leaderboard.*."""
+"""evaluate: score and rank every forecast -> reports/metrics/, reports/leaderboard.*."""
 
 from jena_etl.evaluation.leaderboard import (
     Entry,
@@ -25,7 +25,7 @@ def main(project: Project, params: Params) -> None:
         parameters = read_metadata(project.model_file(name)).trainable_parameters
         predicted = read_predictions(project.predictions_parquet(name), built_by=f"train@{name}")
         entries.append(Entry(name, parameters, evaluate(name, predicted, naive)))
-    for name in set(params.models) - set(params.architectures):  # taken off the list since
+    for name in set(params.models) - set(params.architectures):  # since removed from the list
         project.scores_json(name).unlink(missing_ok=True)
     for entry in entries:
         write_json(project.scores_json(entry.architecture), entry.scores)
@@ -40,10 +40,11 @@ def main(project: Project, params: Params) -> None:
 
 
 def _set_unlisted_aside(project: Project, names: tuple[str, ...]) -> None:
-    """Leave in the two folders that this stage depends on what a colleague gets with `dvc pull`.
+    """Keep in the folders that this stage depends on only what a colleague gets by `dvc pull`.
 
-    DVC records the folders as they are when the stage ends. A model taken off the list would count
-    here and be missing there, where this stage would then be out of date.
+    DVC records these folders as they are when the stage ends. A model that was taken off the list
+    would be part of the record but missing from the colleague's clone, where the stage would be out
+    of date.
     """
     listed = {project.model_file(name) for name in names}
     listed |= {project.predictions_parquet(name) for name in (*names, NAIVE)}
@@ -51,7 +52,7 @@ def _set_unlisted_aside(project: Project, names: tuple[str, ...]) -> None:
         aside = project.unlisted(folder)
         for name in set_aside(folder, {file.name for file in listed}, aside):
             shown = f"{folder.relative_to(project.root)}/{name}"
-            show(f"{shown} is not of a listed architecture; moved to unlisted/{aside.name}/\n")
+            show(f"{shown}: architecture not listed; moved to unlisted/{aside.name}/\n")
 
 
 if __name__ == "__main__":

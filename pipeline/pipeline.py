@@ -1,7 +1,7 @@
-"""What Python finds under the name `pipeline` if a stage is started as a script.
+"""Says how to start a stage if one is started as a script, by its path.
 
-A stage started by its path has this folder in the place of the project folder on `sys.path`; all
-that it then imports from the package is this file, which says how a stage is started instead.
+Python then puts this folder on `sys.path` instead of the project folder, so `import pipeline` finds
+this file instead of the package.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""splits: rows and windows per split -> data/processed/splits.json, reports/data_card.json."""
+"""splits: divide rows and windows -> data/processed/splits.json, reports/data_card.json."""
 
 from jena_etl.params import Params
 from jena_etl.prepare.climate import read_climate
@@ -10,7 +10,7 @@ from pipeline import run, show
 
 
 def main(project: Project, params: Params) -> None:
-    """Materialise the split ranges and their windows, and describe the data by split."""
+    """Write the rows and windows of each split, and describe the data split by split."""
     window, split = params.window, params.split
     climate = read_climate(project.climate_parquet)
     marks = CellMarks(project.findings_parquet)
@@ -28,7 +28,7 @@ def main(project: Project, params: Params) -> None:
     card = describe_data(climate, marks, project.source, splits, fractions)
     splits.write(project.splits_json)
     card.write(project.data_card_json)
-    counts = ", ".join(f"{name} {held.windows:,}" for name, held in splits.splits.items())
+    counts = ", ".join(f"{name} {part.windows:,}" for name, part in splits.splits.items())
     show(f"windows under policy {splits.policy}: {counts}\n{card}")
 
 

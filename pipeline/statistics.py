@@ -1,4 +1,4 @@
-"""statistics: mean and std of the train rows -> data/processed/statistics.json."""
+"""statistics: compute mean and std of the train rows -> data/processed/statistics.json."""
 
 from jena_etl.params import Params
 from jena_etl.prepare.climate import read_climate
@@ -9,7 +9,7 @@ from pipeline import run, show
 
 
 def main(project: Project, params: Params) -> None:
-    """Compute the statistics of the train rows alone."""
+    """Compute the statistics from the train rows alone."""
     fractions = SplitFractions(train=params.split.train, validation=params.split.validation)
     statistics = train_statistics(read_climate(project.climate_parquet), fractions)
     statistics.write(project.statistics_json)

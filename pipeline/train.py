@@ -1,7 +1,8 @@
-"""train NAME: one architecture -> models/NAME.keras, its history and its forecasts.
+"""train NAME: train one architecture -> models/NAME.keras, its history and its forecasts.
 
-The forecasts are made here, from the file loaded anew, because TensorFlow takes longer to start
-than most models take to forecast; they are scored apart, so that no change of a score retrains.
+The forecasts are made here, with the model loaded from its file, because starting TensorFlow again
+would take longer than most models take to forecast. They are scored in another stage, so that a
+change to the scores does not retrain anything.
 """
 
 from jena_etl.errors import TrainingError
@@ -55,14 +56,12 @@ def main(project: Project, params: Params, name: str) -> None:
             predicted = forecast(model, windows[split], batch_size=batch_size, order=order)
             predictions[split] = with_observations(windows[split], timestamps, predicted)
         write_predictions(project.predictions_parquet(name), predictions)
-    for old in checkpoint_file.parent.glob(
-        f"{name}-*.npz"
-    ):  # this run's, and those of runs given up
-        old.unlink()
+    for checkpoint in checkpoint_file.parent.glob(f"{name}-*.npz"):  # abandoned runs' as well
+        checkpoint.unlink()
 
 
 def _run_key(project: Project, name: str, device: str) -> str:
-    """From the files as they are now, params.yaml among them."""
+    """The key of a run on the files as they are now, including params.yaml."""
     params = read_params(project.params_yaml)
     return run_key(
         project.training_dependencies(name),
@@ -75,12 +74,12 @@ def _run_key(project: Project, name: str, device: str) -> str:
 
 
 def _refuse_if_outdated(key: str, project: Project, name: str, device: str) -> None:
-    """DVC records what it finds at the end; a run that outlived its dvc may end long after."""
+    """Refuse to write results if the inputs changed, as DVC would record them as up to date."""
     if _run_key(project, name, device) != key:
         raise TrainingError(
             f"params.yaml, data or code of {name} changed while it was being trained, so nothing "
-            "was written; type dvc repro to train it as it is now. Its epochs are kept for the "
-            "case that you change it back"
+            "was written. To train it as it is now: dvc repro. If you change it back, dvc repro "
+            "resumes from the epochs done"
         )
 
 

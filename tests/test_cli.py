@@ -202,9 +202,9 @@ def test_inspect_starts_neither_tensorflow_nor_polars(project: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (("doctor", "nowhere"), "error: nowhere is no jena-etl project"),
-        (("inspect", "nowhere"), "error: nowhere is no jena-etl project"),
-        (("peek", "nowhere.csv"), "error: nowhere.csv is not there"),
+        (("doctor", "nowhere"), "error: nowhere is not a jena-etl project"),
+        (("inspect", "nowhere"), "error: nowhere is not a jena-etl project"),
+        (("peek", "nowhere.csv"), "error: nowhere.csv does not exist"),
         (("peek", "."), "is a folder, expected a .csv"),
         (("synth", "x.zip", "--rows", "0", "--seed", "1"), "Invalid value for '--rows'"),
         (("synth", "x.zip", "--rows", "1"), "Missing option '--seed'"),
@@ -233,8 +233,8 @@ def test_outside_a_project_a_command_says_so(command: str, tmp_path: Path) -> No
     done = run(command, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == (
-        f"error: {tmp_path} lies in no jena-etl project: it has no params.yaml, "
-        "nor has a folder above it; change to a project folder, or name one\n"
+        f"error: {tmp_path} is not in a jena-etl project: neither it nor any folder "
+        "above it has a params.yaml; change to a project folder, or name one\n"
     )
 
 
@@ -280,7 +280,7 @@ def test_peek_writes_into_the_project_that_it_is_called_in(tmp_path: Path, check
     write_synthetic(tmp_path / "station.zip", rows=6_000, seed=3)
     refused = run("peek", "station.zip", "--write", cwd=tmp_path)
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "lies in no jena-etl project" in refused.stderr
+    assert "is not in a jena-etl project" in refused.stderr
     shutil.copy(checkout / "params.yaml", tmp_path)
     done = run("peek", "station.zip", "--write", cwd=tmp_path)
     assert done.returncode == 0

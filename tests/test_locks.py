@@ -38,7 +38,7 @@ def test_a_second_process_is_told_of_the_first(tmp_path: Path) -> None:
         with pytest.raises(ProjectError) as refused, only_process(path):
             pass
         os.kill(holder.pid, signal.SIGKILL)
-    start = f"train@lstm is already being run by process {holder.pid}, since "
+    start = f"process {holder.pid} has been running train@lstm since "
     assert str(refused.value).startswith(start)
     assert str(refused.value).endswith(f"end it: kill {holder.pid}")
     since = str(refused.value).removeprefix(start)[:19]

@@ -97,7 +97,7 @@ def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
         ("window.horizon", True, "window.horizon: input should be a valid integer, found True"),
         ("window", 3, "window: "),
         ("split.train", 1.5, "split.train: input should be less than 1, found 1.5"),
-        ("split.train", 0.75, "split: train + validation is 1 and leaves no test rows"),
+        ("split.train", 0.75, "split: train + validation is 1, which leaves no test rows"),
         (
             "split.policy",
             "strickt",
@@ -115,7 +115,11 @@ def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
         ("convert.members", [], "convert.members: "),
         ("convert.members", "a.csv", "convert.members: "),
         ("convert.encoding", "utf8000", "convert.encoding: 'utf8000' is not a text encoding"),
-        ("convert.encoding", "hex", "convert.encoding: 'hex' is not a text encoding Python knows"),
+        (
+            "convert.encoding",
+            "hex",
+            "convert.encoding: 'hex' is not a text encoding that Python knows",
+        ),
         ("convert.encoding", "a\0b", "convert.encoding: "),
         ("convert.separator", ";;", "convert.separator: ';;' cannot separate fields; set one"),
         ("convert.separator", "", "convert.separator: "),
@@ -126,7 +130,7 @@ def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
         (
             "convert.datetime_column",
             "T (degC)",
-            "convert: columns names 'T (degC)', the datetime_column; take it off the list",
+            "convert: columns names 'T (degC)', the datetime_column; remove it there",
         ),
         (
             "convert.units",
@@ -308,7 +312,7 @@ def test_any_change_of_a_character_is_read_or_refused(checkout: Path, tmp_path: 
     assert outcomes == {"read", "refused"}
 
 
-CREDENTIALS = "holds a user or password; write those in ~/.netrc instead"
+CREDENTIALS = "holds a user name or password; put it in ~/.netrc instead"
 SPACE = "has a space at its start or end, a tab or another invisible character; remove it"
 
 
@@ -329,26 +333,26 @@ SPACE = "has a space at its start or end, a tab or another invisible character; 
         ("\thttp://alice:s3cret@host/a.zip", SPACE),
         ("ht\ttp://alice:s3cret@host/a.zip", SPACE),
         ("http://alice:s3\ncret@host/a.zip", SPACE),
-        ("http://alice:s3cret\\@host/a.zip", "is not an address"),
-        ("http://[alice:s3cret@host/climate.zip", "is not an address"),
-        ("http://host:x/s3cret@host/climate.zip?token=t0ken", "is not an address"),
-        ("http://host:99999/climate.zip?token=t0ken", "is not an address"),
-        ("http:/alice:s3cret@host/climate.zip", "names no server"),
-        ("http:alice:s3cret@host/climate.zip", "names no server"),
-        ("http:\\\\alice:s3cret@host\\climate.zip", "names no server"),
-        ("alice:s3cret@host/climate.zip", "starts with another scheme than http://"),
-        ("ftp://host/s3cret.zip", "starts with another scheme than http://"),
-        ("s3://bucket/climate.zip?token=t0ken", "starts with another scheme than http://"),
+        ("http://alice:s3cret\\@host/a.zip", "is not a valid address"),
+        ("http://[alice:s3cret@host/climate.zip", "is not a valid address"),
+        ("http://host:x/s3cret@host/climate.zip?token=t0ken", "is not a valid address"),
+        ("http://host:99999/climate.zip?token=t0ken", "is not a valid address"),
+        ("http:/alice:s3cret@host/climate.zip", "does not name a server"),
+        ("http:alice:s3cret@host/climate.zip", "does not name a server"),
+        ("http:\\\\alice:s3cret@host\\climate.zip", "does not name a server"),
+        ("alice:s3cret@host/climate.zip", "does not start with http://"),
+        ("ftp://host/s3cret.zip", "does not start with http://"),
+        ("s3://bucket/climate.zip?token=t0ken", "does not start with http://"),
         ("file://s3cret/climate.zip", "names another machine"),
-        ("https://host/?token=t0ken", "names no file"),
-        ("https://host", "names no file"),
-        ("https://host/folder/", "names no file"),
-        ("https://host/climate.zip/..", "names no file"),
-        ("https://host/%2e%2e", "names no file"),
-        ("https://host/a%00b.zip", "names no file"),
-        ("https://host/a%0Ab.zip", "names no file"),
-        ("..", "names no file"),
-        ("a/.", "names no file"),
+        ("https://host/?token=t0ken", "does not name a file"),
+        ("https://host", "does not name a file"),
+        ("https://host/folder/", "does not name a file"),
+        ("https://host/climate.zip/..", "does not name a file"),
+        ("https://host/%2e%2e", "does not name a file"),
+        ("https://host/a%00b.zip", "does not name a file"),
+        ("https://host/a%0Ab.zip", "does not name a file"),
+        ("..", "does not name a file"),
+        ("a/.", "does not name a file"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_unseen(url: str, said: str) -> None:

@@ -122,9 +122,9 @@ def test_timestamps_come_from_the_files(project: Project) -> None:
         ),
         (
             {"train": range(11), "written": ("statistics",)},
-            "are not of the same series and train rows; build both again: dvc repro splits arrays",
+            "were made from different series or train rows; build both again: dvc repro splits",
         ),
-        ({"climate": "d" * 64, "written": ("splits", "arrays")}, "are not of the same series"),
+        ({"climate": "d" * 64, "written": ("splits", "arrays")}, "were made from different series"),
         ({"target": "b", "written": ("arrays",)}, "made from target b, expected a; build them"),
     ],
 )
@@ -148,7 +148,7 @@ def test_a_project_kept_open_over_a_build_is_refused(
     project.windows("train")
     build(project, **change)
     for read in (lambda: project.windows("test"), lambda: project.timestamps):
-        with pytest.raises(ProjectError, match=r"has changed since .*; open the project anew: "):
+        with pytest.raises(ProjectError, match=r"has changed since .*; open the project again: "):
             read()
     assert len(open_project(project.root).windows("test")) == 6
     build(project)  # as it was

@@ -120,7 +120,7 @@ def test_json_holds_the_name_itself_and_is_safe_to_print(said: dict[str, str]) -
 
 
 def test_what_peek_prints_is_yaml_with_the_names_themselves(said: dict[str, str]) -> None:
-    blocks, _, _ = said["peek"].partition("to put them into")  # what stderr adds
+    blocks, _, _ = said["peek"].partition("to write this to")  # what stderr adds
     block = YAML(typ="safe", pure=True).load(blocks)["convert"]
     assert block["columns"] == [TEXT, "p (mbar)"]
 

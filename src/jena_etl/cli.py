@@ -32,12 +32,12 @@ app = typer.Typer(
 
 ProjectFolder = Annotated[
     Path | None,
-    typer.Argument(help="The project folder; by default, the one that this folder lies in."),
+    typer.Argument(help="The project folder; by default, the one you are in."),
 ]
 
 
 def _show(text: str, *, err: bool = False) -> None:
-    """Print a line or several; what a terminal would obey instead of showing it is escaped."""
+    """Print text, with control characters and terminal escapes made visible."""
     typer.echo(printable(text), err=err)
 
 
@@ -64,9 +64,9 @@ def inspect(
     project: ProjectFolder = None,
     *,
     models: Annotated[
-        bool, typer.Option("--models", help="The architectures instead; takes some seconds.")
+        bool, typer.Option("--models", help="Show the architectures instead; takes some seconds.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show the source, the columns, the splits and the window; or the models."""
     from jena_etl.commands.inspect import inspection, render_inspection
@@ -89,14 +89,15 @@ def doctor(
     project: ProjectFolder = None,
     *,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Recompute every hash, also of DVC's cache.")
+        bool, typer.Option("--verify", help="Recompute every hash, DVC's cache included.")
     ] = False,
     mend: Annotated[
-        bool, typer.Option("--mend", help="First mend DVC's own files where a kill damaged them.")
+        bool,
+        typer.Option("--mend", help="First repair the files of DVC's own that a kill damaged."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Check environment, params, pipeline, data, cache, disk and GPU; exit code 1 for a fault."""
+    """Check environment, params, pipeline, data, cache, disk and GPU; a fault gives exit code 1."""
     from jena_etl.commands import doctor as doctors
 
     opened = _opened(project)
@@ -105,7 +106,7 @@ def doctor(
         for step in doctors.mend(root):
             _show(step, err=True)
     if root != Path.cwd():
-        _show(f"{root}: type the commands there, cd {os.path.relpath(root)}", err=True)
+        _show(f"type these commands in {root}: cd {os.path.relpath(root)}", err=True)
     checks = doctors.examine(opened, verify=verify)
     _show(
         json.dumps(doctors.as_dict(checks), indent=2) if as_json else doctors.render_checks(checks)
@@ -116,13 +117,13 @@ def doctor(
 
 @app.command()
 def peek(
-    file: Annotated[Path, typer.Argument(help="A .csv, a .csv.gz or a .zip of CSV files.")],
+    file: Annotated[Path, typer.Argument(help="A .csv, a .csv.gz, or a .zip of CSV files.")],
     *,
     write: Annotated[
-        bool, typer.Option("--write", help="Put them and the file into the project's params.yaml.")
+        bool, typer.Option("--write", help="Write the guess and the file's path to params.yaml.")
     ] = False,
 ) -> None:
-    """Guess the convert and window blocks for a file of your own, each with its reason."""
+    """Guess the convert and window blocks for your own file, with a reason for each value."""
     from jena_etl.commands.peek import peek as peek_at
     from jena_etl.commands.peek_write import render_guess, split_in_force, write_guess
     from jena_etl.project import find_project
@@ -133,12 +134,14 @@ def peek(
     _show(render_guess(guess).rstrip("\n"))
     if project:
         changed = (
-            ["changed in params.yaml:", *changes] if changes else ["params.yaml is so already"]
+            ["changed in params.yaml:", *changes]
+            if changes
+            else ["params.yaml already says this; nothing changed"]
         )
         _show("\n".join(["", *changed, "next: dvc repro"]), err=True)
     else:
         command = shlex.join(["jena-etl", "peek", str(file), "--write"])
-        _show(f"\nto put them into params.yaml: {command}; then: dvc repro", err=True)
+        _show(f"\nto write this to params.yaml: {command}; then: dvc repro", err=True)
 
 
 @app.command()
@@ -147,7 +150,7 @@ def synth(
     rows: Annotated[int, typer.Option(min=1, help="One row is 10 minutes; a year has 52,560.")],
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same bytes.")],
     *,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a synthetic station file in the format of the original download."""
     from jena_etl.ingest.synthetic import write_synthetic
@@ -160,10 +163,10 @@ def synth(
 def demo(
     folder: Annotated[
         Path | None,
-        typer.Option("--dir", help="The folder; demo/ in the checkout by default."),
+        typer.Option("--dir", help="Where to run it; by default, demo/ in the checkout."),
     ] = None,
 ) -> None:
-    """Run this checkout's pipeline in a folder of its own, on a synthetic station."""
+    """Run the whole pipeline on a synthetic station, in a folder of its own."""
     from jena_etl.commands.demo import find_checkout, prepare, reproduce
 
     checkout = find_checkout(Path.cwd())
@@ -179,7 +182,7 @@ def _opened(folder: Path | None) -> Project:
 
 
 def run() -> None:
-    """Run the command line; a user's mistake is one or two lines and exit code 2."""
+    """Run the command line; a user's mistake ends in one or two lines and exit code 2."""
     try:
         app()
     except (JenaEtlError, OSError) as error:

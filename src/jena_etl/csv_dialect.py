@@ -1,7 +1,7 @@
-"""How a CSV is written, in one object: for params.yaml, for the guesser and for the reader.
+"""How a CSV file is written: its encoding, separator, timestamps and columns.
 
 `ingest.csv_reader.read_csv` reads a file by it, `ingest.dialect` guesses it from a sample, and the
-`convert` block of params.yaml extends it by what becomes of the rows.
+`convert` block of params.yaml extends it with rules for cleaning.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _encoding(name: str) -> str:
         "".encode(name)
     except (LookupError, ValueError):
         raise ValueError(
-            f"{name!r} is not a text encoding Python knows; set one like utf-8, latin-1 or cp1252"
+            f"{name!r} is not a text encoding that Python knows; set one like utf-8 or latin-1"
         ) from None
     return name
 
@@ -37,16 +37,16 @@ def _separator(text: str) -> str:
 class Dialect(BaseModel):
     """How a CSV is written, and which of its columns to read.
 
-    A value that no CSV can have, or two that contradict each other, raise pydantic's
-    ValidationError, which names the field.
+    An impossible value, or two that contradict each other, raise pydantic's ValidationError, which
+    names the field.
 
     Attributes:
-        encoding: as Python names it.
+        encoding: a text encoding, by Python's name for it.
         separator: the character between two fields.
-        decimal: point or comma.
-        datetime_column: the column of the timestamps.
-        datetime_format: how they are written, as in strftime.
-        columns: the columns of numbers to read, in the order wanted.
+        decimal: the decimal mark, a point or a comma.
+        datetime_column: the column that holds the timestamps.
+        datetime_format: the format of the timestamps, in strftime's notation.
+        columns: the numeric columns to read, in the order wanted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -62,12 +62,12 @@ class Dialect(BaseModel):
     def _can_be_read(self) -> Dialect:
         if self.decimal == self.separator:
             raise ValueError(
-                f"decimal and separator are both {self.decimal!r}; with decimal commas "
-                "the separator is mostly ';'"
+                f"decimal and separator are both {self.decimal!r}; files with decimal commas "
+                "usually have the separator ';'"
             )
         if self.datetime_column in self.columns:
             raise ValueError(
-                f"columns names {self.datetime_column!r}, the datetime_column; take it off the list"
+                f"columns names {self.datetime_column!r}, the datetime_column; remove it there"
             )
         for name, times in Counter(self.columns).items():
             if times > 1:

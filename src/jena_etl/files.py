@@ -1,4 +1,4 @@
-"""Files that are whole or not there: write aside, then rename."""
+"""Write files so that they are either whole or absent: write to one side, then rename."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def replacing(path: Path) -> Iterator[Path]:
 def set_aside(folder: Path, keep: Collection[str], aside: Path) -> list[str]:
     """Move the files of `folder` whose names are not in `keep` to the folder `aside`.
 
-    Hidden files stay, and so do those that are just being written (`.part`).
+    Hidden files stay, and so do files that are still being written (`.part`).
 
     Returns:
-        The names of the files that were moved, sorted.
+        The sorted names of the files that were moved.
     """
     moved = [
         file
@@ -73,20 +73,20 @@ def set_aside(folder: Path, keep: Collection[str], aside: Path) -> list[str]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 with Unix line ends."""
+    """Write `text` as UTF-8 with Unix line endings."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write JSON whose bytes depend on `content` alone: fixed indent, keys as given."""
+    """Write JSON whose bytes depend on `content` alone: fixed indent, keys in the order given."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
     """Write a .npy file, byte for byte as `np.save` does.
 
-    `np.save` itself would hide the reason why a disk takes no more: its error has no errno.
+    `np.save` raises an error without an errno, which would hide why the disk refused the data.
     """
     array = np.ascontiguousarray(array)
     header = np.lib.format.header_data_from_array_1_0(array)
@@ -101,18 +101,18 @@ def read_parquet(path: Path, *, built_by: str, columns: Iterable[str] = ()) -> p
     Args:
         path: the file.
         built_by: the stage that writes it.
-        columns: names that it has to have.
+        columns: the columns that it must have.
 
     Raises:
-        ProjectError: the file is missing, damaged or has not these columns; names the command that
-            builds it.
+        ProjectError: the file is missing, damaged or lacks one of these columns; names the command
+            that builds it.
         OSError: the file cannot be opened.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        file = path.open("rb")  # given the path of a folder, pyarrow would read what lies in it
+        file = path.open("rb")  # pyarrow would read all files of a folder
     except FileNotFoundError:
         raise not_built(path, built_by) from None
     again = f"build it again: dvc repro -f {built_by}"
@@ -130,7 +130,7 @@ def read_parquet(path: Path, *, built_by: str, columns: Iterable[str] = ()) -> p
 
 
 def not_built(path: Path, stage: str) -> ProjectError:
-    """The error for a stage's output that is not there."""
+    """The error for a stage output that does not exist."""
     return ProjectError(f"{path.name} is not built yet; build it: dvc repro {stage}")
 
 

@@ -1,4 +1,4 @@
-"""One process at a time writes the outputs of a stage."""
+"""Makes sure that only one process at a time writes a stage's outputs."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from jena_etl.errors import ProjectError
 
 @contextmanager
 def only_process(path: Path) -> Iterator[None]:
-    """Hold the operating system's lock on the file `path` while the block runs.
+    """Hold an operating system lock on the file `path` while the block runs.
 
-    DVC keeps two `dvc repro` apart, but if one is killed, the stage that it started goes on. The
-    lock belongs to the process: it is gone when the process is, however it ended. The file stays,
-    and tells of the last holder.
+    DVC keeps two `dvc repro` apart, but when one is killed, the stage that it started runs on. The
+    lock ends with the process that holds it, however that ends. The file remains and names its last
+    holder.
 
     Args:
-        path: named after the stage, as in train@lstm.lock.
+        path: a file named after the stage, such as train@lstm.lock.
 
     Raises:
-        ProjectError: another process holds the lock; says which, and since when.
+        ProjectError: another process holds the lock; says which one, and since when.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:
@@ -34,10 +34,10 @@ def only_process(path: Path) -> Iterator[None]:
             file.seek(0)
             pid, _, since = file.read().partition(" ")
             raise ProjectError(
-                f"{path.stem} is already being run by process {pid}, since {since}, which may have "
-                f"outlived its dvc; wait until it has ended, or end it: kill {pid}"
+                f"process {pid} has been running {path.stem} since {since} and may have outlived "
+                f"the dvc that started it; wait for it to finish, or end it: kill {pid}"
             ) from None
         file.truncate(0)
-        file.write(f"{os.getpid()} {datetime.now().isoformat(' ', 'seconds')}")  # noqa: DTZ005  for people here
+        file.write(f"{os.getpid()} {datetime.now().isoformat(' ', 'seconds')}")  # noqa: DTZ005  local time, for people
         file.flush()
         yield

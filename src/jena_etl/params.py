@@ -1,6 +1,6 @@
-"""params.yaml as frozen, validated objects: the only reader of that file.
+"""Reads params.yaml into frozen, validated objects; nothing else reads that file.
 
-The values live in params.yaml alone; here is what they may be. A model's own
+The values live in params.yaml alone; this module says which values are allowed. A model's own
 block is declared beside the model, in `jena_etl.models`.
 """
 
@@ -45,7 +45,7 @@ class Block(BaseModel):
 
 
 class SourceFile(NamedTuple):
-    """One file to fetch, and how it is known to be the right one; None accepts any."""
+    """One file to fetch, and the size and SHA-256 that it must have; None accepts any."""
 
     url: str
     bytes: int | None = None
@@ -53,28 +53,28 @@ class SourceFile(NamedTuple):
 
     @property
     def is_remote(self) -> bool:
-        """Whether a server has the file; if not, it lies on this machine."""
+        """Whether the file comes from a server rather than from this machine."""
         return urlsplit(self.url).scheme in REMOTE
 
     @property
     def path(self) -> str:
-        """The path in the URL, decoded; a url without a scheme is a path, taken literally."""
+        """The URL's path, decoded; without a scheme, the URL is itself a path."""
         parts = urlsplit(self.url)
         return unquote(parts.path) if parts.scheme else self.url
 
     @property
     def name(self) -> str:
-        """The path's last part: what the file is called here."""
-        return self.path.rpartition("/")[2]  # of what is decoded: %2F must not lead out of a folder
+        """The last part of the path, which is the file's name here."""
+        return self.path.rpartition("/")[2]  # decoded first: %2F must not lead out of the folder
 
     @property
     def shown(self) -> str:
-        """The URL for messages, without what may be secret: the query, and before an @."""
+        """The URL for messages, without the query or credentials, which may be secret."""
         return re.sub("(?s):.*@", "://", re.split("[?#]", self.url, maxsplit=1)[0])
 
 
 def _source_url(url: str) -> str:
-    """Refuse what cannot be fetched or holds a secret; no message repeats any of it."""
+    """Refuse a URL that cannot be fetched or holds a secret; no message repeats any part of it."""
     if url != url.strip() or not url.isprintable():
         raise ValueError(
             "has a space at its start or end, a tab or another invisible character; remove it"
@@ -83,25 +83,25 @@ def _source_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         if parts.scheme in REMOTE:
-            from urllib3.util import parse_url  # what requests reads it with, to fetch it
+            from urllib3.util import parse_url  # the parser that requests uses
 
             server = parse_url(url)
     except ValueError:  # a bracket in the host, a port that is not a number
-        raise ValueError("is not an address; copy it once more") from None
+        raise ValueError("is not a valid address; copy it again") from None
     if "@" in unquote(parts.netloc) or (server and server.auth is not None):
-        raise ValueError("holds a user or password; write those in ~/.netrc instead")
+        raise ValueError("holds a user name or password; put it in ~/.netrc instead")
     if parts.scheme not in (*REMOTE, "file", ""):
         raise ValueError(
-            "starts with another scheme than http://, https:// or file://; fetch the file by "
-            "other means and write its path"
+            "does not start with http://, https:// or file://; fetch the file by other means "
+            "and write its path"
         )
     if server and not server.host:
-        raise ValueError("names no server; copy the address once more")
+        raise ValueError("does not name a server; copy the address again")
     if not server and parts.netloc not in ("", "localhost"):
         raise ValueError("names another machine; write a path, or file:/// and the full path")
     file = SourceFile(url)
     if file.name in ("", ".", "..") or not file.path.isprintable():
-        raise ValueError("names no file; end it with the file's name")
+        raise ValueError("does not name a file; end it with the file's name")
     return url
 
 
@@ -126,8 +126,8 @@ class Download(Block):
     @property
     def files(self) -> list[SourceFile]:
         """Each url with the bytes and the sha256 that are pinned for it."""
-        any_will_do = (None,) * len(self.url)
-        pins = (self.bytes or any_will_do, self.sha256 or any_will_do)
+        unpinned = (None,) * len(self.url)
+        pins = (self.bytes or unpinned, self.sha256 or unpinned)
         return [SourceFile(*file) for file in zip(self.url, *pins, strict=True)]
 
     @model_validator(mode="after")
@@ -138,25 +138,30 @@ class Download(Block):
         for key in ("bytes", "sha256"):
             pins = getattr(self, key)
             if pins is not None and len(pins) != urls:
-                msg = f"{key} has {len(pins)} entries, expected {urls}, one per url"
-                raise ValueError(msg + "; write null where any will do, or null alone")
+                raise ValueError(
+                    f"{key} has {len(pins)} entries, expected {urls}, one per url; write null "
+                    "for a file that need not be checked, or a single null"
+                )
         names = [file.name.casefold() for file in self.files]
         if twice := next((name for name in names if name and names.count(name) > 1), None):
-            msg = f"two urls end in {twice!r}, and one file would replace the other"
-            raise ValueError(msg + "; write, for one, the path of a copy with another name")
+            raise ValueError(
+                f"two urls end in {twice!r}, so one file would replace the other; copy one of "
+                "the files to another name and write its path"
+            )
         return self
 
 
 class Convert(Block, Dialect):
-    """How the CSV files are written, and what becomes of cells and rows that hold no measurement.
+    """How the CSV files are written, and what happens to cells and rows without a measurement.
 
     Attributes:
-        members: the CSV files in time order; None for the only one there is.
-        units: of columns whose name does not end in one.
+        members: the CSV files in time order; None if there is only one.
+        units: the units of columns whose names do not end in one.
         sentinels: numbers that mean "not measured".
-        on_sentinel: what becomes of them.
-        on_missing: what becomes of cells that are empty, nan, NA or null.
-        on_duplicate: what becomes of rows whose timestamp an earlier row has.
+        on_sentinel: what to do with sentinels.
+        on_missing: what to do with cells that are empty, nan, NA or null.
+        on_duplicate: what to do with a row whose timestamp an earlier row already has.
+        on_frozen: what to do with cells in which a sensor hardly changes for days.
     """
 
     members: Names | None
@@ -179,7 +184,7 @@ class Convert(Block, Dialect):
 
 
 class Split(Block):
-    """Fractions of the rows in time order; what is left over is the test split."""
+    """The fractions of the rows, in time order, for train and validation; the rest is test."""
 
     train: Fraction
     validation: Fraction
@@ -189,13 +194,14 @@ class Split(Block):
     def _leaves_test_rows(self) -> Split:
         total = self.train + self.validation
         if total >= 1:
-            msg = f"train + validation is {total:g} and leaves no test rows; keep it below 1"
-            raise ValueError(msg)
+            raise ValueError(
+                f"train + validation is {total:g}, which leaves no test rows; keep it below 1"
+            )
         return self
 
 
 class Window(Block):
-    """One window: which rows it reads and which row it forecasts."""
+    """Which rows a window reads, and which row it forecasts."""
 
     target: Text
     sequence_length: Positive
@@ -206,7 +212,7 @@ class Window(Block):
 
 
 class Train(Block):
-    """What every architecture shares."""
+    """The training settings that all architectures share."""
 
     batch_size: Positive
     device: Literal["auto", "cpu", "gpu"]
@@ -248,16 +254,16 @@ def read_params(path: Path) -> Params:
     """Read and check params.yaml (YAML 1.2, as DVC writes it).
 
     Raises:
-        ParamsError: no such file, no YAML, or a key or value that is not allowed.
+        ParamsError: the file is missing or is not YAML, or a key or value is not allowed.
     """
     return check(Params, load_yaml(path, YAML(typ="safe", pure=True)), "")
 
 
 def load_yaml(path: Path, yaml: YAML) -> Any:
-    """What a params.yaml holds, unchecked.
+    """Load a params.yaml without checking its values.
 
     Raises:
-        ParamsError: no such file, or no YAML; the message does not repeat the text.
+        ParamsError: the file is missing or is not YAML; the message does not repeat its text.
     """
     try:
         return yaml.load(path.read_text(encoding="utf-8"))
@@ -267,24 +273,24 @@ def load_yaml(path: Path, yaml: YAML) -> Any:
         ) from None
     except OSError:
         raise
-    except Exception as error:  # noqa: BLE001  of a date like 2009-13-45 ruamel makes a ValueError
+    except Exception as error:  # noqa: BLE001  ruamel raises a ValueError for 2009-13-45
         raise ParamsError(f"{path.name} is not YAML: {_without_its_text(error)}") from None
 
 
 def _without_its_text(error: Exception) -> str:
-    """Place and fault, but not the lines and values that ruamel quotes: a url may hold a secret."""
+    """Where and what the fault is, without the text ruamel quotes: a URL may hold a secret."""
     if not isinstance(error, YAMLError | UnicodeDecodeError):
-        return "a date, number, tag or nesting that cannot be read; write texts in quotation marks"
+        return "a date, number, tag or nesting that cannot be read; put text in quotation marks"
     if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
         return " ".join(str(error).split())
-    fault = str(error.problem).partition(" with value ")[0]  # of a key that is there twice
+    fault = str(error.problem).partition(" with value ")[0]  # for a repeated key
     if _has_address(fault):
-        fault = "an address in a place where it cannot be; write it in quotation marks"
+        fault = "an address cannot stand here as it is; put it in quotation marks"
     return f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {fault}"
 
 
 def check(block: type[AnyBlock], raw: object, where: str) -> AnyBlock:
-    """Validate one block; `where` is its dotted place in params.yaml, "" for the whole.
+    """Validate one block; `where` is its dotted path in params.yaml, "" for the whole file.
 
     Raises:
         ParamsError: one line per fault, each with the key's full name.
@@ -296,13 +302,13 @@ def check(block: type[AnyBlock], raw: object, where: str) -> AnyBlock:
         return block.model_validate(dict(raw))
     except ValidationError as error:
         lines = [f"params.yaml: {_fault(block, dict(fault), where)}" for fault in error.errors()]
-        # Some checks name the value that they refuse, and some keys are values in a wrong place.
+        # A check may quote the value it refuses, and a key may be a misplaced value.
         text = re.sub(r"[^\s'\"]+://[^\s'\"]*@[^\s'\"]*", "(an address)", "\n".join(lines))
         raise ParamsError(text) from None
 
 
 def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
-    # Without the place in a list: what was found shows which item it is, and may be the only one.
+    # Without list indices: the value shown says which item it is, and a scalar has no index.
     keys = [key for key in fault["loc"] if isinstance(key, str)]
     full = ".".join([*([where] if where else []), *keys])
     if fault["type"] == "extra_forbidden":
@@ -318,11 +324,11 @@ def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
 
 
 def _found(value: object, *, may_be_secret: bool = False) -> str:
-    """A value for a message, or what kind it is where it may hold a password."""
+    """A value to show in a message, or only its type if it may hold a password."""
     text = repr(value)
     if isinstance(value, str | list | tuple | Mapping) and (may_be_secret or _has_address(text)):
         kind = {str: "a text", list: "a list", tuple: "a list"}.get(type(value), "a block of keys")
-        return f"{kind} that is not repeated here, as it may hold a password"
+        return f"{kind}, which is not repeated here because it may hold a password"
     return text
 
 

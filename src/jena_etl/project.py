@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from jena_etl.windows.batches import WindowBatches
     from jena_etl.windows.split import SplitWindows
 
-ITEM = "${item}"  # what dvc.yaml writes in the place of an architecture's name
+ITEM = "${item}"  # dvc.yaml's placeholder for an architecture's name
 
-# What a stage does not read is not imported: a change of it must not run the stage again.
+# Imports stand inside the methods: a stage must not depend on modules whose results it never reads.
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Project:
 
     @property
     def params_checked(self) -> Path:
-        """Says that params.yaml has been checked: what makes the other stages wait for that."""
+        """Written once params.yaml has been checked; every other stage waits for it."""
         return self.root / "data/params_checked.txt"
 
     @property
     def downloads(self) -> Path:
-        """The folder of the source files, which is for the download stage alone."""
+        """Where the download stage keeps the source files; nothing else may lie here."""
         return self.root / "data/download"
 
     @property
@@ -54,12 +54,12 @@ class Project:
 
     @property
     def findings_parquet(self) -> Path:
-        """The cells of climate.parquet that were sentinels or missing."""
+        """The cells of climate.parquet that hold no measurement."""
         return self.root / "data/interim/findings.parquet"
 
     @property
     def source_json(self) -> Path:
-        """What was read, and from which files."""
+        """What convert read, and from which files."""
         return self.root / "data/interim/source.json"
 
     @property
@@ -105,19 +105,19 @@ class Project:
 
     @property
     def run_log(self) -> Path:
-        """Seconds, device and versions of each run: git-ignored, no stage's output."""
+        """Duration, device and versions of each run; git-ignored, not an output of any stage."""
         return self.root / "logs/runs.jsonl"
 
     def lock(self, stage: str) -> Path:
-        """Held by the process that runs the stage: git-ignored, no stage's output."""
+        """The lock held by the process that runs a stage; git-ignored."""
         return self.root / f"locks/{stage}.lock"
 
     def unlisted(self, folder: Path) -> Path:
-        """Where evaluate puts files of `folder` that `architectures` does not name: git-ignored."""
+        """Where evaluate moves the files of unlisted architectures from `folder`; git-ignored."""
         return self.root / "unlisted" / folder.name
 
     def checkpoint(self, architecture: str, key: str) -> Path:
-        """Of a training run that `key` defines: git-ignored, gone when the run is complete."""
+        """The checkpoint of the training run that `key` names; removed when the run is complete."""
         return self.root / f"checkpoints/{architecture}-{key}.npz"
 
     def training_dependencies(self, architecture: str) -> list[Path]:
@@ -141,10 +141,10 @@ class Project:
         return self.root / f"data/predictions/{architecture}.parquet"
 
     def source_files(self) -> list[Path]:
-        """The files that were downloaded, in the order of download.url.
+        """The downloaded files, in the order of download.url.
 
         Raises:
-            ProjectError: there is none.
+            ProjectError: nothing has been downloaded.
         """
         from jena_etl.ingest.downloaded import read_record
 
@@ -168,7 +168,7 @@ class Project:
 
     @cached_property
     def splits(self) -> Splits:
-        """Rows, dates and windows of each split; the window and the policy."""
+        """The rows, dates and windows of each split, with the window and the policy behind them."""
         from jena_etl.prepare.outputs import Splits
 
         return Splits.read(self.splits_json)
@@ -189,20 +189,20 @@ class Project:
 
     @property
     def timestamps(self) -> np.ndarray:
-        """datetime64[s] of shape (rows,), memory-mapped.
+        """The timestamps of all rows, datetime64[s] of shape (rows,), memory-mapped.
 
         Raises:
-            ProjectError: as `windows` does.
+            ProjectError: for the same reasons as `windows`.
         """
         return self._array(self.timestamps_npy, (self._checked_splits().rows,), "datetime64[s]")
 
     def windows(self, split: str) -> SplitWindows:
-        """The windows of train, validation or test, over memory-mapped arrays.
+        """The windows of train, validation or test, read from memory-mapped arrays.
 
         Raises:
-            WindowError: no such split.
-            ProjectError: a file is not built yet, damaged, or was not made from the same data and
-                params as the others; or the pipeline has run since this project was opened.
+            WindowError: there is no such split.
+            ProjectError: a file is missing, damaged, or was not made from the same data and params
+                as the others; or the pipeline has run since this project was opened.
         """
         from jena_etl.windows.index import SPLITS, WindowIndex
         from jena_etl.windows.spec import WindowSpec
@@ -228,20 +228,20 @@ class Project:
         )
 
     def _checked_splits(self) -> Splits:
-        """The splits, if the arrays were made for them and all is as it was when first read."""
+        """The splits, provided that the arrays belong to them and no file has changed since."""
         from jena_etl.prepare.outputs import check_arrays
 
         check_arrays(self.arrays, self.statistics, self.splits)
-        known = {
+        opened = {
             self.statistics_json: self.statistics,
             self.splits_json: self.splits,
             self.arrays_json: self.arrays,
         }
-        for path, output in known.items():
+        for path, output in opened.items():
             if type(output).read(path) != output:
                 raise ProjectError(
                     f"{path.name} has changed since this project was opened, and the arrays may "
-                    "have, too; open the project anew: open_project()"
+                    "have changed too; open the project again: open_project()"
                 )
         return self.splits
 
@@ -257,7 +257,7 @@ class Project:
         shard: tuple[int, int] = (0, 1),
         order: str = "forward",
     ) -> Any:
-        """A split's batches as a tf.data.Dataset: `SplitWindows.batches` explains the arguments."""
+        """A split's batches as a tf.data.Dataset; `SplitWindows.batches` explains the arguments."""
         return self.windows(split).dataset(
             batch_size,
             shuffle=shuffle,
@@ -280,7 +280,7 @@ class Project:
         shard: tuple[int, int] = (0, 1),
         order: str = "forward",
     ) -> WindowBatches:
-        """A split's batches as NumPy arrays: `SplitWindows.batches` explains the arguments."""
+        """A split's batches as NumPy arrays; `SplitWindows.batches` explains the arguments."""
         return self.windows(split).batches(
             batch_size,
             shuffle=shuffle,
@@ -299,7 +299,7 @@ class Project:
             raise not_built(path, "arrays") from None
         except OSError:
             raise
-        except Exception as error:  # noqa: BLE001  damage shows as any of half a dozen kinds of error
+        except Exception as error:  # noqa: BLE001  damaged files raise many kinds of error
             raise ProjectError(f"{path.name} is damaged ({error}); {again}") from None
         if array.shape != shape:
             raise ProjectError(
@@ -319,7 +319,7 @@ def open_project(path: str | Path = ".") -> Project:
     root = Path(path)
     if not (root / "params.yaml").is_file():
         raise ProjectError(
-            f"{root} is no jena-etl project: it has no params.yaml; "
+            f"{root} is not a jena-etl project: it has no params.yaml; "
             "change to the project folder, or name it"
         )
     return Project(root)
@@ -336,6 +336,6 @@ def find_project() -> Project:
         if (folder / "params.yaml").is_file():
             return Project(Path() if folder == here else folder)
     raise ProjectError(
-        f"{here} lies in no jena-etl project: it has no params.yaml, nor has a folder above it; "
-        "change to a project folder, or name one"
+        f"{here} is not in a jena-etl project: neither it nor any folder above it has a "
+        "params.yaml; change to a project folder, or name one"
     )

@@ -1,8 +1,8 @@
-"""What one stage hands to the next in JSON: a frozen object that reads and writes its own file.
+"""What one stage passes to the next as JSON: a frozen object that reads and writes its own file.
 
-A subclass declares the fields, and pydantic checks each of them when the file is read. A file that
-was damaged, or that another version of the project wrote, is refused here with the name of the
-field, so that no later stage meets half of what it expects:
+A subclass declares the fields, and pydantic checks them when the file is read. A file that is
+damaged, or that another version of the project wrote, is refused with the name of the field, so
+that no later stage works with incomplete input:
 
     class Statistics(StageOutput, stage="statistics"):
         rows: RowRange
@@ -35,21 +35,21 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 def _as_range(value: object) -> object:
-    """A range of the list that JSON has for it: [start, stop] or [start, stop, step]."""
+    """Turn JSON's [start, stop] or [start, stop, step] into a range."""
     if isinstance(value, range):
         start, stop, step = value.start, value.stop, value.step
     elif isinstance(value, list) and len(value) in (2, 3) and all(type(v) is int for v in value):
-        start, stop, step = value if len(value) == 3 else (*value, 1)  # noqa: PLR2004  as said above
+        start, stop, step = value if len(value) == 3 else (*value, 1)  # noqa: PLR2004  see above
     else:
-        raise ValueError("input should be a list of whole numbers: [start, stop] or with a step")
+        raise ValueError("input should be whole numbers: [start, stop] or [start, stop, step]")
     if not 0 <= start <= stop or step < 1 or stop >= 1 << 63:
-        raise ValueError("rows should run upwards from 0 or later, by a step of 1 or more")
+        raise ValueError("rows should ascend from 0 or later in steps of 1 or more")
     return range(start, stop, step)
 
 
 def _not_empty(rows: range) -> range:
     if not rows:
-        raise ValueError("input should hold a row at least")
+        raise ValueError("input should hold at least one row")
     return rows
 
 
@@ -58,7 +58,7 @@ Rows = Annotated[
     BeforeValidator(_as_range),
     PlainSerializer(lambda rows: [rows.start, rows.stop], return_type=list[int]),
 ]
-"""Rows of climate.parquet, the last one excluded; [start, stop] in JSON."""
+"""Rows of climate.parquet, without the stop row; [start, stop] in JSON."""
 
 Starts = Annotated[
     InstanceOf[range],
@@ -66,7 +66,7 @@ Starts = Annotated[
     AfterValidator(_not_empty),
     PlainSerializer(lambda rows: [rows.start, rows.stop, rows.step], return_type=list[int]),
 ]
-"""Rows in which windows start, one at least; [start, stop, step] in JSON."""
+"""Rows in which windows start, at least one; [start, stop, step] in JSON."""
 
 
 class Part(BaseModel):
@@ -97,8 +97,8 @@ class StageOutput(Part):
         """Read what `write` wrote.
 
         Raises:
-            ProjectError: the file is missing, is not JSON, or a field is not what the stage
-                writes; names the field, what was found and the command that builds the file.
+            ProjectError: the file is missing or is not JSON, or a field has an unexpected value;
+                names the field, what was found and the command that builds the file.
             OSError: the file cannot be opened.
         """
         try:
@@ -112,7 +112,7 @@ class StageOutput(Part):
 
 
 def _fault(error: ValidationError) -> str:
-    """The first fault, in a line."""
+    """Describe the first fault in one line."""
     fault = error.errors()[0]
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "json_invalid":

@@ -1,7 +1,7 @@
-"""For tests of your own feed: the windows worked out the slow way, row by row.
+"""Test your own data feed against windows worked out the slow way, row by row.
 
-Import this where you test code that builds on `jena_etl`, to compare its batches with a walk that
-follows the documentation and shares no code with the loader.
+`windows_by_walking` follows the documentation literally and shares no code with the loader, so its
+windows are an independent check on any batches built with `jena_etl`.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def windows_by_walking(
 ) -> list[Any]:
     """The windows that `timeseries_dataset_from_array` gives, unbatched and in time order.
 
-    The arguments are those of that function; nothing is checked.
+    It takes that function's arguments and does not check them.
 
     Returns:
-        A list of (inputs, target), inputs of shape (sequence_length, ...); without targets, of
-        inputs alone.
+        A list of (inputs, target) pairs with inputs of shape (sequence_length, ...), or of inputs
+        alone if there are no targets.
 
     >>> windows_by_walking(np.arange(5), np.arange(5) * 10, 2, sampling_rate=2)
     [(array([0, 2]), np.int64(0)), (array([1, 3]), np.int64(10)), (array([2, 4]), np.int64(20))]

@@ -92,7 +92,7 @@ def test_a_file_of_the_download_stage_is_refused(project: Project, station: Path
     project.downloads.mkdir()
     before = project.params_yaml.read_bytes()
     file = station.rename(project.downloads / "station.csv")
-    with pytest.raises(ProjectError, match=r"folder of the download stage; move it to data/raw"):
+    with pytest.raises(ProjectError, match=r"the download stage's own folder; move it to data/raw"):
         write_guess(peek(file), file, project)
     assert project.params_yaml.read_bytes() == before
 

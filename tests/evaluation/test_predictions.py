@@ -79,5 +79,5 @@ def test_a_forecast_that_is_no_number_is_refused() -> None:
 
 def test_a_window_left_out_is_noticed() -> None:
     short = np.zeros((9, 1), dtype=np.float32)
-    with pytest.raises(TrainingError, match=r"gave \(9, 1\) forecasts for 10 windows"):
+    with pytest.raises(TrainingError, match=r"have shape \(9, 1\), expected \(10, 1\)"):
         forecast(Echo(short), windows(), batch_size=4, order="forward")

@@ -237,7 +237,7 @@ def test_empty_member(text: bytes, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_header_only(end: str, tmp_path: Path) -> None:
-    refused(zipped(tmp_path, csv_text([], end=end)), "a.csv has a header and no rows")
+    refused(zipped(tmp_path, csv_text([], end=end)), "a.csv has a header but no rows")
 
 
 def test_decimal_commas(tmp_path: Path) -> None:

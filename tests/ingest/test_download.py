@@ -216,7 +216,7 @@ def test_more_than_the_limit_where_no_size_is_pinned(
     found = f"{len(ZIP):,} bytes" if local or known else "more"
     message = refused(url, folder, sha256=SHA256, max_bytes=391_585)
     assert f"climate.zip: {found}, expected at most download.max_bytes, 391,585" in message
-    assert "raise that in params.yaml or pin download.bytes" in message
+    assert "raise that limit or pin download.bytes in params.yaml" in message
     fetch(url, folder, size=len(ZIP), max_bytes=391_585)
     assert contents(folder) == {"climate.zip": ZIP}
 

@@ -137,7 +137,7 @@ def test_a_source_in_the_folder_is_refused(folder: Path, url: str) -> None:
     put(folder / "climate.zip", ZIP)
     (folder.parents[1] / "link.zip").symlink_to(folder / "climate.zip")
     message = refused(url, folder)
-    assert "lies in data/download, which is for the download stage alone" in message
+    assert "lies in data/download, which belongs to the download stage" in message
     assert "Move the file to data/raw, set download.url to its path there" in message
     assert contents(folder) == {"climate.zip": ZIP}
 

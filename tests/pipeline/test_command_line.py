@@ -37,7 +37,7 @@ def test_a_stage_run_as_a_script_says_how_it_is_run(stage: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "part"),
     [
-        (("evaluate", "--help"), 0, "every forecast scored"),
+        (("evaluate", "--help"), 0, "score and rank every forecast"),
         (("evaluate", "dense"), 2, "unrecognized arguments: dense"),
         (("train", "--help"), 0, "ARCHITECTURE"),
         (("train",), 2, "required: ARCHITECTURE"),

@@ -249,7 +249,7 @@ def test_an_empty_rwlock(repo: Any) -> None:
     assert "JSON structure is corrupted" in repo.dvc("repro", fails=True)
     shown = repo.run(*COMMAND, "--mend", cwd="data")
     assert shown.startswith(".dvc/tmp/rwlock is damaged")
-    assert "type the commands there, cd .." in shown
+    assert f"type these commands in {repo.root}: cd .." in shown
     assert repo.stages_run(repo.dvc("repro")) == []
 
 
@@ -321,7 +321,7 @@ def test_a_fresh_clone_is_no_fault(repo: Any) -> None:
         "nothing built yet",
         "dvc repro",
     )
-    assert "what a run takes is known after the first" in checks["disk"].found
+    assert "how much a run takes is known after the first" in checks["disk"].found
 
 
 @pytest.mark.parametrize(
@@ -404,7 +404,7 @@ def test_a_read_only_disk(repo: Any, tmp_path: Path) -> None:
     typed = f"{mount} && {ask}; HOME={home}; {advice} && {ask}"
     shown, cured = repo.run("unshare", "-m", "bash", "-c", typed).split(" environment ")[1:]
     assert "Traceback" not in shown
-    assert "note   pipeline     the state cannot be told" in shown
+    assert "note   pipeline     unknown, as DVC needs to write here" in shown
     assert f"fault  disk         {repo.root} cannot be written: {advice}\n" in shown
     assert "fault" not in cured
 

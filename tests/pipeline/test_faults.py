@@ -162,7 +162,7 @@ def test_a_training_that_outlives_its_dvc(repo: Any) -> None:
 
     repo.edit(lambda params: params["models"]["dense"].update(units=4))
     refused = repo.dvc("repro", fails=True)
-    assert f"error: train@dense is already being run by process {orphan}, since" in refused
+    assert f"error: process {orphan} has been running train@dense since" in refused
     assert "exited with 2" in refused
 
     # With the first value DVC needs no stage: its run cache has the outputs.
@@ -195,7 +195,7 @@ def test_ctrl_c_is_one_line_and_costs_the_epoch_at_most(repo: Any) -> None:
     stopped = output[output.index("stopped in epoch ") :]
     epoch = int(stopped.split()[3].rstrip(";"))
     lines = [line for line in stopped.splitlines() if line]
-    assert lines[0] == f"stopped in epoch {epoch}; dvc repro goes on from there"
+    assert lines[0] == f"stopped in epoch {epoch}; dvc repro resumes from there"
     assert "exited with 130" in lines[1]
     assert len(lines) == 2
     assert "Traceback" not in output

@@ -77,7 +77,7 @@ def test_a_colleague_is_up_to_date_after_a_model_left_the_list(repo: Any, tmp_pa
     model = (repo.root / "models/lstm.keras").read_bytes()
     repo.edit(lambda params: params["architectures"].remove("lstm"))
     output = repo.dvc("repro")
-    assert "models/lstm.keras is not of a listed architecture; moved to unlisted/models/" in output
+    assert "models/lstm.keras: architecture not listed; moved to unlisted/models/" in output
     assert (repo.root / "unlisted/models/lstm.keras").read_bytes() == model
     assert not (repo.root / "data/predictions/lstm.parquet").exists()
     assert (repo.root / "data/predictions/naive.parquet").exists()

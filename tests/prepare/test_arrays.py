@@ -89,14 +89,16 @@ def test_statistics_of_other_columns_are_refused(names: tuple[str, ...]) -> None
     with pytest.raises(ProjectError) as caught:
         arrays_record(CLIMATE, statistics, sampling_rate=6, target="T (degC)")
     assert str(caught.value) == (
-        f"statistics.json is about {', '.join(names)}; climate.parquet holds "
+        f"statistics.json has the columns {', '.join(names)}; climate.parquet has "
         "p (mbar), T (degC), wv (m/s), in this order; build it again: dvc repro statistics"
     )
 
 
 def test_statistics_of_other_values_are_refused() -> None:
     changed = Climate(TIMESTAMPS, {**CLIMATE.columns, "T (degC)": CLIMATE.columns["wv (m/s)"]})
-    with pytest.raises(ProjectError, match=r"from another climate.parquet .*dvc repro statistics$"):
+    with pytest.raises(
+        ProjectError, match=r"from an earlier climate.parquet; .*dvc repro statistics$"
+    ):
         arrays_record(changed, STATISTICS, sampling_rate=6, target="T (degC)")
 
 

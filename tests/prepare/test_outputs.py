@@ -66,7 +66,7 @@ def change(part: str, **values: Any) -> Callable[[dict[str, Any]], None]:
     [
         (
             change("train", starts=[[43, -1, -1]], windows=44),
-            "splits.train.starts.0: rows should run upwards from 0 or later, by a step of",
+            "splits.train.starts.0: rows should ascend from 0 or later in steps of",
         ),
         (
             change("train", starts=[[0, 10, 1], [9, 43, 1]], windows=44),

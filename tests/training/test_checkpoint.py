@@ -55,7 +55,7 @@ def test_a_damaged_one_is_set_aside_and_said(
         shapes = [(3,), ()]
     assert load(path, shapes).epochs == 0
     assert [file.name for file in tmp_path.iterdir()] == ["a.damaged"]
-    assert "set aside as a.damaged, training starts at epoch 1" in capsys.readouterr().err
+    assert "set aside as a.damaged; training starts at epoch 1" in capsys.readouterr().err
 
 
 def test_a_flipped_bit_is_found_or_harmless(tmp_path: Path) -> None:

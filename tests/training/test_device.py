@@ -49,7 +49,7 @@ def test_gpu_asked_for_and_absent() -> None:
 @pytest.mark.usefixtures("no_gpu")
 def test_mixed_precision_needs_a_gpu() -> None:
     assert use_device("auto", deterministic=True) == "cpu"
-    with pytest.raises(DeviceError, match=r"mixed_precision is true, but there is no GPU in use"):
+    with pytest.raises(DeviceError, match=r"mixed_precision is true, but no GPU is in use"):
         use_device("auto", deterministic=True, mixed_precision=True)
 
 
@@ -109,7 +109,7 @@ def test_under_jax_without_tensorflow() -> None:
     (gpu, auto, mixed, cpu), found = json.loads(run(UNDER_JAX, "jax").stdout)
     assert "train.device is gpu, but Keras' backend jax sees no GPU" in gpu
     assert (auto, cpu) == ("cpu", "cpu")
-    assert "mixed_precision is true, but there is no GPU in use" in mixed
+    assert "mixed_precision is true, but no GPU is in use" in mixed
     assert set(found) == {"keras", "numpy", "jax"}
     assert found["jax"] == jax.__version__
 

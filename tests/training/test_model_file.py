@@ -302,7 +302,7 @@ def refusal(path: Path, architecture: str = "lstm") -> str:
 
 def test_missing_file(tmp_path: Path) -> None:
     assert refusal(tmp_path / "models/lstm.keras") == (
-        "models/lstm.keras is not there; get it: dvc checkout models/lstm.keras; "
+        "models/lstm.keras does not exist; restore it: dvc checkout models/lstm.keras; "
         "or train it: dvc repro train@lstm"
     )
 
@@ -381,5 +381,5 @@ def test_lambda_is_refused(tmp_path: Path) -> None:
     assert refusal(path, "doubled") == (
         "Keras' safe mode refuses models/doubled.keras: Requested the deserialization of a "
         "`Lambda` layer whose `function` is a Python lambda. Expected Keras' own layers and no "
-        "Lambda; take it out of the architecture, then: dvc repro train@doubled"
+        "Lambda; remove it from the architecture, then: dvc repro train@doubled"
     )

@@ -27,5 +27,5 @@ def test_a_log_that_cannot_be_written_does_not_undo_the_run(
     assert (tmp_path / "model").exists()
     assert capsys.readouterr().err == (
         "warning: logs/runs.jsonl cannot be written (File exists); "
-        "this run is missing there, but its results are complete\n"
+        "this run will be missing from it, but its results are complete\n"
     )

@@ -1,1 +1,1 @@
-"""What each command of jena-etl does."""
+"""The work behind each command of jena-etl."""

@@ -1,4 +1,4 @@
-"""The checkout's own pipeline in a folder of its own, on synthetic data and few epochs."""
+"""Runs the checkout's pipeline in a folder of its own, on synthetic data and for few epochs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from jena_etl.ingest.synthetic import write_synthetic
 from jena_etl.params import read_params
 from jena_etl.project import Project
 
-ROWS, SEED = 105_120, 0  # two years: each split sees all seasons, or half a year of them
-# Eleven architectures in minutes: two days of hours in a window instead of five, a window an hour
-# instead of every ten minutes, and fewer, larger steps than the reference's.
+ROWS, SEED = 105_120, 0  # two years: one for train, half a year each for validation and test
+# To train eleven architectures in minutes: windows of two days instead of five, one window an hour
+# instead of one every ten minutes, and fewer and larger training steps than the reference's.
 WINDOW = {"sequence_length": 48, "sequence_stride": 6}
 BATCH_SIZE, EPOCHS, LEARNING_RATE = 128, 6, 0.01
 CONV1D_KERNELS = [12, 6, 3]  # the reference's are too long for such a window
@@ -33,38 +33,38 @@ COPIED = (
     "pipeline",
     "src/jena_etl",
 )
-# Of the demo's own commits alone: nobody need have told git a name.
+# For the demo's own commits, so that it also runs where git has not been told a name.
 COMMITTER = ("-c", "user.name=jena-etl demo", "-c", "user.email=demo@localhost")
 
 
 def find_checkout(start: Path) -> Path:
-    """The checkout that `start` lies in, else the one this package is installed from.
+    """The checkout that contains `start`, or else the one this package is installed from.
 
     Raises:
-        ProjectError: neither is there (the package was installed from a wheel).
+        ProjectError: there is neither, because the package was installed from a wheel.
     """
     for folder in (start.resolve(), *start.resolve().parents, Path(__file__).resolve().parents[3]):
-        # A demo has no pyproject.toml, so it is not taken for the checkout.
+        # A demo folder has no pyproject.toml, so it is not mistaken for a checkout.
         if all((folder / name).is_file() for name in ("dvc.yaml", "pyproject.toml")):
             return folder
     raise ProjectError(
-        f"{start} is not in a checkout of jena-etl: no folder from there up has a dvc.yaml and a "
-        "pyproject.toml; clone the repository and run the demo in it"
+        f"{start} is not in a checkout of jena-etl: neither it nor any folder above it has both "
+        "dvc.yaml and pyproject.toml; clone the repository and run the demo there"
     )
 
 
 def prepare(checkout: Path, folder: Path) -> Path:
     """Copy the pipeline's code to `folder`, with a synthetic station in params.yaml.
 
-    params.yaml there is written anew each time: to experiment, change it and run `dvc repro`.
+    Each call rewrites that params.yaml; to experiment, edit it and run `dvc repro`.
 
     Raises:
         ProjectError: the folder holds something other than a demo.
     """
     source = folder / SOURCE
-    read_params(checkout / "params.yaml")  # a mistake there shows before anything is written
-    inside = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if SOURCE not in inside and inside - {f"{SOURCE}.part"}:
+    read_params(checkout / "params.yaml")  # report a mistake before writing anything
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if SOURCE not in names and names - {f"{SOURCE}.part"}:
         raise ProjectError(
             f"{folder} holds something other than a demo; name an empty or new folder with --dir"
         )
@@ -77,14 +77,14 @@ def prepare(checkout: Path, folder: Path) -> Path:
         lambda params: _shorten(params, sha256_of(source)),
         target=folder / "params.yaml",
     )
-    # A git repository of its own, inside the checkout or not: DVC's experiments are git commits.
+    # DVC's experiments are git commits, so the demo needs a repository of its own.
     if not (folder / ".git").exists():
         _run(folder, "git", "init", "--quiet", "--initial-branch=main")
     return folder
 
 
 def reproduce(folder: Path) -> str:
-    """Run `dvc repro` with its progress on stderr; return what there is to see now.
+    """Run `dvc repro` with its progress on stderr; return the leaderboard and what to try next.
 
     Raises:
         ProjectError: a stage failed.
@@ -95,7 +95,7 @@ def reproduce(folder: Path) -> str:
     if _status(folder, *DVC, "status", "--quiet"):
         pictures.unlink(missing_ok=True)
         _run(folder, *DVC, "repro")
-        outcome = "Done: zip to leaderboard, and all of it committed."
+        outcome = "Done: from zip to leaderboard, all of it committed."
     if not pictures.is_file():
         _run(folder, *DVC, "plots", "show", "--quiet")
     _run(folder, "git", "add", "--all")
@@ -121,7 +121,7 @@ def _copy(source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
         return
-    shutil.rmtree(target, ignore_errors=True)  # a module that is gone must not linger
+    shutil.rmtree(target, ignore_errors=True)  # a module that was removed must not linger
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
 
 
@@ -132,22 +132,22 @@ def _shorten(params: Any, sha256: str) -> None:
     params["models"]["conv1d"]["kernel_sizes"] = CONV1D_KERNELS
     for name in params["architectures"]:
         block = params["models"][name]
-        # So few steps should not be spent on learning what the temperature is on average.
+        # So few steps should not be spent on learning the average temperature.
         block.update(epochs=EPOCHS, learning_rate=LEARNING_RATE, output_bias="train_mean")
-        block.pop("xla_on_cpu", None)  # so few steps do not make up for compiling
+        block.pop("xla_on_cpu", None)  # compiling does not pay off for so few steps
 
 
 def _run(folder: Path, *command: str) -> None:
     if _status(folder, *command):
         shown = " ".join(command).removeprefix(" ".join(DVC[:2]) + " ")
         raise ProjectError(
-            f"{shown} failed in {folder}; its message stands above. Put that right, then run the "
-            "demo again: it goes on where it stopped"
+            f"{shown} failed in {folder}; its message is above. Fix that and run the demo again: "
+            "it continues where it stopped"
         )
 
 
 def _status(folder: Path, *command: str) -> int:
-    # Stages call `python`: it must be the one that runs this.
+    # Stages call `python`, which must be the interpreter that runs this.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return subprocess.run(  # noqa: S603  our own command lines, no outside input
         command, cwd=folder, env={**os.environ, "PATH": path}, stdout=sys.stderr, check=False

@@ -1,6 +1,6 @@
-"""What DVC knows of a project: its stages, their outputs, its cache.
+"""What DVC knows about a project: its stages, their outputs and its cache.
 
-Nothing here lists the project's files: dvc.yaml and dvc.lock do, and DVC reads them.
+The project's files are not listed here: dvc.yaml and dvc.lock list them, and DVC reads those.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ class Output:
     """An output that dvc.lock records.
 
     Attributes:
-        path: relative to the project folder.
-        stage: what builds it.
-        bytes: its size as recorded.
+        path: its path, relative to the project folder.
+        stage: the stage that builds it.
+        bytes: the recorded size.
         state: "" (as recorded), "deleted" or "modified" in the workspace.
         objects: the cache files that hold it; none where dvc.yaml says `cache: false`.
-        in_cache: they are all there.
+        in_cache: whether all of them exist.
     """
 
     path: str
@@ -38,19 +38,19 @@ class Output:
 
     @property
     def is_cached(self) -> bool:
-        """DVC keeps a copy, or should."""
+        """Whether DVC is meant to keep a copy."""
         return bool(self.objects)
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The stages of dvc.yaml beside what dvc.lock records of them.
+    """The stages of dvc.yaml, compared with what dvc.lock records of them.
 
     Attributes:
-        outputs: those of every stage that has been built.
+        outputs: the outputs of every stage that has been built.
         unbuilt: the stages that dvc.lock does not know.
-        stale: the stages that were built from something other than what is there now, each with
-            what has changed. An output that is gone or damaged does not count: see `outputs`.
+        stale: the stages whose inputs have changed since they were built, each with what changed.
+            A missing or damaged output does not make a stage stale; `outputs` reports it.
     """
 
     outputs: tuple[Output, ...]
@@ -59,16 +59,16 @@ class Pipeline:
 
     @property
     def stages(self) -> int:
-        """How many there are."""
+        """The number of stages."""
         return len({output.stage for output in self.outputs}) + len(self.unbuilt)
 
 
 @contextmanager
 def open_repo(root: Path, *, rehash: bool) -> Iterator[Any]:
-    """The DVC repository that `root` lies in.
+    """The DVC repository that contains `root`.
 
-    DVC remembers the hash of a file by its time, inode and size, and does not see bytes that
-    rotted in place. `rehash` lets it start without that memory (its setting core.site_cache_dir).
+    DVC remembers the hash of a file by its time, inode and size, so it misses bytes that changed in
+    place on the disk. With `rehash` it starts without that memory (core.site_cache_dir).
     """
     from dvc.repo import Repo
 
@@ -79,10 +79,10 @@ def open_repo(root: Path, *, rehash: bool) -> Iterator[Any]:
 
 
 def read_pipeline(repo: Any, root: Path) -> Pipeline:
-    """Compare the workspace with dvc.lock, under DVC's locks, as `dvc status` does.
+    """Compare the workspace with dvc.lock as `dvc status` does, holding DVC's locks.
 
-    A `dvc repro` gives the repository's lock away while a stage runs and holds that of the
-    stage's files; both are asked for here.
+    While a stage runs, `dvc repro` releases the repository's lock and locks the stage's files
+    instead; this takes both locks.
     """
     from dvc.repo import lock_repo
     from dvc.stage.decorators import rwlocked
@@ -92,8 +92,8 @@ def read_pipeline(repo: Any, root: Path) -> Pipeline:
         return [_output(out, stage.name, root) for out in stage.outs]
 
     with lock_repo(repo):
-        own = (root / "dvc.yaml").resolve()
-        stages = [stage for stage in repo.index.stages if Path(stage.path).resolve() == own]
+        dvc_yaml = (root / "dvc.yaml").resolve()
+        stages = [stage for stage in repo.index.stages if Path(stage.path).resolve() == dvc_yaml]
         built = [stage for stage in stages if any(out.hash_info for out in stage.outs)]
         outputs = [output for stage in built for output in outputs_of(stage)]
         spoiled = [Path(output.path) for output in outputs if output.state]
@@ -106,37 +106,37 @@ def read_pipeline(repo: Any, root: Path) -> Pipeline:
 
 
 def cache_files(repo: Any) -> list[Path]:
-    """Every file of the cache, those of earlier versions and of experiments included."""
+    """Every file of the cache, including those of earlier versions and of experiments."""
     folder = cache_folder(repo)
     return sorted(path for path in folder.glob("[0-9a-f]" * 2 + "/*") if _digest(path))
 
 
 def cache_folder(repo: Any) -> Path:
-    """Where DVC keeps the files' contents, each under its own MD5."""
+    """Where DVC keeps the contents of files, each named by its MD5."""
     return Path(repo.cache.local.path)
 
 
 def has_remote(repo: Any) -> bool:
-    """There is a place to `dvc pull` from."""
+    """Whether there is a remote to `dvc pull` from."""
     return bool(repo.config["core"].get("remote"))
 
 
 def can_be_pulled(root: Path) -> set[str]:
-    """The outputs that dvc.lock records, where a remote may hold them; none if DVC cannot say."""
+    """The outputs recorded in dvc.lock that a remote may hold; empty if DVC cannot tell."""
     from dvc.utils.serialize import load_yaml
 
     try:
         with open_repo(root, rehash=False) as repo:
             stages = load_yaml(root / "dvc.lock")["stages"].values() if has_remote(repo) else ()
             return {out["path"] for stage in stages for out in stage["outs"]}
-    except Exception:  # noqa: BLE001  inspect says what it can; doctor says what is wrong
+    except Exception:  # noqa: BLE001  doctor says what is wrong, not inspect
         return set()
 
 
 def damaged(files: list[Path]) -> list[Path]:
-    """The cache files whose bytes are not those that their name promises.
+    """The cache files whose bytes do not have the MD5 that they are named by.
 
-    DVC itself trusts a read-only cache file unread.
+    DVC itself trusts a read-only cache file without reading it.
     """
     total = sum(file.stat().st_size for file in files)
     found = []
@@ -150,7 +150,7 @@ def damaged(files: list[Path]) -> list[Path]:
 
 
 def _digest(path: Path) -> str:
-    """The MD5 that a cache file is named by; "" for a file of another kind, as a copy cut off."""
+    """The MD5 that a cache file is named by; "" for any other file, such as an unfinished copy."""
     name = path.parent.name + path.name.removesuffix(".dir")
     return name if len(name) == 32 and set(name) <= set("0123456789abcdef") else ""  # noqa: PLR2004
 
@@ -179,15 +179,15 @@ def _changes(stage: Any, root: Path, spoiled: list[Path]) -> tuple[str, ...]:
     changes = ["its command"] if stage.cmd_changed else []
     for dep in stage.deps:
         for change in dep.status().values():
-            if isinstance(change, dict):  # of params.yaml
+            if isinstance(change, dict):  # keys of params.yaml
                 changes += change
             elif not _touches(Path(_relative(dep, root)), spoiled):
                 changes.append(_relative(dep, root))
     return tuple(changes)
 
 
-def _touches(path: Path, others: list[Path]) -> bool:
-    return any(path.is_relative_to(other) or other.is_relative_to(path) for other in others)
+def _touches(path: Path, outputs: list[Path]) -> bool:
+    return any(path.is_relative_to(out) or out.is_relative_to(path) for out in outputs)
 
 
 def _relative(item: Any, root: Path) -> str:

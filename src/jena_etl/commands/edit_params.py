@@ -1,4 +1,4 @@
-"""Changes values in params.yaml, for the commands that do so in the user's stead."""
+"""Changes values in params.yaml on the user's behalf and keeps its comments."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from jena_etl.params import Params, check, load_yaml
 
 
 def params_writer() -> YAML:
-    """A reader and writer of YAML that keeps comments and writes the form that DVC writes.
+    """A YAML reader and writer that keeps comments and formats a file as DVC does.
 
-    DVC's own is in `dvc.utils.serialize`. A file in its form stays as it is under a later
-    `dvc exp run -S`, but for the lines of the changed values.
+    DVC's own is in `dvc.utils.serialize`. In a file so formatted, a later `dvc exp run -S` changes
+    only the lines of the values that it sets.
     """
     writer = YAML()
     writer.default_flow_style = False
@@ -27,16 +27,16 @@ def params_writer() -> YAML:
 def edit_params(source: Path, change: Callable[[Any], None], *, target: Path | None = None) -> None:
     """Read a params.yaml, let `change` alter it, and write it with its comments.
 
-    Nothing is written where the changed content does not pass the checks of `jena_etl.params`.
+    If the changed content is not a valid params.yaml, nothing is written.
 
     Args:
-        source: The file to read.
-        change: Called with the content, nested mappings that keep the comments.
-        target: The file to write, `source` by default.
+        source: the file to read.
+        change: called with the content, nested mappings that keep the comments.
+        target: the file to write, `source` by default.
 
     Raises:
         ParamsError: `source` is not YAML, or the changed content is not a valid params.yaml.
-        ProjectError: The file cannot be written.
+        ProjectError: the file cannot be written.
     """
     writer = params_writer()
     params = load_yaml(source, writer)

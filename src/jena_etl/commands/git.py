@@ -1,4 +1,4 @@
-"""What the commands ask git."""
+"""Questions that the commands ask git."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def git(root: Path, *arguments: str) -> str | None:
-    """What a git command prints, run in `root`; None where it fails or there is no git."""
+    """The output of a git command run in `root`; None if it fails or git is not installed."""
     try:
         done = subprocess.run(  # noqa: S603  no shell, and paths follow `--`
             ["git", *arguments],  # noqa: S607  the user's own git, as DVC calls it
@@ -24,9 +24,9 @@ def git(root: Path, *arguments: str) -> str | None:
 
 
 def restorable(root: Path, paths: Iterable[str]) -> list[str]:
-    """Those of the paths that `git restore` brings back as dvc.lock records them.
+    """The paths that `git restore` brings back as dvc.lock records them.
 
-    Git's version is that of its own dvc.lock, so there is none where dvc.lock has changed since.
+    Git's copies belong to the committed dvc.lock, so if dvc.lock has changed since, there are none.
     """
     wanted = list(paths)
     if not wanted or git(root, "diff", "--quiet", "HEAD", "--", "dvc.lock") is None:

@@ -1,4 +1,4 @@
-"""What `jena-etl inspect` shows: put together from the stages' small JSON reports."""
+"""What `jena-etl inspect` shows, collected from the JSON reports of the stages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GAPS_SHOWN = 3  # of holes, and of irregular steps: the longest
 
 
 def inspection(project: Project, params: Params) -> dict[str, Any]:
-    """Everything that is built; what is not, or is out of date, with the command that builds it."""
+    """All that has been built, and for the rest the command that builds or updates it."""
     missing: dict[str, str] = {}
 
     def built(name: str, read: Callable[[], Any]) -> Any:
@@ -52,17 +52,19 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
         expected = (window, policy, fractions.row_ranges(splits.rows))
         if (built_with, splits.policy, rows) != expected:
             missing["splits"] = (
-                "params.yaml has changed since splits.json was built: dvc repro splits"
+                "params.yaml has changed since splits.json was built; update it: dvc repro splits"
             )
         window, policy = built_with, splits.policy
     if card and list(card.columns) != list(params.convert.columns):
         missing["columns"] = (
-            "params.yaml names other columns than were converted: dvc repro convert"
+            "params.yaml names other columns than were converted; update: dvc repro convert"
         )
     digests = {file.sha256 for file in card.source.files} if card else set()
     pinned = {pin for pin in params.download.sha256 or () if pin}
     if card and pinned - digests:
-        missing["source"] = "params.yaml pins another file than was downloaded: dvc repro download"
+        missing["source"] = (
+            "params.yaml pins a file that was not downloaded; fetch it: dvc repro download"
+        )
     untrained = [name for name in params.architectures if not project.model_file(name).is_file()]
     if untrained:
         one = f" (one alone: dvc repro train@{untrained[0]})" if len(untrained) > 1 else ""
@@ -82,7 +84,7 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
 def _to_be_pulled(
     project: Project, missing: dict[str, str], untrained: list[str]
 ) -> dict[str, str]:
-    """Of what is missing, what need not be built: in a fresh clone a colleague has pushed it."""
+    """What need not be built, because a colleague has pushed it, as is usual in a fresh clone."""
     files = {
         "statistics": [project.statistics_json],
         "splits": [project.splits_json],
@@ -139,7 +141,7 @@ def _window(window: dict[str, Any], params: Params, card: DataCard | None) -> di
 
 
 def render_inspection(found: dict[str, Any]) -> str:
-    """The inspection as text for a terminal."""
+    """Format the inspection for a terminal."""
     parts = []
     card: DataCard | None = found["data"]
     if card:
@@ -196,7 +198,7 @@ def _repeat_notes(repeats: Repeats) -> Iterator[tuple[str, str]]:
     place = "removed" if repeats.removed else f"kept: {_by_split(repeats.splits)}"
     yield f"repeats {repeats.count}", f"timestamps logged before, {between}, {place}"
     if repeats.differing:
-        yield "", f"{repeats.differing:,} with other values than the first time"
+        yield "", f"{repeats.differing:,} with values that differ from the first row's"
 
 
 def _faults_text(card: DataCard) -> Iterator[str]:
@@ -232,7 +234,7 @@ def _faults_text(card: DataCard) -> Iterator[str]:
 
 
 def _readings_table(title: str, rows: list[tuple[str, Readings]]) -> list[str]:
-    """The title, then a line per split in which something was found or is read."""
+    """The title, then a line for each split that holds or reads affected cells."""
     width = max(len(title), *(len(text) + 2 for text, _ in rows)) + 2
     lines = [f"{title:<{width + 12}}{'cells':>9}{'windows':>11}"]
     for text, splits in rows:

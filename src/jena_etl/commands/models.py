@@ -1,7 +1,7 @@
-"""What `jena-etl inspect --models` shows: every architecture as params.yaml sets it up.
+"""What `jena-etl inspect --models` shows: every architecture as params.yaml configures it.
 
-On cuDNN's fast path a GPU runs a whole recurrent layer in one call; off it, a loop over its steps
-is said to take 2 to 5 times as long (not measured here). Keras leaves it without a word.
+On cuDNN's fast path a GPU runs a whole recurrent layer in one call. Off it, a loop over the steps
+is said to take 2 to 5 times as long (not measured here), and Keras gives no warning.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ NO_FAST_PATH = "Keras has none for it"
 
 
 def model_summary(params: Params) -> dict[str, Any]:
-    """Parameters, layers and fast path of every block of `models`; imports Keras.
+    """The parameters, layers and fast path of every block of `models`; imports Keras.
 
-    Batch sizes are None, and so is an input's length where the model takes any.
+    Batch sizes are None, and so is an input length where the model accepts any.
 
     Raises:
         ParamsError: a block has a key or value that is not allowed.
     """
-    use_device("cpu", deterministic=params.train.deterministic)  # a GPU's memory stays free
+    use_device("cpu", deterministic=params.train.deterministic)  # leaves a GPU's memory free
     import keras
 
     input_shape = (params.window.sequence_length, len(params.convert.columns))
@@ -67,7 +67,7 @@ def _layer(layer: Any) -> dict[str, Any]:
     }
     inner = layer
     if isinstance(layer, keras.layers.Bidirectional):
-        inner = layer.forward_layer  # the other direction is set up alike
+        inner = layer.forward_layer  # the other direction is configured alike
         shown["layer"] = f"Bidirectional {type(inner).__name__}"
     if isinstance(inner, keras.layers.RNN):
         reasons = off_the_fast_path(inner)
@@ -76,12 +76,12 @@ def _layer(layer: Any) -> dict[str, Any]:
 
 
 def off_the_fast_path(layer: Any) -> list[str]:
-    """Why a recurrent layer would not run on cuDNN on a GPU; empty when it would.
+    """Why a recurrent layer would not run on cuDNN on a GPU; empty if it would.
 
-    The conditions are Keras 3.15's: `inner_loop` of keras/src/layers/rnn/lstm.py and gru.py asks
-    for use_cudnn and no recurrent_dropout, `cudnn_ok` of keras/src/backend/*/rnn.py (tensorflow,
-    jax and torch agree) for the rest, backend/tensorflow/rnn.py for a GRU's reset_after. The jax
-    backend's `gru` is a plain loop. SimpleRNN never leaves Keras' own loop.
+    The conditions are Keras 3.15's. `inner_loop` in keras/src/layers/rnn/lstm.py and gru.py needs
+    use_cudnn and no recurrent_dropout; `cudnn_ok` in keras/src/backend/*/rnn.py sets the rest (the
+    same for tensorflow, jax and torch), and backend/tensorflow/rnn.py a GRU's reset_after. The jax
+    backend's `gru` is a plain loop, and SimpleRNN always runs in Keras' own loop.
     """
     import keras
 
@@ -107,7 +107,7 @@ def off_the_fast_path(layer: Any) -> list[str]:
 
 
 def render_models(found: dict[str, Any]) -> str:
-    """The summary as text for a terminal."""
+    """Format the summary for a terminal."""
     steps, features = found["window"]
     lines = [
         f"models on windows of {steps} steps of {features} features; * is in architectures",

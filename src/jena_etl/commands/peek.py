@@ -1,8 +1,8 @@
-"""What a station's file asks for in params.yaml: each value guessed, with its reason.
+"""Guesses what params.yaml should say about a station's file, with a reason for each value.
 
-How the file is written is judged by a sample of its lines. Then its rows are read as `convert`
-reads them, and sentinels, holes, repeats, empty cells and windows are counted. Of a large file only
-the first part is read, and the notes say so.
+The dialect is judged from a sample of lines. Then the rows are read as `convert` reads them, and
+sentinels, holes, repeats, empty cells and windows are counted. Only the first part of a large file
+is read, and the notes say so.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from jena_etl.ingest.jena import unit_of
 from jena_etl.ingest.lines import Lines
 from jena_etl.params import Convert, Split, Window, check
 
-LISTED_FILES = 5_000  # that convert.members may name: one a day for 13 years
+LISTED_FILES = 5_000  # the most that convert.members may name: one a day for 13 years
 INPUTS, HORIZON = 120, 24  # the reference's window: 5 days of hours, a day ahead
 HOUR = 3_600
-SHOWN = 10  # of the names of other files
+SHOWN = 10  # how many names of other files are listed
 REFERENCE_SPLIT = Split(train=0.5, validation=0.25, policy="reference")
 
-_Explained = tuple[Any, list[str]]  # a value, and lines that say why
+_Explained = tuple[Any, list[str]]  # a value, and the reasons for it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Guess:
-    """What a file asks for in params.yaml.
+    """What params.yaml should say about a file.
 
     Attributes:
-        convert: the block of that name.
-        window: the block of that name.
+        convert: the `convert` block.
+        window: the `window` block.
         reasons: lines of explanation by `block.key`.
-        notes: what was looked at, and what to know before the blocks are used.
+        notes: what was read, and what to know before using the blocks.
     """
 
     convert: Convert
@@ -57,32 +57,34 @@ def peek(file: Path, split: Split = REFERENCE_SPLIT, *, read_bytes: int = READ_B
     """Guess the `convert` and `window` blocks for a file.
 
     Args:
-        file: a .csv, a .csv.gz or a .zip; of a zip, the CSVs are taken in the order of their names.
+        file: a .csv, a .csv.gz or a .zip, whose CSV files are read in the order of their names.
         split: the splits whose windows are counted.
-        read_bytes: of its CSVs no more is read.
+        read_bytes: the most bytes of CSV to read.
 
     Raises:
-        SourceError: there is no such file, or it cannot be unpacked.
-        DataError: it does not hold a station's CSV; says what it holds.
+        SourceError: the file does not exist or cannot be unpacked.
+        DataError: the file does not hold a station's CSV; says what it holds.
     """
     if file.is_dir():
         raise SourceError(f"{file} is a folder, expected a .csv, .csv.gz or .zip; name one in it")
     if not file.is_file():
-        raise SourceError(f"{file} is not there, expected a .csv, .csv.gz or .zip; check the path")
+        raise SourceError(
+            f"{file} does not exist, expected a .csv, .csv.gz or .zip; check the path"
+        )
     names = sorted(member_names([file]))
     if "[Content_Types].xml" in names:
         raise DataError(f"{file.name} is a spreadsheet; save the sheet as CSV and peek at that")
     members = [name for name in names if name.lower().endswith(".csv")] or names
-    others = [name for name in names if not name.lower().endswith(".csv")]
+    not_csv = [name for name in names if not name.lower().endswith(".csv")]
     if len(members) > LISTED_FILES:
         raise DataError(
             f"{file.name} holds {len(members):,} files, expected at most {LISTED_FILES:,}; "
             "join them, for example into one a year"
         )
-    return _guess(read_rows(file, members, read_bytes), members, others, split)
+    return _guess(read_rows(file, members, read_bytes), members, not_csv, split)
 
 
-def _guess(rows: Rows, members: list[str], others: list[str], split: Split) -> Guess:
+def _guess(rows: Rows, members: list[str], not_csv: list[str], split: Split) -> Guess:
     dialect, reasons = rows.guess.dialect, rows.guess.reasons
     left_out = rows.guess.left_out | unusable_columns(rows.frame)
     columns = [column for column in dialect.columns if column not in left_out]
@@ -96,7 +98,7 @@ def _guess(rows: Rows, members: list[str], others: list[str], split: Split) -> G
     convert: dict[str, _Explained] = {
         **{key: (value, [reasons[key]]) for key, value in dialect if key != "columns"},
         "columns": (columns, _why_columns(columns, left_out)),
-        "members": (members, _why_members(members, others)),
+        "members": (members, _why_members(members, not_csv)),
         "units": (units, _why_units(columns, units)),
         "sentinels": (sentinels, why_sentinels),
         "on_sentinel": ("fill_forward", ["fill_forward: with the last good value | keep | error"]),
@@ -106,7 +108,7 @@ def _guess(rows: Rows, members: list[str], others: list[str], split: Split) -> G
     }
     window: dict[str, _Explained] = {
         "target": (target, [why_target]),
-        "sequence_length": (INPUTS, [f"{INPUTS} inputs, as the reference"]),
+        "sequence_length": (INPUTS, [f"{INPUTS} inputs, as in the reference"]),
         "sampling_rate": (rate, [why_rate]),
         "horizon": (HORIZON, [f"{HORIZON} sampled steps from the last input to the target"]),
         "sequence_stride": (1, ["a window starts at every row"]),
@@ -131,7 +133,7 @@ def _values(block: dict[str, _Explained]) -> dict[str, Any]:
 
 
 def _sampling_rate(step: int | None) -> tuple[int, str]:
-    """Rows from one input to the next, so that inputs are an hour apart if they can be."""
+    """How many rows to go from input to input, so that they are an hour apart if possible."""
     if not step:
         return 1, "the step is not known"
     if HOUR % step:
@@ -144,32 +146,30 @@ def _sampling_rate(step: int | None) -> tuple[int, str]:
 def _why_columns(columns: list[str], left_out: dict[str, str]) -> list[str]:
     why = [f"the {len(columns)} columns of numbers, constant ones left out"]
     if lost := [column for column in columns if "\ufffd" in column]:
-        why.append(
-            f"{', '.join(lost)}: U+FFFD stands where a sign was lost before this file was written"
-        )
+        why.append(f"{', '.join(lost)}: U+FFFD marks a character lost before this file was written")
     return why + [f"left out: {column}: {reason}" for column, reason in left_out.items()]
 
 
-def _why_members(members: list[str], others: list[str]) -> list[str]:
+def _why_members(members: list[str], not_csv: list[str]) -> list[str]:
     why = []
     if len(members) > 1:
-        why.append(f"{len(members):,} files in the order of their names; it must be time order")
-    if others and others != members:
-        shown = ", ".join(others[:SHOWN]) + " ..." * (len(others) > SHOWN)
-        why.append(f"not CSV by their names: {shown}")
+        why.append(f"{len(members):,} files, in the order of their names; it must be time order")
+    if not_csv and not_csv != members:
+        shown = ", ".join(not_csv[:SHOWN]) + " ..." * (len(not_csv) > SHOWN)
+        why.append(f"not CSV, judging by the names: {shown}")
     return why
 
 
 def _why_gaps(clock: Clock) -> list[str]:
     if not clock.breaks:
-        return ["the timestamps are one regular grid"]
-    return [*clock.breaks, "drop: no window spans a hole or a repeat | keep: as the reference"]
+        return ["the timestamps form one regular grid"]
+    return [*clock.breaks, "drop: no window spans a hole or a repeat | keep: as in the reference"]
 
 
 def _why_units(columns: list[str], units: dict[str, str]) -> list[str]:
     without = [column for column in columns if not unit_of(column, units)]
     if without:
-        return [f"not known, to be added as in {{{without[0]}: m/s}}: {', '.join(without)}"]
+        return [f"unknown; add them, as in {{{without[0]}: m/s}}: {', '.join(without)}"]
     return ["from the brackets" if units else "every name ends in its unit"]
 
 

@@ -1,4 +1,4 @@
-"""What a station's columns hold: which are worth reading, sentinels, units, the likely target."""
+"""What a station's columns hold: which to read, their sentinels and units, the likely target."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 NINES = (99.9, 99.99, 999.0, 999.9, 999.99, 7999.0, 9999.0, 9999.9, 9999.99, 99999.0, 99999.9)
 SENTINELS = (*NINES, *(-nines for nines in NINES))  # what loggers write for "not measured"
-DEFAULT_SENTINEL = -9999.0  # stays on the list where none is found: the next export may have it
+DEFAULT_SENTINEL = -9999.0  # listed if none is found, as the next export may have it
 
 
 def unusable_columns(frame: pl.DataFrame) -> dict[str, str]:
-    """The columns that nothing can be learnt from, each with the reason.
+    """The columns that a model could not learn from, each with the reason.
 
     Args:
         frame: timestamps, then numbers; a missing cell is null.
 
     Raises:
-        DataError: no column is left.
+        DataError: every column is unusable.
     """
     first = int(frame.to_series(0).arg_min() or 0)
     unusable = {
@@ -33,7 +33,7 @@ def unusable_columns(frame: pl.DataFrame) -> dict[str, str]:
     }
     if len(unusable) == frame.width - 1:
         raise DataError(
-            "no column is left to read: "
+            "no column can be used: "
             + "; ".join(f"{column}: {why}" for column, why in unusable.items())
         )
     return unusable
@@ -51,14 +51,14 @@ def _fault(column: pl.Series, first: int) -> str:
     if np.isnan(values[first]) or values[first] in known[is_sentinel]:
         found = "empty" if np.isnan(values[first]) else f"{values[first]:g}"
         return (
-            f"its first cell is {found}, and no good value comes before to fill it with; to use "
-            "the column, remove the lines up to its first good one"
+            f"its first cell is {found}, with no earlier value to fill it with; to use the column, "
+            "remove the lines before its first good value"
         )
     return ""
 
 
 def find_sentinels(frame: pl.DataFrame) -> tuple[list[float], list[str]]:
-    """Numbers that mean "not measured", and which columns hold how many of them.
+    """The numbers that mean "not measured", and how many of them each column holds.
 
     Args:
         frame: columns of numbers; a missing cell is null.
@@ -83,7 +83,7 @@ def find_sentinels(frame: pl.DataFrame) -> tuple[list[float], list[str]]:
 
 
 def _are_sentinels(values: np.ndarray) -> np.ndarray:
-    """Which values, (n,), are one of SENTINELS and far outside the others."""
+    """Which values, of shape (n,), are in SENTINELS and far outside the others."""
     suspect = np.isin(values, SENTINELS)
     if not suspect.any() or suspect.all():
         return suspect
@@ -94,13 +94,13 @@ def _are_sentinels(values: np.ndarray) -> np.ndarray:
 
 
 def units_in_brackets(columns: list[str]) -> dict[str, str]:
-    """Units in square brackets at the end of a name; those in round ones need no help."""
+    """Units in square brackets at the end of a name; `unit_of` finds those in round brackets."""
     found = {column: re.search(r"\[([^\[\]]+)\]\s*\Z", column) for column in columns}
     return {column: match[1].strip() for column, match in found.items() if match}
 
 
 def likely_target(columns: list[str], units: dict[str, str]) -> tuple[str, str]:
-    """The column to forecast, and why: the air temperature, if one looks like it."""
+    """The column to forecast, and why: the air temperature if a column looks like it."""
     degrees = [column for column in columns if unit_of(column, units) in {"degC", "°C", "C"}]
     named = [column for column in columns if re.search(r"(?i)temp|\bta?(ir)?\b", column)]
     if "T (degC)" in columns:
@@ -109,4 +109,4 @@ def likely_target(columns: list[str], units: dict[str, str]) -> tuple[str, str]:
         return both[0], "its name and its unit look like the air temperature's"
     if likely := [*named, *degrees]:
         return likely[0], "it looks like a temperature; check that it is what you want to forecast"
-    return columns[0], "NO column looks like a temperature: this is the first; set your own"
+    return columns[0], "NO column looks like a temperature; this is the first one, so set your own"

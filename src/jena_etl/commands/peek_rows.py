@@ -1,4 +1,4 @@
-"""The rows of a station's file that is seen for the first time, up to a limit."""
+"""Reads a station's file of unknown dialect, up to a limit."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from jena_etl.ingest.dialect import DialectGuess, guess_dialect
 if TYPE_CHECKING:
     import polars as pl
 
-READ_BYTES = 128 << 20  # of CSV, at most; as numbers they take a few times as much memory
-READ_FILES = 100  # of a zip, at most
+READ_BYTES = 128 << 20  # the most CSV to read; parsed, it takes a few times as much memory
+READ_FILES = 100  # the most files of a zip to read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +24,10 @@ class Rows:
     """What was read of a file.
 
     Attributes:
-        guess: how its CSVs are written.
-        frame: timestamps, then all columns of numbers; a missing cell is null.
-        files: the CSVs that were read, each with its number of rows.
-        unread: why not all was read; "" if all was.
+        guess: how its CSV files are written.
+        frame: timestamps, then all numeric columns; a missing cell is null.
+        files: the CSV files that were read, each with its number of rows.
+        unread: why only part of the file was read; "" if all of it was.
     """
 
     guess: DialectGuess
@@ -57,11 +57,11 @@ class _Budget:
 
 
 def read_rows(file: Path, members: list[str], read_bytes: int = READ_BYTES) -> Rows:
-    """Read the CSVs `members` of a file, no more of them than `read_bytes`, as `convert` does.
+    """Read the CSV files `members` as `convert` does, but at most `read_bytes` of them.
 
     Raises:
         SourceError: the file cannot be unpacked.
-        DataError: its first CSV is not a station's.
+        DataError: its first CSV file is not a station's.
     """
     import polars as pl
 
@@ -83,10 +83,10 @@ def read_rows(file: Path, members: list[str], read_bytes: int = READ_BYTES) -> R
             frames.append(frame)
             files.append((name, frame.height))
         if budget.is_spent:
-            unread = f"no more than {read_bytes >> 20:,} MiB are read"
+            unread = f"peek reads at most {read_bytes >> 20:,} MiB"
         if unread:
             break
     else:
         if len(members) > READ_FILES:
-            unread = f"no more than {READ_FILES} files are read"
+            unread = f"peek reads at most {READ_FILES} files"
     return Rows(guess=guess, frame=pl.concat(frames), files=files, unread=unread)

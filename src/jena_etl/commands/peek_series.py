@@ -1,4 +1,4 @@
-"""What is to be said of a series as a whole: its clock, the windows it gives, sensors in doubt."""
+"""What peek says about a series as a whole: its timestamps, its windows and doubtful sensors."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Clock:
-    """The timestamps, datetime64[s] (rows,), and what is to be said of them.
+    """The timestamps of a series and what is wrong with them.
 
     Attributes:
-        timestamps: of the rows.
-        step: the commonest one, in seconds; None if no two timestamps differ.
-        breaks: kinds of places where the grid breaks; none if it is regular.
-        repeats: what is known of rows logged twice.
+        timestamps: datetime64[s] of shape (rows,).
+        step: the commonest step, in seconds; None if all timestamps are the same.
+        breaks: a line for each way in which the grid breaks; empty if it is regular.
+        repeats: a line about rows logged twice.
         fault: what `convert` will stop at; "" if nothing.
     """
 
@@ -48,7 +48,7 @@ class Clock:
 
 
 def read_clock(frame: pl.DataFrame, lines: Lines) -> Clock:
-    """The clock of a frame whose first column holds the timestamps; `lines` are for messages."""
+    """Describe the timestamps in the first column of `frame`; `lines` names lines in messages."""
     timestamps = frame.to_series(0).to_numpy().astype("datetime64[s]")
     card = timestamp_card(timestamps)
     breaks = [
@@ -64,11 +64,11 @@ def read_clock(frame: pl.DataFrame, lines: Lines) -> Clock:
         differing = f"; with other values: {logged.summary().differing:,}"
     except DataError as error:
         fault = f"convert will stop here: {error}"
-    repeats = "no timestamp is there twice"
-    if (again := card["repeats"])["count"]:
-        period = period_text(again["first"], again["last"])
-        breaks.append(f"repeated timestamps: {again['count']:,}")
-        repeats = f"rows with an earlier row's timestamp: {again['count']:,}, {period}" + differing
+    repeats = "no timestamp is repeated"
+    if (repeated := card["repeats"])["count"]:
+        period = period_text(repeated["first"], repeated["last"])
+        breaks.append(f"repeated timestamps: {repeated['count']:,}")
+        repeats = f"repeated timestamps: {repeated['count']:,}, {period}" + differing
     return Clock(
         timestamps=timestamps,
         step=card["step_seconds"],
@@ -87,14 +87,14 @@ def series_notes(
     window: Window,
     split: Split,
 ) -> list[str]:
-    """What a reader of the guess should know first, a paragraph each.
+    """What to know before using the guess, one paragraph per item.
 
     Args:
         rows: what was read.
-        frame: those of its columns that are used.
-        clock: of the frame.
+        frame: the columns of it that are used.
+        clock: the timestamps of `frame`.
         sentinels: numbers that mean "not measured".
-        window: the guess.
+        window: the guessed window.
         split: the splits whose windows are counted.
     """
     if rows.unread:
@@ -130,13 +130,13 @@ def _what_was_read(rows: Rows, clock: Clock) -> list[str]:
     step = f", one {every_text(clock.step)}" if clock.step else ""
     notes = [
         f"{files}: {rows.frame.height:,} rows from {period}{step}.",
-        f"How they are written was judged by {rows.guess.sampled:,} of them, and proved on all.",
+        f"The dialect was guessed from {rows.guess.sampled:,} rows and checked on all of them.",
     ]
     if rows.unread:
         notes.append(
             f"NOT ALL was read: {rows.unread}. Holes, repeats, sentinels and missing cells are "
-            "counted in these rows alone; windows, and what is unusual for a sensor, depend on all."
-            " After dvc repro splits, jena-etl inspect tells everything."
+            "counted in these rows only; windows and doubtful sensors are not, as they depend on "
+            "all rows. After dvc repro splits, jena-etl inspect shows everything."
         )
     return notes + [clock.fault] * bool(clock.fault)
 
@@ -144,22 +144,22 @@ def _what_was_read(rows: Rows, clock: Clock) -> list[str]:
 def _window_counts(
     windows: Mapping[str, WindowIndex], ranges: Mapping[str, range], spec: WindowSpec, split: Split
 ) -> list[str]:
-    """How many windows each split holds, and what to do where one holds none."""
-    counts = ", ".join(f"{name} {len(held):,}" for name, held in windows.items())
+    """How many windows each split holds, and what to do if one holds none."""
+    counts = ", ".join(f"{name} {len(index):,}" for name, index in windows.items())
     fractions = f"{split.train:g} train and {split.validation:g} validation"
     notes = [f"Windows under split policy {split.policy}, {fractions}: {counts}."]
-    if empty := [name for name, held in windows.items() if not len(held)]:
+    if empty := [name for name, index in windows.items() if not len(index)]:
         notes.append(
             f"NO WINDOW in {' and '.join(empty)}, so dvc repro will stop: a window spans "
             f"{spec.span:,} rows, and the splits have "
             + ", ".join(f"{len(part):,}" for part in ranges.values())
-            + ". Lower window.sequence_length or window.horizon, or take a longer file."
+            + ". Lower window.sequence_length or window.horizon, or use a longer file."
         )
     return notes
 
 
 def _doubt(warning: SensorWarning) -> str:
-    """What a failing sensor may have left, and the windows that read it."""
+    """What a failing sensor may have recorded, and how many windows read it."""
     is_step = warning.check == "step"
     cells, read = ("steps", "reach across") if is_step else ("cells", "read them")
     splits = ", ".join(

@@ -1,4 +1,4 @@
-"""A guess as text to read, and as values in a project's params.yaml."""
+"""Shows a guess as text, and writes it to a project's params.yaml."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WIDTH = 100
 
 
 def render_guess(guess: Guess) -> str:
-    """The two blocks as YAML, ready to paste; notes and reasons are comments."""
+    """The two blocks as YAML, ready to paste, with the notes and reasons as comments."""
     writer = params_writer()
     writer.width = 10 * WIDTH  # no value is folded
     text = StringIO()
@@ -43,24 +43,24 @@ def render_guess(guess: Guess) -> str:
 
 
 def split_in_force() -> Split:
-    """The splits of the project that the current folder lies in, the reference's outside of one."""
+    """The splits of the current project; outside a project, those of the reference."""
     try:
         return read_params(find_project().params_yaml).split
-    except JenaEtlError:  # peek is of use before there is a project, or a params.yaml that is valid
+    except JenaEtlError:  # peek also helps before there is a project or a valid params.yaml
         return REFERENCE_SPLIT
 
 
 def write_guess(guess: Guess, file: Path, project: Project) -> list[str]:
-    """Put a guess, and the file it was made for, into the project's params.yaml.
+    """Write a guess, and the file it was made for, to the project's params.yaml.
 
-    Nothing is written where the result would not be a valid params.yaml.
+    If the result would not be a valid params.yaml, nothing is written.
 
     Returns:
-        What was changed, a line per key.
+        A line for each key that was changed.
 
     Raises:
-        ProjectError: the file lies in the folder that is the download stage's.
-        ParamsError: params.yaml cannot be read, or another block of it holds a mistake.
+        ProjectError: the file lies in the download stage's own folder.
+        ParamsError: params.yaml cannot be read, or another of its blocks contains a mistake.
     """
     blocks = {
         "download": {
@@ -81,7 +81,7 @@ def write_guess(guess: Guess, file: Path, project: Project) -> list[str]:
                 old = params[name].get(key)
                 if old != value:
                     params[name][key] = value
-                    # The old address is not repeated: it may hold a token.
+                    # The old address is not shown, as it may contain a token.
                     changed = _shown(value) if name == "download" else _change(old, value)
                     changes.append(f"  {name}.{key}: {changed}")
 
@@ -90,12 +90,12 @@ def write_guess(guess: Guess, file: Path, project: Project) -> list[str]:
 
 
 def _url(file: Path, project: Project) -> str:
-    """The file's path, relative to the project where a colleague's clone may have it, too."""
+    """The file's path, relative to the project if a colleague's clone may have it too."""
     path, root = file.resolve(), project.root.resolve()
     if path.is_relative_to(project.downloads.resolve()):
         raise ProjectError(
-            f"{file} lies in the folder of the download stage; move it to data/raw, and peek at it "
-            "there"
+            f"{file} lies in the download stage's own folder; move it to data/raw and run peek on "
+            "it there"
         )
     if not path.is_relative_to(root) and file.is_absolute():
         return str(file)
@@ -104,7 +104,7 @@ def _url(file: Path, project: Project) -> str:
 
 
 def _quoted(value: Any) -> Any:
-    """The value, its texts in quotation marks where something in them must be escaped."""
+    """The value, with quotation marks around strings in which something must be escaped."""
     if isinstance(value, str):
         return value if value.isprintable() else DoubleQuotedScalarString(value)
     if isinstance(value, list):

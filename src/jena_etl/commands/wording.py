@@ -1,4 +1,4 @@
-"""How the commands word a timestamp and a length of time."""
+"""How the commands write timestamps and lengths of time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
 def timestamp_text(timestamp: object) -> str:
-    """A timestamp without its seconds, where they are zero.
+    """A timestamp, without its seconds if they are zero.
 
     >>> timestamp_text("2009-01-01T00:00:00"), timestamp_text("2009-01-01T00:10:30")
     ('2009-01-01 00:00', '2009-01-01 00:10:30')
@@ -17,7 +17,7 @@ def timestamp_text(timestamp: object) -> str:
 
 
 def period_text(first: object, last: object) -> str:
-    """From one timestamp to another; the only one where they are the same.
+    """A period from one timestamp to another; just one of them if they are the same.
 
     >>> period_text("2009-01-01T00:10:00", "2009-01-02T00:10:00")
     '2009-01-01 00:10 to 2009-01-02 00:10'
@@ -27,7 +27,7 @@ def period_text(first: object, last: object) -> str:
 
 
 def duration_text(seconds: int) -> str:
-    """A length of time in its largest whole unit; one that takes several units, as a clock.
+    """A length of time in its largest whole unit, or as h:mm:ss if it takes several units.
 
     >>> [duration_text(seconds) for seconds in (600, 86_400 * 5, 3_600, 5_400, 45, 3_661)]
     ['10 minutes', '5 days', '1 hour', '90 minutes', '45 seconds', '1:01:01']
@@ -40,7 +40,7 @@ def duration_text(seconds: int) -> str:
 
 
 def every_text(seconds: int) -> str:
-    """How often something comes.
+    """How often something happens.
 
     >>> every_text(600), every_text(3_600)
     ('every 10 minutes', 'every hour')

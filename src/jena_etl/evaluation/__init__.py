@@ -1,1 +1,1 @@
-"""Forecasts, their scores and the leaderboard."""
+"""Forecasts, their scores, and the leaderboard."""

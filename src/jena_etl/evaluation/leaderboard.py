@@ -1,4 +1,4 @@
-"""All architectures and the naive forecast, best first."""
+"""The leaderboard: all architectures and the naive forecast, best first."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ class Entry:
     def is_beaten(self) -> bool:
         """Whether the naive forecast is at least as good on the validation split."""
         score = self.scores["validation"]
-        perfect = score["skill"] is None  # the naive forecast, on a target that never changes
-        return self.architecture != NAIVE and (perfect or score["skill"] <= 0)
+        naive_is_perfect = score["skill"] is None  # on a target that never changes
+        return self.architecture != NAIVE and (naive_is_perfect or score["skill"] <= 0)
 
 
 def ranked(entries: list[Entry]) -> list[Entry]:
-    """Best first by validation MAE; equal ones by name."""
+    """Sort by validation MAE, best first, and equal scores by name."""
     return sorted(entries, key=lambda e: (e.scores["validation"]["mae"], e.architecture))
 
 
 def title(splits: Splits, source: SourceSummary) -> str:
-    """What was forecast, under which policy, on which file."""
+    """A line that says what was forecast, under which policy, on which file."""
     text = (
         f"{splits.target}, {splits.window.horizon} steps of {splits.window.sampling_rate} rows "
         f"ahead, policy {splits.policy}, {source.name}"

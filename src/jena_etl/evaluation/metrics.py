@@ -1,4 +1,4 @@
-"""Scores of forecasts against the observations, and against the naive forecast."""
+"""Scores forecasts against the observations, and against the naive forecast."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from jena_etl.evaluation.predictions import Predictions
 def evaluate(
     name: str, predicted: dict[str, Predictions], naive: dict[str, Predictions]
 ) -> dict[str, Any]:
-    """Score the forecasts called `name`: `scores` per split, over the naive forecast's windows.
+    """Score the forecasts of architecture `name` in each split of the naive forecast.
 
     Raises:
-        ProjectError: the two are not about the same windows.
+        ProjectError: the two do not forecast the same windows.
     """
     report: dict[str, Any] = {"architecture": name}
     for split, reference in naive.items():
@@ -24,7 +24,7 @@ def evaluate(
         for field in ("issued", "timestamp", "truth"):
             if not np.array_equal(getattr(model, field), getattr(reference, field)):
                 raise ProjectError(
-                    f"the {split} forecasts of {name} are of other windows than the naive "
+                    f"the {split} forecasts of {name} are for other windows than the naive "
                     f"forecast's ({len(model.truth):,} and {len(reference.truth):,}; they differ "
                     f"in {field}); make both again: dvc repro train@{name} baseline"
                 )
@@ -35,8 +35,8 @@ def evaluate(
 def scores(actual: np.ndarray, predicted: np.ndarray, naive: np.ndarray) -> dict[str, Any]:
     """MAE, RMSE and bias in the target's unit, skill against `naive`; all arrays (windows,).
 
-    bias = mean(prediction - truth); skill = 1 - MAE / MAE of the naive forecast, None where the
-    naive forecast is perfect. Computed in float64.
+    bias = mean(prediction - observation); skill = 1 - MAE / MAE of the naive forecast, or None if
+    the naive forecast is perfect. Computed in float64.
 
     >>> scores(np.array([1.0, 2.0]), np.array([1.0, 4.0]), np.array([3.0, 4.0]))
     {'mae': 1.0, 'rmse': 1.4142135623730951, 'bias': 1.0, 'skill': 0.5, 'windows': 2}

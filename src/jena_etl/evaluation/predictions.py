@@ -1,4 +1,4 @@
-"""Forecasts for the windows of the scored splits, and the files they are kept in."""
+"""Forecasts for the windows of the scored splits, and the Parquet files that hold them."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import pyarrow.parquet as pq
 from jena_etl.errors import TrainingError
 from jena_etl.files import read_parquet, replacing
 
-if TYPE_CHECKING:  # a score needs no windows: a change of theirs must not score again by itself
+if TYPE_CHECKING:  # scoring does not use the windows, so a change there must not rerun it
     from jena_etl.windows.split import SplitWindows
 
 SCORED = ("validation", "test")
-NAIVE = "naive"  # the forecast that nothing changes, as it is called among the architectures
+NAIVE = "naive"  # the leaderboard's name for the forecast that nothing changes
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """The forecasts of one split with their observations: arrays of shape (windows,) in time order.
+    """The forecasts and observations of one split: arrays of shape (windows,) in time order.
 
     Attributes:
         issued: timestamp of the window's last input, datetime64[s].
         timestamp: timestamp of the target, datetime64[s].
-        truth: what was observed then, float32, in the target column's unit.
-        prediction: the forecast of it, float32.
+        truth: the observation at that time, float32, in the target column's unit.
+        prediction: the forecast of that observation, float32.
     """
 
     issued: np.ndarray
@@ -38,13 +38,13 @@ class Predictions:
 
 
 def naive_forecast(windows: SplitWindows) -> np.ndarray:
-    """The target column at each window's last input, (windows,): nothing changes until then."""
+    """The forecast that nothing changes: the target column at each window's last input."""
     last: np.ndarray = windows.targets[windows.issued_rows()]
     return last
 
 
 def forecast(model: Any, windows: SplitWindows, *, batch_size: int, order: str) -> np.ndarray:
-    """The model's forecast for every window exactly once, float32 (windows,), in time order.
+    """The model's forecast for every window, float32 of shape (windows,), in time order.
 
     Raises:
         TrainingError: the model forecasts NaN or infinity.
@@ -52,7 +52,7 @@ def forecast(model: Any, windows: SplitWindows, *, batch_size: int, order: str) 
     out: np.ndarray = model.predict(windows.for_model(batch_size, order=order), verbose=0)
     if out.shape != (len(windows), 1):
         raise TrainingError(
-            f"the model gave {out.shape} forecasts for {len(windows)} windows; expected one each"
+            f"the model's forecasts have shape {out.shape}, expected ({len(windows)}, 1)"
         )
     if not np.isfinite(out).all():
         raise TrainingError("the model forecasts NaN or infinity; train it again")
@@ -62,12 +62,12 @@ def forecast(model: Any, windows: SplitWindows, *, batch_size: int, order: str) 
 def with_observations(
     windows: SplitWindows, timestamps: np.ndarray, predicted: np.ndarray
 ) -> Predictions:
-    """The forecasts `predicted`, (windows,), with their timestamps and observations.
+    """Combine forecasts with their timestamps and observations.
 
     Args:
-        windows: of one split.
-        timestamps: of all rows, datetime64[s] of shape (rows,).
-        predicted: a forecast per window, in time order.
+        windows: the windows of one split.
+        timestamps: the timestamps of all rows, datetime64[s] of shape (rows,).
+        predicted: one forecast per window in time order, of shape (windows,).
     """
     targets = windows.target_rows()
     return Predictions(

@@ -1,11 +1,11 @@
-"""The source's CSV files -> clean Parquet, a list of what was wrong with it, and what was read.
+"""Turns the source's CSV files into clean Parquet, and lists the cells without a measurement.
 
 The files are unpacked, parsed, proved, cleaned and written block by block, so the series may be
-larger than the memory. What is held of all rows is 16 bytes each, for the proof of their order and
-for finding repeated ones, and what `Gaps` found. Two cases need the whole series at once: a frozen
-sensor is told by what is usual in the train rows, and where repeated rows are kept, the last good
-value before a gap may stand anywhere in the file. The second is known only when it is met; then the
-source is read again.
+larger than memory. Only 16 bytes are kept of every row, to find repeats and check the order, along
+with what `Gaps` found. Two cases need the whole series at once. To recognise a frozen sensor, one
+has to know what is usual in the train rows. And if repeated rows are kept, the last good value
+before a gap may stand anywhere in the file; that becomes known only on the way, and then the source
+is read again.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Conversion:
 
     Attributes:
         source: what was read.
-        timestamps: of the rows written, datetime64[s] of shape (rows,).
-        findings: what was written to findings.parquet.
+        timestamps: the timestamps of the rows written, datetime64[s] of shape (rows,).
+        findings: the content of findings.parquet.
     """
 
     source: Source
@@ -60,23 +60,23 @@ def convert(
     row_group_rows: int = ROW_GROUP_ROWS,
     chunk_bytes: int = CHUNK,
 ) -> Conversion:
-    """Write `climate` and `findings`.
+    """Convert the source's files to two Parquet files.
 
-    `climate` holds the timestamps in milliseconds, then the columns as float64, in the files' row
-    order. `findings` holds one row per cell without a measurement, see `Gaps.findings`.
+    `climate` holds the timestamps in milliseconds, then the columns as float64, in the order of the
+    files' rows. `findings` holds one row for each cell without a measurement; see `Gaps.findings`.
 
     Args:
-        files: of the source.
-        climate: a Parquet file to write.
-        findings: another one.
-        options: how the CSV files are written, and what becomes of cells and rows that hold no
+        files: the files of the source.
+        climate: the Parquet file for the series.
+        findings: the Parquet file for the cells without a measurement.
+        options: how the CSV files are written, and what to do with cells and rows that hold no
             measurement.
-        train: the share of the rows, from the first, that says what is usual for a column.
+        train: the fraction of the rows, from the first, that says what is usual for a column.
         row_group_rows: rows in a row group of `climate`.
-        chunk_bytes: how much of a CSV is read at a time.
+        chunk_bytes: how much of a CSV file is read at a time.
 
     Raises:
-        SourceError: a file cannot be unpacked, or a member is not there.
+        SourceError: a file cannot be unpacked, or a member does not exist.
         DataError: the CSV is not what params.yaml says; names file, line and column.
         ProjectError: an output cannot be written.
     """
@@ -92,7 +92,7 @@ def convert(
 
 
 def render_conversion(conversion: Conversion) -> str:
-    """What was read and what is wrong with it, a line each; for the stage's output."""
+    """What was read and what is wrong with it, one fact per line."""
     source, timestamps = conversion.source, conversion.timestamps
     card = timestamp_card(timestamps)
     head = (
@@ -123,7 +123,7 @@ def render_conversion(conversion: Conversion) -> str:
 
 
 class _NeedsWholeSeriesError(Exception):
-    """Cleaning needs rows that were passed on already."""
+    """Cleaning needs rows that have already been written."""
 
 
 def _convert(
@@ -162,14 +162,14 @@ def _convert(
 
 @dataclass
 class _Reading:
-    """The rows of all files in blocks, and what is learnt of the files while they are read."""
+    """Reads the rows of all files in blocks, and collects what becomes known about the files."""
 
     files: Sequence[Path]
     options: Convert
     chunk_bytes: int
     lines: Lines = field(default_factory=Lines)
     members: list[str] = field(default_factory=list)
-    left_out: dict[str, None] = field(default_factory=dict)  # a set in the order of the names
+    left_out: dict[str, None] = field(default_factory=dict)  # an ordered set of names
     rows: int = 0
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
@@ -187,14 +187,14 @@ class _Reading:
 def _cleaned(
     reading: _Reading, repeats: Repeats, gaps: Gaps, *, train: float, whole: bool
 ) -> Iterator[pl.DataFrame]:
-    """The rows to write; where `whole`, all at once."""
+    """The rows to write, block by block or, with `whole`, all at once."""
     import polars as pl
 
     start, options = 0, reading.options
     for number, block in enumerate([pl.concat(reading)] if whole else reading):
-        stays = repeats.keep(block)
-        kept = block if stays.all() else block.filter(stays)
-        rows = start + np.flatnonzero(stays)
+        is_kept = repeats.keep(block)
+        kept = block if is_kept.all() else block.filter(is_kept)
+        rows = start + np.flatnonzero(is_kept)
         start += block.height
         frozen = None
         if options.on_frozen == "missing":
@@ -202,7 +202,7 @@ def _cleaned(
                 kept,
                 rows,
                 reading.lines,
-                # Rounded down, as the splits are (prepare/splits): not one row more.
+                # Rounded down like the splits (prepare/splits), to use not one row more.
                 train=range(int(train * kept.height)),
                 sentinels=options.sentinels,
                 on_missing=options.on_missing,

@@ -1,11 +1,11 @@
 """Reads a CSV into timestamps and numbers, and proves that nothing was lost or altered.
 
-A parser alone cannot be trusted with a station's file. Polars takes a row that is too short for
-one with empty cells, lets a quotation mark swallow the lines after it, and reads 01.01.09 as the
-year 9, all without a word. So the file is read in blocks of whole lines, and each block is proved
-before it is passed on: as many rows as lines, every number finite in float32, every timestamp
-written again as it stood. Row k is line k + 2 of the file, as an editor counts. If a proof fails,
-`csv_faults` reads the block again, line by line, and names the line and the column.
+A parser alone cannot be trusted with a station's file. Polars silently takes a row that is too
+short for one with empty cells, lets a quotation mark swallow the lines after it, and reads 01.01.09
+as the year 9. So the file is read in blocks of whole lines, and each block is proved before it is
+passed on: there are as many rows as lines, every number is finite in float32, and every timestamp,
+written again, equals its cell. Row k is line k + 2 of the file, as an editor counts lines. If a
+proof fails, `csv_faults` reads the block again line by line and names the line and the column.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from jena_etl.text import nearest
 if TYPE_CHECKING:
     import polars as pl
 
-# Polars knows an empty cell and NaN in any case by itself, and the other words letter by letter.
+# Polars recognises empty cells and NaN in any case by itself; other words need every spelling.
 MISSING_WORDS = [
     "".join(letters)
     for word in ("", "na", "null")
@@ -38,18 +38,18 @@ FIRST, LAST = datetime.min, datetime.max  # noqa: DTZ901  local station time
 BOM = b"\xef\xbb\xbf"
 SEPARATORS = ",;\t|"
 LONGEST_LINE = 16 << 20  # bytes
-MOST_COLUMNS = 4096  # with as many, reading takes some 50 MB
+MOST_COLUMNS = 4096  # reading that many takes some 50 MB
 
 
 def read_csv(
     name: str, chunks: Iterable[bytes], dialect: Dialect
 ) -> tuple[list[str], Iterator[pl.DataFrame]]:
-    """Read a CSV, block by block, so that the file may be larger than the memory.
+    """Read a CSV file block by block, so that it may be larger than memory.
 
     Args:
-        name: what messages call the file.
-        chunks: its bytes, in pieces of any size.
-        dialect: how it is written, and which columns to read.
+        name: the file's name in messages.
+        chunks: the bytes of the file, in pieces of any size.
+        dialect: how the file is written, and which columns to read.
 
     Returns:
         The names of the columns left out, and the rows in the file's order. A frame holds the
@@ -57,9 +57,9 @@ def read_csv(
         NA or null (in any case) is null.
 
     Raises:
-        DataError: the file is not a regular CSV; names the line. Of a header at once, of the rows
-            while they are read.
-        DialectError: the same, where another dialect may read it.
+        DataError: the file is not a regular CSV; names the line. A fault in the header is raised
+            at once, a fault in the rows while they are read.
+        DialectError: the same, if the file might be readable with another dialect.
     """
     chunks = iter(chunks)
     blocks = _blocks(name, _as_utf8(name, chunks, dialect.encoding))
@@ -83,19 +83,19 @@ def _rows(
     dialect: Dialect,
     chunks: Iterator[bytes],
 ) -> Iterator[pl.DataFrame]:
-    before = 0
+    rows = 0
     for block in blocks:
         with _damage_comes_first(chunks):
-            frame = _proved(block, name, header, dialect, before)
-        before += frame.height
+            frame = _proved(block, name, header, dialect, rows)
+        rows += frame.height
         yield frame
-    if not before:
-        raise DataError(f"{name} has a header and no rows; check the file")
+    if not rows:
+        raise DataError(f"{name} has a header but no rows; check the file")
 
 
 @contextmanager
 def _damage_comes_first(chunks: Iterator[bytes]) -> Iterator[None]:
-    """Read a damaged archive to its end: it tells of the damage, which may have made the fault."""
+    """On a fault, read on to the end of the archive, where damage shows: it may be the cause."""
     try:
         yield
     except DataError:
@@ -105,7 +105,7 @@ def _damage_comes_first(chunks: Iterator[bytes]) -> Iterator[None]:
 
 
 def _blocks(name: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes, cut behind line ends."""
+    """The same bytes, cut after line ends."""
     rest: list[bytes] = []
     for piece in pieces:
         end = piece.rfind(b"\n") + 1
@@ -113,10 +113,10 @@ def _blocks(name: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
             yield b"".join([*rest, piece[:end]])
             rest = []
         rest.append(piece[end:])
-        if sum(map(len, rest)) > LONGEST_LINE:  # a bomb would fill the memory
+        if sum(map(len, rest)) > LONGEST_LINE:  # a zip bomb would fill the memory
             raise DataError(
-                f"{name} goes on for {LONGEST_LINE >> 20} MiB without a line end, expected "
-                "CSV, one line a row; save it so, with Unix or Windows line ends"
+                f"{name} goes on for {LONGEST_LINE >> 20} MiB without a line end, expected CSV "
+                "with one line per row; save it with Unix or Windows line ends"
             )
     if any(rest):
         yield b"".join(rest)
@@ -125,7 +125,7 @@ def _blocks(name: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
 def _as_utf8(name: str, chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     """The same text in UTF-8, without a byte order mark."""
     if codecs.lookup(encoding).name not in {"utf-8", "utf-8-sig"}:
-        chunks = _recoded(name, chunks, encoding)  # what is not UTF-8 is found where it is read
+        chunks = _recoded(name, chunks, encoding)  # bytes that are not UTF-8 are found by Polars
     start = b""
     for chunk in chunks:
         start += chunk
@@ -147,7 +147,7 @@ def _recoded(name: str, chunks: Iterable[bytes], encoding: str) -> Iterator[byte
                 f"{name}, line {line} is not {encoding} ({error.reason})",
                 {"encoding": suggested_encoding(error.object)},
             ) from None
-        except UnicodeError as error:  # idna names no place; utf-7 reads halves of a character
+        except UnicodeError as error:  # idna gives no position; utf-7 may yield half a character
             reason = getattr(error, "reason", None) or error
             raise DialectError(
                 f"{name} is not {encoding} ({reason!s:.60})",
@@ -172,10 +172,10 @@ def _header(line: bytes, name: str, dialect: Dialect) -> list[str]:
             raise DataError(
                 f"{name}, line 1 has the column {column!r:.60} twice; rename one of them"
             )
-    wanted = {dialect.datetime_column: "datetime_column"} | dict.fromkeys(
+    fields_of = {dialect.datetime_column: "datetime_column"} | dict.fromkeys(
         dialect.columns, "columns"
     )
-    for column, field in wanted.items():
+    for column, field in fields_of.items():
         if column not in header:
             fault = (
                 f"{field} names {column!r:.60}, which is not among the {len(header):,} names, "
@@ -192,37 +192,37 @@ def _header(line: bytes, name: str, dialect: Dialect) -> list[str]:
 
 
 def _better_separator(line: bytes, fields: int) -> str | None:
-    """The separator that gives line 1 more than `fields` fields."""
+    """A separator that would split line 1 into more than `fields` fields, if there is one."""
     best = max(SEPARATORS, key=lambda separator: line.count(separator.encode()))
     return best if line.count(best.encode()) >= fields else None
 
 
 def _proved(
-    text: bytes, name: str, header: list[str], dialect: Dialect, before: int
+    text: bytes, name: str, header: list[str], dialect: Dialect, rows_before: int
 ) -> pl.DataFrame:
-    """Every line as a row: timestamps, then numbers.
+    """Parse every line of `text` into a row, and prove that nothing was lost or altered.
 
-    In the file, `before` lines come between the header and those of `text`.
+    In the file, `rows_before` lines come between the header and the first line of `text`.
     """
     import polars as pl
 
-    # Three times as fast as text.count.
+    # NumPy counts three times as fast as text.count.
     ends = int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord("\n")))
     lines = ends + (not text.endswith(b"\n"))
     if b"\0" in text:
-        line = before + text.count(b"\n", 0, text.index(b"\0")) + 2
+        line = rows_before + text.count(b"\n", 0, text.index(b"\0")) + 2
         raise DialectError(
-            f"{name}, line {line} holds a NUL byte, as a logger that lost its power leaves it "
-            "(or a file in UTF-16)",
+            f"{name}, line {line} holds a NUL byte, as a logger leaves it when it loses power "
+            "(or the file is in UTF-16)",
             {"encoding": None},
             remedy="mend or remove that line",
         )
-    if text.startswith(BOM) or b"\n" + BOM in text:  # Polars would skip it in silence
+    if text.startswith(BOM) or b"\n" + BOM in text:  # Polars would skip it silently
         at = 0 if text.startswith(BOM) else text.index(b"\n" + BOM) + 1
-        line = before + text.count(b"\n", 0, at) + 2
+        line = rows_before + text.count(b"\n", 0, at) + 2
         raise DataError(
-            f"{name}, line {line} begins with a byte order mark, as where files were joined; "
-            "remove it"
+            f"{name}, line {line} begins with a byte order mark, as happens when files are "
+            "joined; remove it"
         )
     frame, doubt = _parsed(text, header, dialect)
     if frame is not None:
@@ -235,10 +235,12 @@ def _proved(
         and not (b"\r" in text and text.count(b"\r") - text.count(b"\r\n") - text.endswith(b"\r"))
     )
     if frame is None or not (sound and _is_full(text, frame, dialect, lines)):
-        check_lines(text, name, header, dialect, before)
+        check_lines(text, name, header, dialect, rows_before)
     if frame is None or not sound:
-        raise DataError(f"{name} is not regular CSV ({doubt}); save it as CSV, one line a row")
-    timestamps = _timestamps(frame[dialect.datetime_column], dialect.datetime_format, name, before)
+        raise DataError(f"{name} is not regular CSV ({doubt}); save it as CSV, one line per row")
+    timestamps = _timestamps(
+        frame[dialect.datetime_column], dialect.datetime_format, name, rows_before
+    )
     return frame.select(timestamps, pl.col(dialect.columns).fill_nan(None)).rechunk()
 
 
@@ -246,11 +248,11 @@ def _parsed(text: bytes, header: list[str], dialect: Dialect) -> tuple[pl.DataFr
     """What Polars reads, or why it reads nothing."""
     import polars as pl
 
-    # What is left out need not be a number, but is read: asked for some columns only, Polars
-    # cuts off a row's surplus fields in silence.
+    # All columns are read, unwanted ones as text: if asked for some columns only, Polars silently
+    # cuts off a row's surplus fields.
     types = dict.fromkeys(header, pl.String()) | dict.fromkeys(dialect.columns, pl.Float64())
     doubt = ""
-    # Looking for words in every cell is slow: the second try, for files that have them.
+    # Looking for words in every cell is slow, so only a second attempt does.
     for words in (None, MISSING_WORDS):
         try:
             frame = pl.scan_csv(
@@ -261,7 +263,7 @@ def _parsed(text: bytes, header: list[str], dialect: Dialect) -> tuple[pl.DataFr
                 decimal_comma=dialect.decimal == ",",
                 null_values=words,
             ).collect()
-        # It panics where a file ends right after the mark that opens a quoted number.
+        # Polars panics if a file ends right after the mark that opens a quoted number.
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             doubt = str(error).splitlines()[0]
         else:
@@ -270,7 +272,7 @@ def _parsed(text: bytes, header: list[str], dialect: Dialect) -> tuple[pl.DataFr
 
 
 def _are_numbers(frame: pl.DataFrame, dialect: Dialect) -> bool:
-    """Whether every cell is missing or finite in float32, as features and targets will be."""
+    """Whether every cell is missing or finite in float32, the type of features and targets."""
     import polars as pl
 
     cells = pl.col(dialect.columns)
@@ -279,7 +281,7 @@ def _are_numbers(frame: pl.DataFrame, dialect: Dialect) -> bool:
 
 
 def _stray_points(text: bytes, frame: pl.DataFrame, dialect: Dialect) -> int:
-    """Points in the numbers, which Polars takes for decimal ones beside decimal commas."""
+    """How many points stand in numbers; Polars takes them for decimal points beside commas."""
     import polars as pl
 
     points = pl.exclude(dialect.columns).str.count_matches(".", literal=True).sum()
@@ -288,10 +290,9 @@ def _stray_points(text: bytes, frame: pl.DataFrame, dialect: Dialect) -> int:
 
 
 def _is_full(text: bytes, frame: pl.DataFrame, dialect: Dialect, lines: int) -> bool:
-    """Whether no row is too short: a field missing at its end is null, like an empty cell.
+    """Whether no row is too short; a missing field at its end would be null, like an empty cell.
 
-    Polars refuses surplus fields, so as many separators as there should be prove it, too, where
-    no quotation mark may hide one.
+    Polars refuses surplus fields, so without quotation marks the number of separators proves it.
     """
     if not frame.to_series(-1).null_count():
         return True
@@ -299,8 +300,8 @@ def _is_full(text: bytes, frame: pl.DataFrame, dialect: Dialect, lines: int) -> 
     return b'"' not in text and separators == lines * (frame.width - 1)
 
 
-def _timestamps(texts: pl.Series, datetime_format: str, name: str, before: int) -> pl.Series:
-    """The timestamps, each proved: written by the same format it gives its cell again.
+def _timestamps(texts: pl.Series, datetime_format: str, name: str, rows_before: int) -> pl.Series:
+    """Parse the timestamps, and prove each by writing it again in the same format.
 
     Polars alone reads 01.01.09 as the year 9, 23:59:60 as the next day, and drops fractions.
     """
@@ -322,8 +323,9 @@ def _timestamps(texts: pl.Series, datetime_format: str, name: str, before: int) 
     wrong = (~same.fill_null(value=False)).arg_true()
     if len(wrong):
         row = wrong[0]
+        line = rows_before + row + 2
         raise DialectError(
-            f"{name}, line {before + row + 2}, column {texts.name!r}: {texts[row] or ''!r:.60} is "
+            f"{name}, line {line}, column {texts.name!r}: {texts[row] or ''!r:.60} is "
             f"not how {datetime_format!r} writes a timestamp, expected one like {example!r}",
             {"datetime_format": None},
             remedy="mend that line",

@@ -1,4 +1,4 @@
-"""Fetch the source files into a folder that holds them, the record of them and nothing else."""
+"""Fetches the source files into a folder that holds nothing but them and a record of them."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ def download(
 ) -> list[Downloaded]:
     """Fetch `sources` into `folder` and return what arrived, in the same order.
 
-    Each file is called by the last name in its URL. None of them shows before all are known to be
-    good; then the files of earlier downloads go. Those are known by a record beside them, and
-    where the folder holds anything that is not in it, nothing is fetched and nothing is removed.
+    Each file is named after the last part of its URL. The new files take their names only when all
+    of them are known to be good, and then the files of earlier downloads are removed. Those are
+    listed in a record; if the folder holds anything else, nothing is fetched or removed.
 
     Args:
-        sources: http(s)://, file://, or paths relative to `base`, each with the bytes and the
-            hexadecimal sha256 that it must have; None accepts any.
-        folder: where the files go.
+        sources: http(s):// or file:// URLs, or paths relative to `base`, each with the size and the
+            hexadecimal SHA-256 that the file must have; None accepts any.
+        folder: where to put the files.
         base: the project folder.
-        max_bytes: the largest file to fetch where no size is pinned.
-        patience: how long to wait for a server; None is as `Patience` has it.
+        max_bytes: the largest file to fetch if no size is pinned.
+        patience: how long to wait for a server; None for the defaults of `Patience`.
 
     Raises:
-        SourceError: a file is not reachable, not a regular file, too large, not whole, neither an
-            archive nor text, or not what is pinned.
-        ProjectError: `folder` holds what no download wrote, or cannot be written.
+        SourceError: a file cannot be reached, is not a regular file, is too large, incomplete or
+            neither an archive nor text, or is not the file that is pinned.
+        ProjectError: `folder` holds a file that no download wrote, or cannot be written.
     """
     place = folder.relative_to(base).as_posix()
-    for source in sources:  # a mistake in the last one shows before the first is fetched
+    for source in sources:  # report a mistake in the last one before fetching the first
         _check_place(source, folder, base, place)
     older = removable_files(folder, place)
     arrived: list[Downloaded] = []
@@ -69,31 +69,31 @@ def download(
             except TooLargeError as error:
                 raise _too_large(source, max_bytes, error.size) from None
             check_whole(part, source.name)
-            # Only a whole file comes this far, so the figures offered are worth pinning.
+            # Only complete files get here, so the size and digest offered are worth pinning.
             file = Downloaded(folder / source.name, part.stat().st_size, sha256_of(part))
             _check_pins(file, source)
             arrived.append(file)
         record = stack.enter_context(replacing(folder / RECORD))
         record.write_text(record_text({file.path.name: file.sha256 for file in arrived}))
-        # Now the older files go; on leaving the stack the record gets its name first, then the
-        # files do. So after a kill at any moment, the record knows every file that has its name.
+        # The older files go now. On leaving the stack, the record takes its name first and then the
+        # files do, so after a kill at any moment the record lists every downloaded file.
         for path in older:
             path.unlink()
     return arrived
 
 
 def _check_place(source: SourceFile, folder: Path, base: Path, place: str) -> None:
-    """Refuse a file in the folder of the downloads, and a name that the stage itself uses there."""
+    """Refuse a source in the download folder, and names that the stage itself uses there."""
     if source.name == RECORD or source.name.endswith(".part"):
         raise SourceError(
-            f"download.url ends in {source.name}, a name that the download stage uses for "
-            "files of its own; rename the file, or set download.url to the path of a copy"
+            f"download.url ends in {source.name}, a name that the download stage reserves for its "
+            "own files; rename the file, or set download.url to the path of a copy"
         )
-    # os.path's, as Path.resolve fails on a link that leads to itself.
+    # os.path.realpath, because Path.resolve fails on a link that leads to itself.
     parents = Path(realpath(base / source.path)).parents
     if not source.is_remote and Path(realpath(folder)) in parents:
         raise SourceError(
-            f"download.url {source.shown} lies in {place}, which is for the download stage alone; "
+            f"download.url {source.shown} lies in {place}, which belongs to the download stage; "
             "nothing was removed. Move the file to data/raw, set download.url to its path there, "
             "then: dvc repro"
         )
@@ -101,7 +101,7 @@ def _check_place(source: SourceFile, folder: Path, base: Path, place: str) -> No
 
 def _copy(path: Path, source: SourceFile, part: Path, max_bytes: int) -> None:
     try:
-        status = path.stat()  # before it is opened, as a named pipe waits for somebody to write
+        status = path.stat()  # before opening it, as a named pipe would wait for a writer
         if not stat.S_ISREG(status.st_mode):
             raise SourceError(
                 f"download.url {source.shown} is a folder, a device or a pipe; expected the path "
@@ -118,7 +118,7 @@ def _copy(path: Path, source: SourceFile, part: Path, max_bytes: int) -> None:
     with file, part.open("wb") as copy:
         while chunk := file.read(CHUNK):
             copy.write(chunk)
-            if copy.tell() > max_bytes:  # a log that grows, or a file of /proc that says 0
+            if copy.tell() > max_bytes:  # a growing log, or a file in /proc, whose size is 0
                 raise TooLargeError(None)
 
 
@@ -127,7 +127,8 @@ def _too_large(source: SourceFile, max_bytes: int, size: int | None) -> SourceEr
         found = "more" if size is None else f"{size:,} bytes"
         return SourceError(
             f"{source.name}: {found}, expected at most download.max_bytes, {max_bytes:,}; if it is "
-            "the file you want, raise that in params.yaml or pin download.bytes, then: dvc repro"
+            "the file you want, raise that limit or pin download.bytes in params.yaml, then: "
+            "dvc repro"
         )
     found, accepted = ("more", "null") if size is None else (str(size), str(size))
     return SourceError(

@@ -1,7 +1,7 @@
-"""The record of a download: the files that the stage wrote, and may therefore remove.
+"""The record of a download: the files that the stage wrote and may therefore remove.
 
-The record lies beside those files as `downloaded.sha256`, and `sha256sum -c downloaded.sha256`
-checks them against it.
+The record is the file `downloaded.sha256` beside them, and `sha256sum -c downloaded.sha256` checks
+them against it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ HEADER = "# Written by the download stage of jena-etl, which may replace the fil
 
 
 def record_text(digests: Mapping[str, str]) -> str:
-    """The content of `downloaded.sha256` for files of these names and hexadecimal sha256."""
+    """The content of `downloaded.sha256`, given the hexadecimal SHA-256 of each file by name."""
     return HEADER + "".join(f"{digest}  {name}\n" for name, digest in digests.items())
 
 
 def read_record(folder: Path) -> dict[str, str]:
-    """Name and sha256 of each file that the last download wrote, in the order of download.url.
+    """The SHA-256 of each file that the last download wrote, by name, in the order of download.url.
 
-    Empty where nothing was downloaded, or where a file of that name is not our record.
+    Empty if nothing was downloaded, or if the file of that name is not our record.
     """
     path = folder / RECORD
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
@@ -35,35 +35,35 @@ def read_record(folder: Path) -> dict[str, str]:
 
 
 def removable_files(folder: Path, place: str) -> list[Path]:
-    """The files in `folder` that an earlier download wrote, and that the next one may remove.
+    """The files in `folder` that an earlier download wrote and that the next one may remove.
 
     Args:
-        folder: the folder of the downloads, which need not exist.
-        place: what messages call it.
+        folder: the download folder, which need not exist.
+        place: the folder's name in messages.
 
     Raises:
         ProjectError: the folder holds anything else, or a file that was changed afterwards.
     """
-    ours: list[Path] = []
-    others: list[Path] = []
+    removable: list[Path] = []
+    foreign: list[Path] = []
     try:
         recorded = read_record(folder)
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
             # Unfinished downloads end in .part: DVC ignores them (.dvcignore), and so do we.
             if path.suffix == ".part" or path.name in {".DS_Store", RECORD if recorded else ""}:
                 continue
-            known = recorded.get(path.name)
-            unchanged = known is not None and path.is_file() and sha256_of(path) == known
-            (ours if unchanged else others).append(path)
+            digest = recorded.get(path.name)
+            unchanged = digest is not None and path.is_file() and sha256_of(path) == digest
+            (removable if unchanged else foreign).append(path)
     except OSError as error:
         raise ProjectError(
             f"cannot read {place}: {error.strerror}; check that folder and the files in it"
         ) from None
-    if others:
-        more = f" and {len(others) - 1:,} more" if len(others) > 1 else ""
+    if foreign:
+        more = f" and {len(foreign) - 1:,} more" if len(foreign) > 1 else ""
         raise ProjectError(
-            f"{place} holds {others[0].name!r:.60}{more}, which the download stage did not write "
-            f"or which was changed since; nothing was removed. {place} is for that stage alone: "
+            f"{place} holds {foreign[0].name!r:.60}{more}, which the download stage did not write "
+            f"or which was changed since; nothing was removed. {place} belongs to that stage: "
             "move what is yours to data/raw, delete what is not, then: dvc repro"
         )
-    return ours
+    return removable

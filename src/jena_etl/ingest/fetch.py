@@ -1,4 +1,4 @@
-"""Fetch one file over HTTP: patient with a server that recovers, not with one that never ends."""
+"""Fetches one file over HTTP: retries a server that may recover, gives up one that stalls."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Patience:
     """How long to wait for a server.
 
     Attributes:
-        pause_s: wait before the second attempt; doubled before each further one.
-        silence_s: the longest time in which nothing arrives.
-        lowest_rate: bytes a second, on average over each `rate_window_s`.
-        rate_window_s: seconds over which the rate is measured.
-        sleep: what waits between two attempts.
+        pause_s: the pause before the second attempt; doubled before each further one.
+        silence_s: the longest time to wait while nothing arrives.
+        lowest_rate: the lowest acceptable rate in bytes per second, averaged over `rate_window_s`.
+        rate_window_s: the time over which the rate is measured.
+        sleep: the function that waits between two attempts.
     """
 
     pause_s: float = 1.0
@@ -46,7 +46,7 @@ class Patience:
 
 
 class TooLargeError(Exception):
-    """The file has more bytes than it may; `size` is how many, where the server says it."""
+    """The file is larger than allowed; `size` is its size in bytes, if known."""
 
     def __init__(self, size: int | None) -> None:
         super().__init__(size)
@@ -54,19 +54,20 @@ class TooLargeError(Exception):
 
 
 class _TransferError(Exception):
-    """An attempt failed in a way that another attempt may not."""
+    """An attempt failed, but another one may succeed."""
 
 
 def fetch(source: SourceFile, part: Path, *, max_bytes: int, patience: Patience) -> None:
-    """Write what is at `source.url` to `part`, trying again where that may help.
+    """Write the file at `source.url` to `part`, trying again if that may help.
 
     Raises:
-        SourceError: the server cannot be reached, refuses, breaks off or is too slow, four times.
-        TooLargeError: there are more than `max_bytes`; what came so far is in `part`.
+        SourceError: the server refuses, or four times could not be reached, broke off or was too
+            slow.
+        TooLargeError: the file has more than `max_bytes`; `part` holds what has arrived.
         OSError: `part` cannot be written.
     """
-    # A loop of our own: urllib3's Retry ends where the body begins, and a body may break off.
-    import requests  # a file that is already here does not need it
+    # Not urllib3's Retry: it ends where the body begins, and a body may break off.
+    import requests  # not needed for local files
 
     for attempt in range(ATTEMPTS):
         pause_s = patience.pause_s * 2**attempt
@@ -74,20 +75,20 @@ def fetch(source: SourceFile, part: Path, *, max_bytes: int, patience: Patience)
             return _fetch_once(source, part, max_bytes, patience)
         except requests.HTTPError as error:
             answer = error.response
-            # Not the server's own words: they may hold anything, the address included.
+            # Not the server's own text, which may contain anything, including the address.
             meaning = responses.get(answer.status_code, "")
             reason = f"the server answered {answer.status_code} {meaning}".rstrip()
             if answer.status_code not in RETRIED:
                 raise SourceError(f"{source.shown}: {reason}; check download.url") from None
             asked_s = answer.headers.get("Retry-After", "")
-            if asked_s.isdecimal():  # it may be a date too, but hardly ever is
+            if asked_s.isdecimal():  # it could also be a date, but hardly ever is
                 pause_s = min(float(asked_s), LONGEST_PAUSE_S)
         except _TransferError as error:
             reason = str(error)
         except requests.Timeout:
             reason = f"no answer within {patience.silence_s:g} s"
         except requests.ConnectionError as error:
-            # Not the library's text: it repeats the address with its query.
+            # Not the library's text, which repeats the address with its query.
             reason = f"no connection: no network, or no such server ({type(error).__name__})"
         except (requests.RequestException, ValueError) as error:
             reason = f"not an address to fetch ({type(error).__name__})"
@@ -105,8 +106,7 @@ def _fetch_once(source: SourceFile, part: Path, max_bytes: int, patience: Patien
     from tqdm import tqdm
     from urllib3.exceptions import HTTPError
 
-    # An archive gains nothing from being compressed once more, and Content-Length then counts its
-    # own bytes.
+    # Compressing an archive again gains nothing, and Content-Length is then not the file's size.
     headers = {"Accept-Encoding": "identity"}
     with requests.get(
         source.url,
@@ -127,7 +127,7 @@ def _fetch_once(source: SourceFile, part: Path, max_bytes: int, patience: Patien
         size = response.raw.length_remaining if encoding == "identity" else None
         if size is not None and size > max_bytes:
             raise TooLargeError(size)
-        # Compressed, a file that is compressed already has a few more bytes than before.
+        # A compressed file that is compressed again grows by a few bytes.
         body = _Body(response.raw, max_bytes + max_bytes // 100 + CHUNK, patience)
         reader = gzip.GzipFile(fileobj=body) if encoding in GZIP else body
         bar = tqdm(total=size, unit="B", unit_scale=True, desc=source.name, disable=None)
@@ -150,7 +150,7 @@ def _close_redirect(response: requests.Response, **_: object) -> None:
 
 
 class _Body(io.RawIOBase):
-    """The body of an answer as it arrives, with a limit on its size and on how slow it may be."""
+    """The body of a response as it arrives, with limits on its size and its slowness."""
 
     def __init__(self, raw: BaseHTTPResponse, max_bytes: int, patience: Patience) -> None:
         self.received = 0
@@ -160,20 +160,20 @@ class _Body(io.RawIOBase):
         self._window = (time.monotonic(), 0)
 
     def readable(self) -> bool:
-        """Whether it can be read: always."""
+        """Say that it can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Put some of the bytes into `buffer` and return how many; 0 at the end."""
+        """Read some bytes into `buffer` and return how many; 0 at the end."""
         chunk = self._raw.read1(len(buffer), decode_content=False)
         buffer[: len(chunk)] = chunk
         self.received += len(chunk)
-        if self.received > self._max_bytes:  # also where they unpack to nothing
+        if self.received > self._max_bytes:  # even if they unpack to nothing
             raise TooLargeError(None)
-        began, before = self._window
-        lasted = time.monotonic() - began
-        if chunk and lasted >= self._patience.rate_window_s:
-            if self.received - before < self._patience.lowest_rate * lasted:
+        window_start, received_at_start = self._window
+        elapsed = time.monotonic() - window_start
+        if chunk and elapsed >= self._patience.rate_window_s:
+            if self.received - received_at_start < self._patience.lowest_rate * elapsed:
                 rate = f"{self._patience.lowest_rate:,.0f}"
                 raise _TransferError(f"slower than {rate} bytes a second")
             self._window = (time.monotonic(), self.received)

@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-ROW_GROUP_ROWS = 65_536  # twice as many save 7 % of the file and take 35 MB more to write
+ROW_GROUP_ROWS = 65_536  # twice as many would save 7 % of the file but need 35 MB more memory
 
 
 def write_parquet(
     frames: Iterable[pl.DataFrame], target: Path, *, row_group_rows: int = ROW_GROUP_ROWS
 ) -> None:
-    """Write the rows of all frames, each row group as soon as its rows are there.
+    """Write the rows of all frames, each row group as soon as it is complete.
 
-    Neither how the rows are cut into frames nor the number of Polars' threads makes a difference.
-    A first column that rises by equal steps takes next to nothing, written as differences. A
-    station has few different numbers: a dictionary of them saves more bytes and time than a
-    stronger compression without one.
+    The bytes depend neither on how the rows are cut into frames nor on the number of Polars'
+    threads. The first column is written as differences, so regular timestamps take almost no space.
+    A station reports few different numbers, and a dictionary of them saves more bytes and time than
+    stronger compression would.
 
     Args:
-        frames: of one schema; at least one.
-        target: the file.
-        row_group_rows: rows in every row group but the last.
+        frames: at least one frame, all with the same schema.
+        target: the file to write.
+        row_group_rows: rows in every row group except the last.
     """
     groups = _row_groups(frames, row_group_rows)
     group = next(groups)
@@ -42,7 +42,7 @@ def write_parquet(
         write_statistics=False,
     ) as writer:
         writer.write_table(group)
-        del group  # or it would be held while the next one is read
+        del group  # frees its memory before the next one is read
         for group in groups:
             writer.write_table(group)
             del group
@@ -67,5 +67,5 @@ def _row_groups(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pa.Table]
 def _as_arrow(frame: pl.DataFrame) -> pa.Table:
     import polars as pl
 
-    # In one chunk, as pyarrow's pages follow the chunks; pyarrow groups by no string views.
+    # One chunk, as pyarrow's pages follow chunks; no string views, which pyarrow cannot group by.
     return frame.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())

@@ -1,4 +1,4 @@
-"""source.json: what convert read, for the stages after it."""
+"""source.json: what convert read, for later stages."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class SourceDigest(Part):
 
 
 class SourceSummary(Part):
-    """What was converted.
+    """The files that were converted.
 
     Attributes:
-        name: of the files.
+        name: the names of the files.
         synthetic: whether `jena-etl synth` made one of them.
-        files: each with its size and digest.
+        files: the size and digest of each file.
         members: the CSV files that were read.
     """
 
@@ -31,14 +31,14 @@ class SourceSummary(Part):
 
 
 class RepeatedTimestamps(Part):
-    """Rows whose timestamp an earlier row has.
+    """Rows with the timestamp of an earlier row.
 
     Attributes:
-        count: as they were read.
-        differing: those with other values than the first time.
-        first: the first such timestamp.
-        last: the last one.
-        removed: whether they were taken out.
+        count: how many there were in the files.
+        differing: how many of them have other values than the earlier row.
+        first: the first repeated timestamp.
+        last: the last repeated timestamp.
+        removed: whether these rows were removed.
     """
 
     count: Count
@@ -52,11 +52,11 @@ class Source(StageOutput, stage="convert"):
     """The content of source.json.
 
     Attributes:
-        summary: the files.
-        left_out: their columns that were not converted.
-        units: of the columns that were, by name.
-        rows_read: before repeated timestamps were removed, if they were.
-        repeats: those timestamps.
+        summary: the files that were converted.
+        left_out: the columns that were not converted.
+        units: the unit of each converted column, by name.
+        rows_read: how many rows were read, before repeats were removed.
+        repeats: the repeated timestamps.
     """
 
     summary: SourceSummary

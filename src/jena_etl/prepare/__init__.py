@@ -1,1 +1,1 @@
-"""From Parquet to arrays: statistics, splits, normalised arrays, the data card."""
+"""From Parquet to arrays: statistics, splits, normalised arrays and the data card."""

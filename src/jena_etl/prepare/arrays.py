@@ -1,4 +1,4 @@
-"""The series -> arrays that can be memory-mapped."""
+"""Turns the series into arrays that can be memory-mapped."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from jena_etl.prepare.outputs import ArraysRecord, Statistics
 def arrays_record(
     climate: Climate, statistics: Statistics, *, sampling_rate: int, target: str
 ) -> ArraysRecord:
-    """What the arrays are made from.
+    """Record what the arrays are made from.
 
     Raises:
-        ProjectError: the statistics are those of another series, or it has no column `target`.
+        ProjectError: the statistics belong to another series, or there is no column `target`.
     """
     columns = tuple(climate.columns)
     statistics.check_series(columns, climate.sha256)
@@ -43,5 +43,5 @@ def normalised_features(climate: Climate, statistics: Statistics) -> np.ndarray:
 
 
 def raw_target(climate: Climate, column: str) -> np.ndarray:
-    """The target column, float32 of shape (rows,), in its own unit."""
+    """The target column in its own unit, float32 of shape (rows,)."""
     return climate.columns[column].astype(np.float32)

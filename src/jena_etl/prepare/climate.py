@@ -1,4 +1,4 @@
-"""climate.parquet in memory: every stage after convert reads it once, here."""
+"""Reads climate.parquet, once for each stage that needs it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from jena_etl.files import read_parquet
 
 @dataclass(frozen=True)
 class Climate:
-    """The series: arrays of shape (rows,), in the order of the rows.
+    """The series in memory: arrays of shape (rows,).
 
     Attributes:
         timestamps: datetime64[s].
-        columns: float64 by name, in the order of `convert.columns`; no value is missing.
+        columns: float64 arrays by name, in the order of `convert.columns`; no value is missing.
     """
 
     timestamps: np.ndarray
@@ -31,10 +31,10 @@ class Climate:
 
     @cached_property
     def sha256(self) -> str:
-        """Digest of names, order and values.
+        """A digest of the names, their order and the values.
 
-        It is the same for the same series, whichever version of Arrow wrote the file: what records
-        it, and what depends on that, is not built again because of a new version of a library.
+        Unlike the file's own digest, it does not depend on the version of Arrow that wrote the
+        file, so a new version of that library does not rebuild what records this digest.
         """
         digest = hashlib.sha256("\0".join(self.columns).encode())
         for array in (self.timestamps, *self.columns.values()):
@@ -46,7 +46,7 @@ def read_climate(path: Path) -> Climate:
     """Read climate.parquet.
 
     Raises:
-        ProjectError: the file is missing, damaged, or not what convert writes.
+        ProjectError: the file is missing or damaged, or convert did not write it.
     """
     table = read_parquet(path, built_by="convert")
     types = [column.type for column in table.schema]

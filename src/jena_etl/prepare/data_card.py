@@ -1,4 +1,4 @@
-"""The data card: what a station's files hold, and what is wrong with them, split by split."""
+"""The data card: what a station's files hold, and what is wrong with them in each split."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Counts = BySplit[Count]
 
 
 class Reading(Part):
-    """How many suspicious cells a split holds, and how many of its windows read one of them."""
+    """How many affected cells a split holds, and how many of its windows read one."""
 
     cells: Count
     windows: Count
@@ -24,13 +24,13 @@ Readings = BySplit[Reading]
 
 
 class Gap(Part):
-    """A step between neighbours that is not the common one.
+    """A step between neighbouring rows that is not the common one.
 
     Attributes:
-        after: the timestamp before it.
-        seconds: its length.
-        rows_missing: rows that would fit in; 0 for an irregular step.
-        split: the split of the row that follows.
+        after: the timestamp before the step.
+        seconds: the length of the step.
+        rows_missing: how many rows are missing in it; 0 for an irregular step.
+        split: the split of the row after the step.
     """
 
     after: str
@@ -40,7 +40,7 @@ class Gap(Part):
 
 
 class Gaps(Part):
-    """All holes, or all irregular steps: how many, by split, and the longest of them."""
+    """All holes, or all irregular steps: how many in each split, and the longest."""
 
     count: Count
     longest: tuple[Gap, ...]
@@ -48,13 +48,13 @@ class Gaps(Part):
 
 
 class Repeats(RepeatedTimestamps):
-    """Repeated timestamps, and how many of them are left in each split."""
+    """Repeated timestamps, and how many of them remain in each split."""
 
     splits: Counts
 
 
 class ColumnSummary(Part):
-    """One column over all rows, in its unit."""
+    """A column over all rows, in its unit."""
 
     unit: str
     min: FiniteFloat
@@ -75,7 +75,7 @@ class Finding(Part):
 
 
 class Doubt(Part):
-    """Measured cells outside a plausible range, or further from a formula than rounding."""
+    """Measured cells outside a plausible range, or further from a formula than rounding allows."""
 
     check: Literal["range", "formula"]
     column: str
@@ -86,18 +86,18 @@ class Doubt(Part):
 
 
 class SensorWarning(Part):
-    """What a sensor did that no single cell shows; see `jena_etl.ingest.sensors`.
+    """Signs of a failing sensor that no single cell shows; see `jena_etl.ingest.sensors`.
 
     Attributes:
-        check: frozen, far or step.
-        column: its name.
-        found: what was found, for people.
-        expected: what the train rows lead to expect, for people.
-        cells: how many cells are concerned; of steps, how many there are.
-        runs: in how many runs of rows they lie.
-        first: the first timestamp.
-        last: the last one.
-        splits: the cells by split, and the windows that read one; of steps, that reach across one.
+        check: the kind of sign: frozen, far or step.
+        column: the name of the column.
+        found: what was found, in words.
+        expected: what the train rows lead one to expect, in words.
+        cells: the number of cells affected, or of steps.
+        runs: the number of runs of rows in which they lie.
+        first: the first timestamp affected.
+        last: the last timestamp affected.
+        splits: the cells in each split, and the windows that read one (or reach across a step).
     """
 
     check: Literal["frozen", "far", "step"]
@@ -111,7 +111,7 @@ class SensorWarning(Part):
     splits: Readings
 
     def __str__(self) -> str:
-        """What was found, and what was expected, in a line."""
+        """One line that says what was found and what was expected."""
         return {
             "frozen": f"hardly changes, {self.found} (expected {self.expected})",
             "far": f"{self.found}, far outside {self.expected}",
@@ -120,7 +120,7 @@ class SensorWarning(Part):
 
 
 class Preset(Part):
-    """What a preset of params.yaml would give: rows, and windows by split."""
+    """The rows, and the windows of each split, that a preset of params.yaml would give."""
 
     rows: Count
     windows: Counts
@@ -130,23 +130,23 @@ class DataCard(StageOutput, stage="splits"):
     """What was converted and what is wrong with it.
 
     Attributes:
-        source: the files.
-        rows_read: before repeats were removed, if they were.
-        rows: of climate.parquet.
+        source: the files that were converted.
+        rows_read: how many rows were read, before repeats were removed.
+        rows: how many rows climate.parquet holds.
         first: the first row's timestamp.
         last: the latest timestamp; the last row may be a repeat.
-        step_seconds: the common step; None where no two rows are apart.
-        holes: steps of which at least one row is missing.
-        irregular: other steps than the common one.
+        step_seconds: the common step; None if all rows have the same timestamp.
+        holes: steps in which at least one row is missing.
+        irregular: other steps that differ from the common one.
         repeats: rows logged twice.
-        columns: by name.
+        columns: a summary of each column, by name.
         constant: columns that never change.
         left_out: columns of the files that were not converted.
         findings: cells that hold no measurement.
-        target_filled: windows left out because their target was filled, by split.
-        physics: cells that are implausible by what is known of the column; warnings.
-        sensors: what is suspicious by what the column's train rows hold; warnings.
-        presets: by name.
+        target_filled: how many windows each split leaves out because their target was filled.
+        physics: warnings about cells that contradict what is known about the column.
+        sensors: warnings about cells that contradict the column's own train rows.
+        presets: what each preset would give, by name.
     """
 
     source: SourceSummary
@@ -168,7 +168,7 @@ class DataCard(StageOutput, stage="splits"):
     presets: dict[str, Preset]
 
     def __str__(self) -> str:
-        """What is wrong with the data in each split, a line each; for the stage's output."""
+        """What is wrong with the data in each split, one fault per line."""
         counts = {
             "holes in {}": self.holes.splits,
             "irregular steps in {}": self.irregular.splits,

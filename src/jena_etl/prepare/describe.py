@@ -1,4 +1,4 @@
-"""What was converted -> the data card."""
+"""Makes the data card from what was converted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Columns = Mapping[str, np.ndarray]
 
 
 class CellMarks:
-    """Which cells of climate.parquet hold no measurement, from findings.parquet."""
+    """Knows from findings.parquet which cells of climate.parquet hold no measurement."""
 
     def __init__(self, findings: Path) -> None:
         columns = ("row", "column", "kind", "filled")
@@ -48,20 +48,20 @@ class CellMarks:
         self._filled = table.column("filled").to_numpy()
 
     def rows(self, column: str, *, filled: bool = False) -> np.ndarray:
-        """Rows marked in `column`, ascending; only those filled, if asked for."""
+        """The rows marked in `column`, ascending; with `filled`, only those that were filled."""
         chosen = self._column == column
         rows: np.ndarray = self._row[chosen & self._filled if filled else chosen]
         return np.sort(rows)
 
     def groups(self) -> Iterator[tuple[Any, str, bool, np.ndarray]]:
-        """Kind, column, whether filled, and the rows."""
-        whole = zip(self._kind, self._column, self._filled.tolist(), strict=True)
-        for kind, column, filled in dict.fromkeys(whole):
+        """The rows of each kind of finding in each column: kind, column, whether filled, rows."""
+        keys = zip(self._kind, self._column, self._filled.tolist(), strict=True)
+        for kind, column, filled in dict.fromkeys(keys):
             chosen = (self._kind == kind) & (self._column == column) & (self._filled == filled)
             yield kind, column, filled, self._row[chosen]
 
     def measured(self, columns: Columns) -> dict[str, np.ndarray]:
-        """The columns with NaN in the place of what was not measured."""
+        """The columns, with NaN in the cells that hold no measurement."""
         measured = {}
         for name, values in columns.items():
             measured[name] = values.copy()
@@ -76,16 +76,16 @@ def describe_data(
     splits: Splits,
     fractions: SplitFractions,
 ) -> DataCard:
-    """Describe what was converted; no path, no clock.
+    """Describe what was converted, in the same bytes on every machine.
 
-    Means are summed exactly (math.fsum), so the card is the same on every processor.
+    Means are summed exactly (math.fsum), so they do not depend on the processor.
 
     Args:
         climate: the series.
         marks: its cells that hold no measurement.
         source: what convert read.
-        splits: its splits.
-        fractions: of the rows, by split.
+        splits: the splits of the series.
+        fractions: the fractions of the rows in each split.
     """
     timestamps, columns = climate.timestamps, climate.columns
     spec = WindowSpec(**splits.window.model_dump())
@@ -143,12 +143,12 @@ def describe_data(
 def sensor_warnings(
     findings: list[SensorFinding], timestamps: np.ndarray, counter: ReadingCounter
 ) -> tuple[SensorWarning, ...]:
-    """The findings with their times, their splits and the windows that read them.
+    """Add to each finding its period and, for each split, the cells and the windows that read them.
 
     Args:
-        findings: of `sensor_findings`.
+        findings: the result of `sensor_findings`.
         timestamps: datetime64[s] of shape (rows,).
-        counter: counts windows.
+        counter: counts the windows that read a row.
     """
     return tuple(
         SensorWarning(
@@ -197,7 +197,7 @@ def _findings(
 
 
 def _physics(measured: Columns, timestamps: np.ndarray, counter: ReadingCounter) -> Iterator[Doubt]:
-    """What contradicts a plausible range or a formula; a cell that is NaN contradicts nothing."""
+    """Cells that contradict a plausible range or a formula; NaN contradicts neither."""
     for check, column, expected, rows in _contradictions(measured):
         if len(rows):
             yield Doubt(
@@ -225,6 +225,6 @@ def _contradictions(
     for formula in FORMULAS:
         if measured.keys() >= {formula.column, *formula.inputs}:
             inputs = [measured[name] for name in formula.inputs]
-            with np.errstate(all="ignore"):  # absurd inputs: the range check has named them
+            with np.errstate(all="ignore"):  # the range check has already named absurd inputs
                 excess = formula.excess(measured[formula.column], inputs)
             yield "formula", formula.column, formula.words, np.flatnonzero(excess > 0)

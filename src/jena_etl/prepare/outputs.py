@@ -1,7 +1,7 @@
-"""What statistics, splits and arrays write in JSON for the stages after them.
+"""What the statistics, splits and arrays stages write as JSON for later stages.
 
-They stand apart from the functions that fill them, and import none of the windows: a stage that
-reads one does not depend on how it was made, and dvc.yaml does not list this module.
+These types are kept apart from the functions that fill them, so that a stage that reads one does
+not depend on how it was made. dvc.yaml does not list this module.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ class BySplit(Part, Generic[Value]):
         return dict(self.items())[split]
 
     def values(self) -> list[Value]:
-        """Those of train, validation and test."""
+        """The values of train, validation and test."""
         return [self.train, self.validation, self.test]
 
     def items(self) -> list[tuple[str, Value]]:
-        """Each split's name and value, in time order."""
+        """The name and value of each split, in time order."""
         return [("train", self.train), ("validation", self.validation), ("test", self.test)]
 
 
 class ColumnStatistics(Part):
-    """Of one column over the train rows, in its unit.
+    """The statistics of one column over the train rows, in its unit.
 
     Attributes:
         mean: the arithmetic mean.
@@ -55,9 +55,9 @@ class Statistics(StageOutput, stage="statistics"):
     """statistics.json: what the features are normalised with.
 
     Attributes:
-        climate_sha256: the digest of the series it was computed from (`Climate.sha256`).
+        climate_sha256: the digest of the series they were computed from (`Climate.sha256`).
         rows: the train rows.
-        columns: by name, in the order of the features.
+        columns: the statistics of each column, by name, in the order of the features.
         constant: the columns that are constant over the train rows.
     """
 
@@ -68,23 +68,23 @@ class Statistics(StageOutput, stage="statistics"):
 
     @property
     def sha256(self) -> str:
-        """Digest of the content."""
+        """A digest of the content."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def check_series(self, columns: Sequence[str], climate_sha256: str) -> None:
-        """Refuse to go on with a series that these are not the statistics of.
+        """Refuse a series from which these statistics were not computed.
 
         Raises:
-            ProjectError: the columns, their order or their values are others.
+            ProjectError: the columns, their order or their values differ.
         """
         if list(columns) != list(self.columns):
             raise ProjectError(
-                f"statistics.json is about {', '.join(self.columns)}; climate.parquet holds "
+                f"statistics.json has the columns {', '.join(self.columns)}; climate.parquet has "
                 f"{', '.join(columns)}, in this order; build it again: dvc repro statistics"
             )
         if climate_sha256 != self.climate_sha256:
             raise ProjectError(
-                "statistics.json was computed from another climate.parquet than there is now; "
+                "statistics.json was computed from an earlier climate.parquet; "
                 "build it again: dvc repro statistics"
             )
 
@@ -93,7 +93,7 @@ class Split(Part):
     """One split.
 
     Attributes:
-        rows: its rows.
+        rows: the rows of the split.
         first: the timestamp of the first row.
         last: the timestamp of the last row.
         windows: how many windows it holds.
@@ -116,7 +116,7 @@ class Split(Part):
 
 
 class Window(Part):
-    """The window; `jena_etl.windows.spec.WindowSpec` does its arithmetic."""
+    """The shape of a window; `jena_etl.windows.spec.WindowSpec` does its arithmetic."""
 
     sequence_length: Positive
     sampling_rate: Positive
@@ -137,13 +137,13 @@ class Splits(StageOutput, stage="splits"):
 
     Attributes:
         climate_sha256: the digest of the series that was split (`Climate.sha256`).
-        rows: how many it has.
-        policy: by which windows belong to a split; see `jena_etl.windows.index`.
+        rows: how many rows the series has.
+        policy: the rule for which windows belong to a split; see `jena_etl.windows.index`.
         gaps: whether windows across a hole or a repeated timestamp were kept or dropped.
         target: the column that is forecast.
-        window: the window.
+        window: the shape of a window.
         splits: train, validation and test.
-        choices: what each policy and treatment of gaps would give.
+        choices: the windows that each policy and treatment of gaps would give.
     """
 
     climate_sha256: Sha256
@@ -170,13 +170,13 @@ class Splits(StageOutput, stage="splits"):
 
     @model_validator(mode="after")
     def _windows_do_not_repeat(self) -> Self:
-        """No window starts twice, in one split or in two."""
+        """Check that no two windows start in the same row, in one split or in two."""
         runs = [run for split in self.splits.values() for run in split.starts]
-        for one, next_one in itertools.pairwise(runs):
-            if next_one[0] <= one[-1]:
+        for run, next_run in itertools.pairwise(runs):
+            if next_run[0] <= run[-1]:
                 raise ValueError(
-                    f"windows that start in rows {one[0]} to {one[-1]} overlap with those from "
-                    f"row {next_one[0]}"
+                    f"windows that start in rows {run[0]} to {run[-1]} overlap with those from "
+                    f"row {next_run[0]}"
                 )
         if runs and runs[-1][-1] >= self.rows:
             raise ValueError(f"a window starts in row {runs[-1][-1]}, of {self.rows}")
@@ -189,8 +189,8 @@ class ArraysRecord(StageOutput, stage="arrays"):
     Attributes:
         climate_sha256: the digest of the series (`Climate.sha256`).
         statistics_sha256: the digest of the statistics (`Statistics.sha256`).
-        columns: the features, in their order.
-        sampling_rate: by whose phases the features are laid out.
+        columns: the names of the features, in order.
+        sampling_rate: the rate whose phases the features are grouped by.
         target: the column in targets.npy.
     """
 
@@ -202,20 +202,20 @@ class ArraysRecord(StageOutput, stage="arrays"):
 
 
 def check_arrays(arrays: ArraysRecord, statistics: Statistics, splits: Splits) -> None:
-    """Refuse arrays that were not made for these splits, with these statistics.
+    """Refuse arrays that were not made for these splits with these statistics.
 
-    Each stage can be run alone, with `dvc repro STAGE`: what it writes is then newer than what
-    other stages wrote before.
+    Any stage can be run alone with `dvc repro STAGE`, and its outputs are then newer than those of
+    the other stages.
 
     Raises:
-        ProjectError: names what differs, and the command that builds what is out of date.
+        ProjectError: they do not belong together; names what differs and the command to type.
     """
     if (statistics.climate_sha256, statistics.rows) != (
         splits.climate_sha256,
         splits.splits.train.rows,
     ):
         raise ProjectError(
-            "statistics.json and splits.json are not of the same series and train rows; "
+            "statistics.json and splits.json were made from different series or train rows; "
             "build both again: dvc repro splits arrays"
         )
     recorded = {

@@ -1,4 +1,4 @@
-"""Which windows read a row: what a bad cell costs, split by split."""
+"""Counts which windows read a row, to show what a bad cell costs in each split."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class ReadingCounter:
 
     Args:
         ranges: the rows of each split, in time order.
-        windows: those of each split.
-        spec: the window.
-        target: the column whose target rows are read, beside the inputs.
+        windows: the windows of each split.
+        spec: the shape of a window.
+        target: the column that is forecast; its target rows are read as well as the inputs.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class ReadingCounter:
         return Counts(**dict(zip(SPLITS, np.diff(inside).tolist(), strict=True)))
 
     def cells(self, rows: np.ndarray, column: str) -> Readings:
-        """Per split the cells of `column` at `rows`, and the windows that read one of them."""
+        """For each split, the cells of `column` at `rows` and the windows that read one."""
         marked = np.zeros(self._ends[-1], dtype=bool)
         marked[rows] = True
         is_target = column == self._target
@@ -54,7 +54,7 @@ class ReadingCounter:
         )
 
     def steps(self, rows: np.ndarray) -> Readings:
-        """Per split the steps of level at `rows`, and the windows that reach across one."""
+        """For each split, the steps of level at `rows` and the windows that reach across one."""
 
         def reach_across(starts: np.ndarray) -> np.ndarray:
             ends = starts + self._spec.target
@@ -78,18 +78,18 @@ def reads(
 ) -> np.ndarray:
     """Whether each window reads a marked row, bool (windows,).
 
-    The rows of one phase of the sampling rate are summed up once; a window's share of them is
-    then a difference, whatever its length.
+    Marked rows are summed up once within each phase of the sampling rate. How many of them a window
+    reads is then a difference of two sums, whatever its length.
 
     Args:
         marked: bool (rows,).
         starts: the windows' start rows, int64 (windows,).
-        spec: the window.
-        is_target: whether its target row counts, beside its inputs.
+        spec: the shape of a window.
+        is_target: whether the target row counts as well as the inputs.
     """
     rate = spec.sampling_rate
     phases = -(-len(marked) // rate)
-    above = np.zeros((phases + 1, rate), dtype=np.int64)  # marked rows above, in the same phase
+    above = np.zeros((phases + 1, rate), dtype=np.int64)  # marked rows above in the same phase
     padded = np.zeros(phases * rate, dtype=bool)
     padded[: len(marked)] = marked
     np.cumsum(padded.reshape(phases, rate), axis=0, out=above[1:])

@@ -1,4 +1,4 @@
-"""Which rows belong to train, validation and test, and which windows."""
+"""Decides which rows and windows belong to train, validation and test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jena_etl.windows.spec import WindowSpec
 
 @dataclass(frozen=True, kw_only=True)
 class SplitFractions:
-    """The fractions of the rows that are train and validation; the rest is test.
+    """The fractions of the rows that go to train and validation; the rest is test.
 
     >>> SplitFractions(train=0.5, validation=0.25).row_ranges(7)
     {'train': range(0, 3), 'validation': range(3, 4), 'test': range(4, 7)}
@@ -27,9 +27,9 @@ class SplitFractions:
     validation: float
 
     def row_ranges(self, rows: int) -> dict[str, range]:
-        """The row range of each split, in time order; rounded down, as the reference does.
+        """The row range of each split, in time order; rounded down as in the reference.
 
-        Statistics and splits both ask here, so that they cannot differ.
+        Statistics and splits both use this method, so they cannot disagree.
         """
         train = int(self.train * rows)
         validation = train + int(self.validation * rows)
@@ -55,16 +55,16 @@ def describe_splits(
 
     Args:
         climate: the series.
-        statistics: of its train rows.
-        fractions: of the rows, by split.
-        policy: which windows belong to a split: `jena_etl.windows.index`.
+        statistics: the statistics of its train rows.
+        fractions: the fractions of the rows in each split.
+        policy: the rule for which windows belong to a split; see `jena_etl.windows.index`.
         gaps: drop leaves out windows across a hole or a repeated timestamp, keep does not.
         target: the column that is forecast.
-        spec: the window.
-        filled_targets: rows whose target cell was filled in, ascending; no window is scored there.
+        spec: the shape of a window.
+        filled_targets: rows whose target cell was filled, ascending; no window may forecast them.
 
     Raises:
-        ProjectError: the statistics are those of another series, or of other rows than the train
+        ProjectError: the statistics belong to another series or to other rows than the train
             split's.
         DataError: a split holds no window.
     """
@@ -138,26 +138,26 @@ def preset_windows(
     fractions: SplitFractions,
     spec: WindowSpec,
 ) -> dict[str, Any]:
-    """Rows, and windows per split, that the presets of params.yaml would give.
+    """The rows, and the windows of each split, that the presets of params.yaml would give.
 
-    `reference` is what the book does: every row read, every window. `clean` has no repeats, hence
-    its own row ranges, drops gaps, follows policy strict and takes no window whose target was not
-    measured.
+    `reference` does as the book: it keeps every row and every window. `clean` removes repeats, and
+    so has row ranges of its own; it drops gaps, follows policy strict, and leaves out windows whose
+    target was not measured.
 
     Args:
         timestamps: datetime64[s] of shape (rows,), as converted.
-        rows_read: rows before repeats were removed, if they were.
+        rows_read: how many rows were read, before repeats were removed.
         gap_targets: rows whose target cell was a sentinel or missing, ascending.
-        fractions: of the rows, by split.
-        spec: the window.
+        fractions: the fractions of the rows in each split.
+        spec: the shape of a window.
     """
     first = np.sort(np.unique(timestamps, return_index=True)[1])
     once = timestamps[first]
     gaps = np.flatnonzero(np.isin(first, gap_targets))
 
-    def counted(rows: int, policy: str, **how: Any) -> dict[str, Any]:
+    def counted(rows: int, policy: str, **options: Any) -> dict[str, Any]:
         ranges = fractions.row_ranges(rows)
-        windows = split_windows(ranges, rows, spec, policy, **how)
+        windows = split_windows(ranges, rows, spec, policy, **options)
         return {"rows": rows, "windows": {name: len(windows[name]) for name in SPLITS}}
 
     return {

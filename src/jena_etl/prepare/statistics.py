@@ -1,4 +1,4 @@
-"""Mean and standard deviation of the train rows alone."""
+"""Computes mean and standard deviation from the train rows alone."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from jena_etl.prepare.splits import SplitFractions
 
 
 def train_statistics(climate: Climate, fractions: SplitFractions) -> Statistics:
-    """Mean and standard deviation of every column over the train rows.
+    """The mean and standard deviation of every column over the train rows.
 
-    A column that is constant there is named and gets std 1, so that normalising it gives 0.
+    A column that is constant there gets std 1, so that normalising it gives 0, and is listed.
 
     Raises:
         DataError: the train split holds no row.
@@ -31,7 +31,7 @@ def train_statistics(climate: Climate, fractions: SplitFractions) -> Statistics:
     for name, values in climate.columns.items():
         train = values[: rows.stop]
         mean, std = column_statistics(train)
-        # Rounding can leave a constant column a tiny std, and a tiny spread a std of 0.
+        # Rounding can give a constant column a tiny std, and a tiny spread a std of 0.
         if train.min() == train.max() or std == 0:
             constant.append(name)
             mean, std = float(train[0]), 1.0
@@ -42,9 +42,9 @@ def train_statistics(climate: Climate, fractions: SplitFractions) -> Statistics:
 
 
 def column_statistics(values: np.ndarray) -> tuple[float, float]:
-    """Mean and population standard deviation of float64 `values` of shape (rows,).
+    """The mean and population standard deviation of float64 `values` of shape (rows,).
 
-    Summed exactly (math.fsum), so the figures are the same on every processor.
+    They are summed exactly (math.fsum), so they are the same on every processor.
     """
     mean = math.fsum(values) / len(values)
     return mean, math.sqrt(math.fsum((values - mean) ** 2) / len(values))

@@ -1,1 +1,1 @@
-"""Fit one architecture on one device, resumably, and keep it as a byte-stable file."""
+"""Trains one architecture on one device, resumably, and writes a byte-stable model file."""

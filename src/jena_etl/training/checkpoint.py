@@ -1,7 +1,7 @@
-"""Where a training run stands after an epoch, kept so that a kill costs one epoch at most.
+"""Saves the state of a training run after every epoch, so that a kill costs one epoch at most.
 
-Keras' own backup leaves out the seed generators of dropout, the best epoch so far and the history;
-a run that goes on from it ends elsewhere than one that was never cut off.
+Keras' own backup leaves out dropout's seed generators, the best epoch so far and the history, so a
+run resumed from it gives a different model from one that was never interrupted.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ COLUMNS = ("loss", "mae", "val_loss", "val_mae")
 
 @dataclass
 class Progress:
-    """A run after some epochs.
+    """The state of a run after some epochs.
 
     Attributes:
-        history: a row of COLUMNS per epoch.
-        state: every variable of model, optimizer and seed generators after the last epoch.
-        best: the same after the best epoch by validation loss.
+        history: one row of COLUMNS per epoch.
+        state: all variables of the model, optimizer and seed generators after the last epoch.
+        best: the same variables after the epoch with the best validation loss.
     """
 
     history: list[list[float]] = field(default_factory=list)
@@ -38,22 +38,22 @@ class Progress:
 
     @property
     def epochs(self) -> int:
-        """How many are done."""
+        """The number of epochs done."""
         return len(self.history)
 
     @property
     def best_epoch(self) -> int:
-        """The first of those with the lowest validation loss, from 0."""
+        """The first epoch with the lowest validation loss, counted from 0."""
         losses = [row[COLUMNS.index("val_loss")] for row in self.history]
         return losses.index(min(losses))
 
     def is_over(self, epochs: int, patience: int | None) -> bool:
-        """Whether so many epochs are done, or so many since the best one."""
+        """Whether `epochs` are done, or `patience` epochs have passed since the best one."""
         waited = self.epochs - 1 - self.best_epoch if self.history else 0
         return self.epochs >= epochs or (patience is not None and waited >= patience)
 
     def add(self, row: list[float], state: Sequence[np.ndarray]) -> None:
-        """One more epoch is done."""
+        """Record one more epoch."""
         self.history.append(row)
         self.state = list(state)
         if self.best_epoch == self.epochs - 1:
@@ -61,15 +61,16 @@ class Progress:
 
 
 def run_key(dependencies: Iterable[Path], **settings: Any) -> str:
-    """Name a training run by what shapes its result, so that no other run takes its checkpoint.
+    """Name a training run by all that shapes its result, so that no other run uses its checkpoint.
+
+    The contents of the dependencies count, and so do the versions of Keras, NumPy and the backend.
 
     Args:
-        dependencies: the files that the train stage declares in dvc.yaml, data and code; their
-            contents count.
-        settings: whatever else defines the run, as JSON can hold it.
+        dependencies: the data and code that the train stage declares in dvc.yaml.
+        settings: whatever else defines the run, in values that JSON can hold.
 
     Returns:
-        16 hexadecimal digits. The versions of Keras, NumPy and the backend count, too.
+        16 hexadecimal digits.
     """
     contents = [sha256_of(file) for file in dependencies]
     text = json.dumps({**settings, "contents": contents, "versions": versions()}, sort_keys=True)
@@ -77,7 +78,7 @@ def run_key(dependencies: Iterable[Path], **settings: Any) -> str:
 
 
 def save(path: Path, progress: Progress) -> None:
-    """Write the checkpoint aside, then rename it."""
+    """Write a checkpoint; an older one is replaced only when the new one is complete."""
     arrays = {"history": np.array(progress.history)}
     arrays |= {f"state_{at}": value for at, value in enumerate(progress.state)}
     arrays |= {f"best_{at}": value for at, value in enumerate(progress.best)}
@@ -86,9 +87,9 @@ def save(path: Path, progress: Progress) -> None:
 
 
 def load(path: Path, shapes: list[tuple[int, ...]]) -> Progress:
-    """Read a checkpoint of variables of these shapes; a new run where there is none.
+    """Read a checkpoint of variables with these shapes; without a file, start a new run.
 
-    A damaged file is set aside, and stderr says so: losing epochs must be seen.
+    A damaged file is set aside with a warning on stderr, because epochs must not be lost silently.
     """
     if not path.is_file():
         return Progress()
@@ -100,12 +101,12 @@ def load(path: Path, shapes: list[tuple[int, ...]]) -> Progress:
             history = arrays["history"].tolist()
         if [[value.shape for value in values] for values in both] != [shapes, shapes]:
             raise ValueError("it holds other variables")  # noqa: TRY301  damage like any other
-    except Exception as error:  # noqa: BLE001  damage shows as any of a dozen kinds of error
+    except Exception as error:  # noqa: BLE001  damaged files raise a dozen kinds of error
         aside = path.with_suffix(".damaged")
         path.replace(aside)
         sys.stderr.write(
-            f"warning: checkpoint {path.name} is damaged ({error}); set aside as {aside.name}, "
-            "training starts at epoch 1\n"
+            f"warning: checkpoint {path.name} is damaged ({error}) and was set aside as "
+            f"{aside.name}; training starts at epoch 1\n"
         )
         return Progress()
     return Progress(history, *both)

@@ -1,4 +1,4 @@
-"""CPU or GPU: the only file that sets up TensorFlow or JAX, whichever Keras computes with."""
+"""Chooses CPU or GPU; the only module that configures TensorFlow or JAX, Keras' backend."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ def use_device(
     mixed_precision: bool = False,
     xla_on_cpu: bool = False,
 ) -> str:
-    """Choose the device before any work and return its name, for the run log.
+    """Choose the device before any computation, and return its name for the run log.
 
-    A GPU's memory is taken as it is needed, never the whole card.
+    A GPU's memory is allocated as it is needed, never the whole card at once.
 
     Args:
-        wanted: auto (a GPU where there is one), cpu or gpu.
-        deterministic: make a GPU's operations so, that the same seed gives the same model; it
-            costs speed. On a CPU they are so anyway.
-        cpu_threads: into how many parts TensorFlow divides an operation on a CPU. The parts shape
-            the sums, so where models are trained their number must not follow from the machine;
-            None lets it.
+        wanted: auto (a GPU if there is one), cpu or gpu.
+        deterministic: use only deterministic operations on a GPU, so that the same seed gives the
+            same model; this costs speed. On a CPU they are deterministic anyway.
+        cpu_threads: how many threads TensorFlow divides an operation among on a CPU. The division
+            shapes how sums are rounded, so for training the number must not depend on the machine.
+            None leaves it to TensorFlow.
         mixed_precision: models will be built for 16-bit arithmetic.
-        xla_on_cpu: on a CPU, XLA will compile the training step; what it makes of a loop's small
-            operations takes longer when several threads share it, so it gets one.
+        xla_on_cpu: XLA will compile the training step on a CPU. It gets one thread, because the
+            small operations of a compiled loop run more slowly when threads share them.
 
     Raises:
-        DeviceError: a GPU was asked for and there is none; mixed precision where it is no use;
-            a Keras backend that is not installed, or neither tensorflow nor jax.
+        DeviceError: a GPU was requested and there is none; mixed precision would be of no use; or
+            the Keras backend is not installed, or is neither tensorflow nor jax.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no notes later on; warnings still show
-    with _stderr_held() as notes:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # hides notes; warnings still show
+    with _stderr_captured() as notes:
         backend = _backend()
         set_up = _set_up_tensorflow if backend == "tensorflow" else _set_up_jax
         gpu = set_up(wanted, deterministic=deterministic)
         if not gpu and backend == "tensorflow" and (threads := 1 if xla_on_cpu else cpu_threads):
-            _set_threads_of_an_operation(threads)
+            _set_threads_per_operation(threads)
         last_note = _last_line(notes)
     if wanted == "gpu" and not gpu:
         raise DeviceError(
-            f"train.device is gpu, but Keras' backend {backend} sees no GPU. Install its driver "
-            f"and the backend's CUDA build ({EXTRAS[backend]}), or set train.device: auto. "
-            f"On starting it said: {last_note}"
+            f"train.device is gpu, but Keras' backend {backend} sees no GPU. Install the GPU's "
+            f"driver and the backend's CUDA build ({EXTRAS[backend]}), or set train.device: auto. "
+            f"The backend's last note on starting: {last_note}"
         )
     if mixed_precision:
         _check_mixed_precision(backend, gpu)
@@ -63,7 +63,7 @@ def use_device(
 
 
 def versions() -> dict[str, str]:
-    """What a run computes with: Keras, NumPy and Keras' backend."""
+    """The versions of Keras, NumPy and Keras' backend, by name."""
     import keras
 
     backend = keras.config.backend()
@@ -77,7 +77,7 @@ def versions() -> dict[str, str]:
 def _backend() -> str:
     try:
         import keras
-    except (ImportError, ValueError) as error:  # not installed; no backend of that name
+    except (ImportError, ValueError) as error:  # not installed, or an unknown backend
         reason = str(error).splitlines()[0]
         raise DeviceError(
             f"Keras' backend cannot be imported ({reason}); install it, or choose another: "
@@ -90,7 +90,7 @@ def _backend() -> str:
 
 
 def _set_up_tensorflow(wanted: str, *, deterministic: bool) -> str | None:
-    """The name of the GPU that will be used, None on the CPU."""
+    """Set the backend up and return the name of the GPU it will use; None on the CPU."""
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -105,14 +105,14 @@ def _set_up_tensorflow(wanted: str, *, deterministic: bool) -> str | None:
     return str(details.get("device_name", "unknown"))
 
 
-def _set_threads_of_an_operation(number: int) -> None:
+def _set_threads_per_operation(number: int) -> None:
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(number)
 
 
 def _set_up_jax(wanted: str, *, deterministic: bool) -> str | None:
-    """The same. JAX reads all of it when it is first asked for its devices, and not again."""
+    """The same for JAX, which reads these settings only when first asked for its devices."""
     import jax
 
     if wanted == "cpu":
@@ -129,22 +129,22 @@ def _set_up_jax(wanted: str, *, deterministic: bool) -> str | None:
 def _check_mixed_precision(backend: str, gpu: str | None) -> None:
     if not gpu:
         raise DeviceError(
-            "train.mixed_precision is true, but there is no GPU in use, and a CPU is slower in 16 "
-            "bits than in 32; set train.mixed_precision: false"
+            "train.mixed_precision is true, but no GPU is in use, and a CPU is slower in 16 bits "
+            "than in 32; set train.mixed_precision: false"
         )
     if backend != "tensorflow":
         raise DeviceError(
             f"train.mixed_precision is true, but under KERAS_BACKEND={backend} cuDNN's LSTM takes "
-            "float32 alone (jax/experimental/rnn.py); set it to false, or use tensorflow"
+            "only float32 (jax/experimental/rnn.py); set it to false, or use tensorflow"
         )
 
 
 @contextmanager
-def _stderr_held() -> Iterator[IO[str]]:
-    """Keep what the block's C++ code writes to stderr; let it out if the block fails.
+def _stderr_captured() -> Iterator[IO[str]]:
+    """Capture what C++ code writes to stderr during the block; show it if the block fails.
 
-    TensorFlow notes on start-up that it found no CUDA and that oneDNN is on, before any of its
-    settings for logs (TF_CPP_MIN_LOG_LEVEL) is in force.
+    On starting, TensorFlow notes that it found no CUDA and that oneDNN is on, before its log
+    settings (TF_CPP_MIN_LOG_LEVEL) take effect.
     """
     stderr = os.dup(2)
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as notes:

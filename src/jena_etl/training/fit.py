@@ -1,4 +1,4 @@
-"""Train one architecture and keep its best epoch; Keras' own names alone."""
+"""Trains one architecture and keeps its best epoch."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from jena_etl.windows.split import SplitWindows
 def seeded_model(
     architecture: Architecture, windows: SplitWindows, *, seed: int, mixed_precision: bool = False
 ) -> Any:
-    """Build the model for `windows` with every random number set by `seed`.
+    """Build the model for `windows`, with `seed` setting every random number.
 
-    The one place where the process' global state is touched: its random numbers and, while the
-    layers are made, Keras' dtype policy.
+    This is the only place that touches the global state of the process: its random numbers and,
+    while the layers are built, Keras' dtype policy.
 
     Args:
-        architecture: what to build.
-        windows: the windows it will read.
-        seed: of weights and dropout.
+        architecture: the architecture to build.
+        windows: the windows that the model will read.
+        seed: the seed of weights and dropout.
         mixed_precision: layers compute in float16; weights, forecast and loss stay float32, and
-            Keras scales the loss so that small gradients do not vanish. Not bfloat16: tensor
-            cores compute float16 since 2017 (Volta), bfloat16 since 2020 (Ampere), and normalised
+            Keras scales the loss so that small gradients do not vanish. Not bfloat16: tensor cores
+            have had float16 since 2017 (Volta) and bfloat16 since 2020 (Ampere), and normalised
             inputs do not need its range.
     """
     import keras
 
-    keras.utils.clear_session()  # the names Keras makes up (lstm_1) stand in the model file
+    keras.utils.clear_session()  # the model file contains the names Keras makes up (lstm_1)
     _set_random_seed(seed)
     usual_policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16" if mixed_precision else "float32")
@@ -53,12 +53,12 @@ def seeded_model(
 
 
 def _set_random_seed(seed: int) -> None:
-    """Seed weights and dropout, for which Keras draws from Python's random numbers."""
+    """Seed weights and dropout, which Keras draws from Python's random numbers."""
     import keras
 
     if keras.config.backend() == "tensorflow":
         keras.utils.set_random_seed(seed)
-    else:  # which would import TensorFlow wherever it is installed
+    else:  # set_random_seed would import TensorFlow wherever it is installed
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002  Keras' own code may draw from it
 
@@ -73,29 +73,29 @@ def train(
     checkpoint_file: Path | None = None,
     xla: bool = False,
 ) -> str:
-    """Fit `model`, leave it at its best epoch by validation loss, and return the history as CSV.
+    """Fit `model`, leave it at the epoch with the best validation loss, return the history as CSV.
 
-    Epochs are shown on stdout, and so is a hint if the last one was the best.
+    Progress goes to stdout, with a hint if the last epoch was the best.
 
     Args:
         model: a compiled Keras model with metric mae; changed in place, optimizer included.
-        train_batches: given the number of the first epoch, what `model.fit` takes; each pass is
-            the next epoch.
-        validation_batches: the same, in any order.
-        epochs: passes over the train batches.
-        patience: stop after so many epochs without a better validation loss; None never does.
-        checkpoint_file: kept after every epoch; a run that was cut off goes on from it. Left to
-            the caller to remove when what it makes of the model is written.
-        xla: compile the steps with XLA; the model's file does not know of it.
+        train_batches: called with the number of the first epoch; returns what `model.fit` takes,
+            each pass over it being the next epoch.
+        validation_batches: the validation batches, in any order.
+        epochs: the number of passes over the train batches.
+        patience: stop after this many epochs without a better validation loss; None never stops.
+        checkpoint_file: written after every epoch; an interrupted run resumes from it. The caller
+            removes it once the results are written.
+        xla: whether to compile the steps with XLA; this leaves no trace in the model's file.
 
     Raises:
         TrainingError: a loss is NaN or infinite; names the epoch.
-        KeyboardInterrupt: Ctrl-C; says in which epoch, and what goes on from there.
+        KeyboardInterrupt: Ctrl-C; names the epoch and the command that resumes.
     """
     import keras
 
-    # Its slots are part of the state, too; fit would add them later. The model's variables include
-    # the seed generators of its dropout.
+    # The optimizer's slots are part of the state, but fit would only add them later. The model's
+    # variables include dropout's seed generators.
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
     progress = checkpoint.Progress()
@@ -107,7 +107,7 @@ def train(
             _assign(variables, progress.state)
 
     class EveryEpoch(keras.callbacks.Callback):  # keras is imported when training starts
-        """Takes stock, and stops at a loss that is not a number."""
+        """Saves a checkpoint, and stops if a loss is not finite."""
 
         def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
             for name in ("loss", "val_loss"):
@@ -137,7 +137,7 @@ def train(
             )
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
-                f"stopped in epoch {progress.epochs + 1}; dvc repro goes on from there"
+                f"stopped in epoch {progress.epochs + 1}; dvc repro resumes from there"
             ) from None
     _assign(variables, progress.best)
     sys.stdout.write(_hint(progress))

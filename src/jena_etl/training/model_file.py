@@ -1,11 +1,11 @@
-"""Trained models as `.keras` files whose bytes depend on the training alone.
+"""Writes trained models as `.keras` files whose bytes depend on the training alone.
 
-`model.save` writes the clock and memory addresses into the file, so the same training
-would give DVC another model each time. What is written here is the same archive in one
-fixed form, and `keras.saving.load_model` opens it without this package.
+`model.save` writes the time and memory addresses into the file, so repeating a training would give
+DVC a different model each time. This module writes the same archive in one fixed form, which
+`keras.saving.load_model` opens without this package.
 
-Names that Keras makes up (`sequential_3`, `lstm_1`) count what the process built before and
-stand in the file: call `keras.utils.clear_session()` before building a model for one.
+The file also contains the names that Keras makes up (`sequential_3`, `lstm_1`), which count the
+models that the process has built: call `keras.utils.clear_session()` before building a model.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from jena_etl.errors import TrainingError
 from jena_etl.files import replacing
 
 _MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
-# zipfile has no common base for what damaged bytes make it raise.
+# What zipfile raises for damaged bytes; these errors have no common base class.
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -40,17 +40,17 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class ModelMetadata:
-    """What `write_model` adds to a model file, to know it by later."""
+    """What `write_model` adds to a model file, to identify it later."""
 
     architecture: str
-    order: str  # forward or reversed: how the windows it was trained on run
+    order: str  # forward or reversed: the direction of the windows it was trained on
     trainable_parameters: int
 
 
 def write_model(model: Any, path: Path, *, architecture: str, order: str) -> None:
     """Write a compiled Keras model with its optimizer.
 
-    A file that is already there is replaced when the new one is complete, and not before.
+    An existing file is replaced only when the new one is complete.
     """
     metadata = ModelMetadata(
         architecture=architecture,
@@ -61,7 +61,7 @@ def write_model(model: Any, path: Path, *, architecture: str, order: str) -> Non
         members = _saved_by_keras(model, path)
         members["metadata.json"] = _canonical_metadata(members["metadata.json"], metadata)
         members["config.json"] = _canonical_config(members["config.json"])
-        # Stored, not deflated: what deflate gives depends on the zlib that Python was built with.
+        # Stored, not deflated, as deflate's output depends on the zlib that Python was built with.
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
             for name in sorted(members):
                 member = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
@@ -108,20 +108,20 @@ def load_model(path: Path, *, architecture: str) -> Any:
     try:
         return keras.saving.load_model(path, safe_mode=True)
     except (TypeError, ValueError) as error:
-        # Keras puts the whole config before the cause; only the cause's first sentence helps.
+        # Keras prints the whole config before the cause; only the cause's first sentence helps.
         cause = str(error).rpartition("Exception encountered: ")[2].partition(". ")[0]
         raise TrainingError(
             f"Keras' safe mode refuses {_shown(path)}: {cause}. Expected Keras' own layers and no "
-            f"Lambda; take it out of the architecture, then: dvc repro train@{architecture}"
+            f"Lambda; remove it from the architecture, then: dvc repro train@{architecture}"
         ) from error
 
 
 def _saved_by_keras(model: Any, path: Path) -> dict[str, bytes]:
-    # Beside `path`, where a model surely fits, and named like what .dvcignore leaves out.
+    # Beside `path`, where there must be room for a model, under a name that .dvcignore leaves out.
     with tempfile.TemporaryDirectory(
         dir=path.parent, prefix=f"{path.name}.", suffix=".part"
     ) as folder:
-        # Unzipped: into a zip Keras lays HDF5 out in one of two ways, by the memory free just now.
+        # Not zipped: in a zip, the layout of Keras' HDF5 depends on how much memory is free.
         model.save(folder, zipped=False, overwrite=True)
         files = [file for file in Path(folder).rglob("*") if file.is_file()]
         return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
@@ -133,11 +133,11 @@ def _canonical_metadata(saved: bytes, metadata: ModelMetadata) -> bytes:
 
 
 def _canonical_config(saved: bytes) -> bytes:
-    """Take out what depends on the process and on the device.
+    """Remove what depends on the process and on the device.
 
-    Shared objects are numbered 1, 2, ... where Keras writes their memory addresses. `jit_compile`
-    is set to auto: Keras writes whether the device at hand used XLA, and would hold whoever loads
-    the file to it.
+    Keras identifies shared objects by their memory addresses; they are numbered 1, 2, ... instead.
+    It also records whether this device used XLA and would make anybody who loads the file do the
+    same, so `jit_compile` is set to auto.
     """
     numbers: dict[int, int] = {}
 
@@ -146,19 +146,19 @@ def _canonical_config(saved: bytes) -> bytes:
             node["shared_object_id"] = numbers.setdefault(address, len(numbers) + 1)
         return node
 
-    # Keys stay in Keras' order: a dict of outputs or losses may mean something by it.
+    # Keys keep Keras' order, which may have a meaning in a dict of outputs or losses.
     config = json.loads(saved, object_hook=renumber)
     config["compile_config"]["jit_compile"] = "auto"
     return json.dumps(config).encode()
 
 
 def _read_members(path: Path) -> dict[str, bytes]:
-    """Read every member completely, which checks its CRC before Keras opens the file."""
+    """Read every member completely, so that its CRC is checked before Keras opens the file."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise TrainingError(
-            f"{_shown(path)} is not there; get it: dvc checkout {_shown(path)}; "
+            f"{_shown(path)} does not exist; restore it: dvc checkout {_shown(path)}; "
             f"or train it: dvc repro train@{path.stem}"
         ) from None
     except OSError as error:

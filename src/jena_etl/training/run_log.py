@@ -1,4 +1,4 @@
-"""What a run took: kept out of the stages' outputs, which must not change from run to run."""
+"""Logs how long each run took, outside the stages' outputs, which must not differ between runs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from jena_etl.training.device import versions
 
 @contextmanager
 def logged(path: Path, **entry: Any) -> Iterator[None]:
-    """Append one JSON line to `path` when the block succeeds: entry, seconds, versions.
+    """When the block succeeds, append a JSON line to `path`: `entry`, the seconds, the versions.
 
-    What the block has made counts for more than its log: where the line cannot be written, stderr
-    says so, and that is all.
+    If the line cannot be written, there is only a warning on stderr: the results of the block
+    matter more than its log.
     """
     started = time.perf_counter()
     yield
@@ -36,5 +36,5 @@ def logged(path: Path, **entry: Any) -> Iterator[None]:
     except OSError as error:
         sys.stderr.write(
             f"warning: {path.parent.name}/{path.name} cannot be written ({error.strerror}); "
-            "this run is missing there, but its results are complete\n"
+            "this run will be missing from it, but its results are complete\n"
         )

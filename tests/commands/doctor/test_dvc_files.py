@@ -65,7 +65,7 @@ def process(root: Path, *words: str) -> Iterator[int]:
 
 def test_whole_files_are_left_alone(root: Path) -> None:
     assert own_files(root).mark == "ok"
-    assert list(mend(root)) == ["DVC's own files can be read: nothing to mend"]
+    assert list(mend(root)) == ["DVC's own files are readable: nothing to mend"]
     assert git(root, "status", "--short") == ""
 
 
@@ -90,7 +90,7 @@ def test_an_rwlock_in_the_name_of_a_process_that_is_not_dvc(root: Path) -> None:
             rwlock.write_text(json.dumps({"write": {"data": info}, "read": {"src": [info]}}))
             assert own_files(root).mark == mark
             if mark == "fault":
-                assert f"names process {pid} as a DVC at work" in own_files(root).found
+                assert f"names process {pid} as a running DVC" in own_files(root).found
                 assert list(mend(root))
                 assert not rwlock.exists()
 
@@ -160,7 +160,7 @@ def test_a_merge_conflict_takes_each_entry_from_the_side_that_ran_it(root: Path)
     assert check.found == "dvc.lock has a merge conflict (3 versions)"
     assert check.next == "jena-etl doctor --mend"
     (step,) = mend(root)
-    assert "(evaluate ran on both: ours is kept, and may run again)" in step
+    assert "(evaluate ran on both: ours is kept and may run again)" in step
     assert hashes(root) == {"download": "3", "train": "2", "evaluate": "3", "extra": "2"}
     assert git(root, "ls-files", "--unmerged") == ""
     assert own_files(root).mark == "ok"

@@ -41,8 +41,8 @@ def test_what_is_missing_too_old_or_too_new_is_named(monkeypatch: pytest.MonkeyP
     check = environment.check_environment(HERE)
     assert check.mark == "fault"
     assert check.found == (
-        f"keras is {version('keras')}, needed is >=99; "
-        f"polars is {version('polars')}, needed is <2; "
+        f"keras is {version('keras')}, but >=99 is needed; "
+        f"polars is {version('polars')}, but <2 is needed; "
         "nowhere-to-be-found is missing"
     )
 
@@ -62,7 +62,7 @@ def test_the_advice_for_wrong_packages_is_a_command_that_installs_them(
 def test_another_python(monkeypatch: pytest.MonkeyPatch) -> None:
     requiring(monkeypatch, python=">=3.99")
     check = environment.check_environment(HERE)
-    assert check.found == f"python is {platform.python_version()}, needed is >=3.99"
+    assert check.found == f"python is {platform.python_version()}, but >=3.99 is needed"
     make, *targets = check.next.split()
     dry = [make, "--dry-run", *targets[:-1], f"PYTHON={sys.executable}"]
     assert subprocess.run(dry, cwd=HERE, capture_output=True, check=False).returncode == 0

@@ -1,6 +1,6 @@
-"""What `jena-etl doctor` checks: can this project be built here, and is what it holds whole.
+"""What `jena-etl doctor` checks: whether the project can be built here, and whether it is intact.
 
-The checks lie beside this file by subject: environment, DVC's own files, and what has been built.
+The checks are grouped by subject: the environment, DVC's own files, and what has been built.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ __all__ = ["Check", "as_dict", "examine", "mend", "render_checks"]
 
 
 def examine(project: Project, *, verify: bool) -> list[Check]:
-    """Check everything; a check that itself fails is a fault, and the others still run.
+    """Run all checks; a check that fails to run is reported as a fault, and the others still run.
 
     Args:
-        project: its folder may be in any state.
-        verify: recompute every hash, of the workspace and of DVC's cache.
+        project: the project, whose folder may be in any state.
+        verify: whether to recompute every hash, in the workspace and in DVC's cache.
     """
     root = project.root.resolve()
     params, params_check = _params(project)
@@ -35,14 +35,14 @@ def examine(project: Project, *, verify: bool) -> list[Check]:
         checks.append(own_files(root))
         if checks[-1].mark == "ok":  # otherwise DVC could not read anything else either
             checks += built_checks(root, verify=verify)
-    except Exception as error:  # noqa: BLE001  DVC's faults are of a dozen kinds
+    except Exception as error:  # noqa: BLE001  DVC raises a dozen kinds of error
         checks.append(dvc_refused(error, root))
     device = params.train.device if params else "auto"
     return [*checks, _guarded("gpu", lambda: check_gpu(root, device))]
 
 
 def render_checks(checks: Iterable[Check]) -> str:
-    """A line per check."""
+    """Format the report, one line per check."""
     lines = []
     for check in checks:
         line = f"{check.mark:<6} {check.name:<12} {check.found}"
@@ -69,5 +69,5 @@ def _params(project: Project) -> tuple[Params | None, Check]:
 def _guarded(name: str, check: Callable[[], Check]) -> Check:
     try:
         return check()
-    except Exception as error:  # noqa: BLE001  a line for each check, whatever state the machine is in
+    except Exception as error:  # noqa: BLE001  every check gets its line, whatever happens
         return Check(name, "fault", f"could not be checked: {type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""What has been built: DVC's cache, the outputs, whether they are up to date, and room for more."""
+"""Checks what has been built: DVC's cache, the outputs, whether they are current, the disk."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from jena_etl.commands.git import git, restorable
 BUILD = "dvc repro"
 RESTORE = "git restore"
 EDIT_PARAMS = "edit params.yaml"
-# Logs, checkpoints and files written aside take some room before a stage's own outputs do.
-LEAST_FREE = 100_000_000
-FEW = 3  # outputs that are named one by one in a command
+LEAST_FREE = 100_000_000  # for logs, checkpoints and unfinished files, beside the outputs
+FEW = 3  # how many outputs a command may name one by one
 
 
 def built_checks(root: Path, *, verify: bool) -> list[Check]:
-    """Cache, data, pipeline and disk; where DVC cannot read the project, one line says why.
+    """Check cache, data, pipeline and disk; if DVC cannot read the project, one line says why.
 
-    The order is that of the cure: what is damaged in the cache must go before DVC restores from it,
-    and what can be restored or fetched should be, before a stage runs again for want of it.
+    The order is that of the repairs: damaged files must leave the cache before DVC restores from
+    it, and what can be restored or fetched should be before a stage is run again to rebuild it.
     """
     checks = []
     with dvc_repo.open_repo(root, rehash=verify) as repo:
@@ -35,7 +34,7 @@ def built_checks(root: Path, *, verify: bool) -> list[Check]:
         pipeline, current = dvc_repo.Pipeline((), (), {}), None
         try:
             pipeline = dvc_repo.read_pipeline(repo, root)
-        except Exception as error:  # noqa: BLE001  DVC's faults are of a dozen kinds
+        except Exception as error:  # noqa: BLE001  DVC raises a dozen kinds of error
             current = dvc_refused(error, root)
         checks.append(cache_is_sound(pipeline, files, rotten, verify=verify))
         if pipeline.outputs:
@@ -49,9 +48,9 @@ def built_checks(root: Path, *, verify: bool) -> list[Check]:
 def cache_is_sound(
     pipeline: dvc_repo.Pipeline, files: list[Path], rotten: list[Path], *, verify: bool
 ) -> Check:
-    """Are DVC's own copies there, and with `verify` their bytes right."""
+    """Check that DVC's own copies exist and, with `verify`, that their bytes are right."""
     known = {path: output for output in pipeline.outputs for path in output.objects}
-    # An output that is gone from the workspace as well is reported with the data.
+    # An output that is also missing from the workspace is reported with the data.
     missing = [o for o in pipeline.outputs if o.is_cached and not (o.in_cache or o.state)]
     wrong = [f"{path} is damaged ({_content_of(known.get(path))})" for path in rotten]
     wrong += [f"{output.path} is not in it" for output in missing]
@@ -63,8 +62,8 @@ def cache_is_sound(
     if pipeline.stale or any(output.state for output in pipeline.outputs):
         steps += [] if rotten else [BUILD]
     else:
-        # What is whole in the workspace goes into the cache again without running anything. With
-        # something changed there, the same command would record the change as if it had been run.
+        # dvc commit puts intact outputs back into the cache without running anything. If something
+        # in the workspace had changed, it would record that change as the result of a run.
         touched = [*missing, *(known[path] for path in rotten if path in known)]
         steps += [command("dvc commit -f", sorted({output.stage for output in touched}))]
     return Check("cache", "fault", first_few(wrong), in_turn(steps))
@@ -73,36 +72,36 @@ def cache_is_sound(
 def data_is_whole(
     root: Path, pipeline: dvc_repo.Pipeline, rotten: Iterable[Path], *, remote: bool, verify: bool
 ) -> Check:
-    """Are the outputs there, as dvc.lock records them."""
+    """Check that the outputs exist as dvc.lock records them."""
     spoiled = [output for output in pipeline.outputs if output.state]
     if not spoiled:
         how = "every hash recomputed" if verify else "by size and time; bytes: --verify"
         return Check("data", "ok", f"{_outputs_of(pipeline.outputs)}, all there ({how})")
     from_git = restorable(root, (output.path for output in spoiled if not output.is_cached))
     from_cache = [o.path for o in spoiled if o.in_cache and o.objects.isdisjoint(rotten)]
-    others = [o for o in spoiled if o.path not in (*from_git, *from_cache)]
-    from_remote = [output.path for output in others if output.is_cached and remote]
+    elsewhere = [o for o in spoiled if o.path not in (*from_git, *from_cache)]
+    from_remote = [output.path for output in elsewhere if output.is_cached and remote]
     in_the_way = [o.path for o in spoiled if o.state == "modified" and o.path not in from_git]
     steps = [
         command(RESTORE, from_git),
         command("rm -r", in_the_way),
         command("dvc checkout", from_cache),
         "dvc pull" if len(from_remote) > FEW else command("dvc pull", from_remote),
-        BUILD if len(others) > len(from_remote) else "",
+        BUILD if len(elsewhere) > len(from_remote) else "",
     ]
     found = first_few([f"{output.path} is {output.state}" for output in spoiled])
     return Check("data", "fault", found, in_turn(steps))
 
 
 def pipeline_is_current(pipeline: dvc_repo.Pipeline) -> Check:
-    """Is what dvc.lock records what the code and the params of today would build."""
+    """Check that dvc.lock records what the present code and params would build."""
     if not pipeline.stages:
         return Check("pipeline", "fault", "dvc.yaml is missing here", f"{RESTORE} dvc.yaml")
     if not pipeline.outputs:
         return Check("pipeline", "note", "nothing built yet", BUILD)
     if pipeline.stale:
         stale = [f"{name} ({first_few(why)} changed)" for name, why in pipeline.stale.items()]
-        found = f"out of date, with all that follows from it: {first_few(stale)}"
+        found = f"out of date, with everything that depends on it: {first_few(stale)}"
         return Check("pipeline", "fault", found, BUILD)
     if pipeline.unbuilt:
         return Check("pipeline", "note", f"not built yet: {first_few(pipeline.unbuilt)}", BUILD)
@@ -110,10 +109,10 @@ def pipeline_is_current(pipeline: dvc_repo.Pipeline) -> Check:
 
 
 def disk(root: Path, cache: Path, pipeline: dvc_repo.Pipeline) -> Check:
-    """Can the project's folders be written, and is there room for one more complete run.
+    """Check that the project's folders are writable and have room for one more complete run.
 
-    A run in which everything changes adds every cached output to the cache, restores what is
-    missing in the workspace, and writes each file aside before it takes the old one's place.
+    A run that changes everything adds every cached output to the cache, restores what is missing
+    from the workspace, and keeps the old version of a file until the new one is complete.
     """
     cache = _existing(cache)
     folders = [root, root / ".dvc", root / ".dvc/tmp", cache]
@@ -133,29 +132,29 @@ def disk(root: Path, cache: Path, pipeline: dvc_repo.Pipeline) -> Check:
     found = "; ".join(
         f"{size(free[at])} free, a complete run takes {size(need)}"
         if outputs
-        else f"{size(free[at])} free; what a run takes is known after the first"
+        else f"{size(free[at])} free; how much a run takes is known after the first one"
         for at, need in needs.items()
     )
     if any(free[at] < max(need, LEAST_FREE) for at, need in needs.items()):
         unused = "--all-commits --all-experiments" if git(root, "rev-parse", "HEAD") else "-w"
         found += (
-            f"; {size(LEAST_FREE)} should be free at least. Remove what you do not need, or let"
+            f"; at least {size(LEAST_FREE)} should be free. Remove what you do not need, or let "
+            "DVC remove from its cache what no commit or experiment uses"
         )
-        found += " DVC remove from its cache what no commit or experiment uses"
         return Check("disk", "fault", found, f"dvc gc {unused}")
     return Check("disk", "ok", found)
 
 
 def _made_writable(root: Path, closed: list[Path]) -> str:
-    """The owner may open a folder; from another's folder or disk, only a copy can be built."""
-    mine = all(folder.stat().st_uid == os.geteuid() for folder in closed)
-    if mine and not any(os.statvfs(folder).f_flag & os.ST_RDONLY for folder in closed):
+    """The owner can change permissions; anybody else has to build in a copy."""
+    is_owner = all(folder.stat().st_uid == os.geteuid() for folder in closed)
+    if is_owner and not any(os.statvfs(folder).f_flag & os.ST_RDONLY for folder in closed):
         return command("chmod u+rwx", map(str, closed))
     return f"cp -R {shlex.quote(str(root))} ~ && cd ~/{shlex.quote(root.name)}"
 
 
 def dvc_refused(error: Exception, root: Path) -> Check:
-    """Why DVC cannot read the project, and what lets it."""
+    """Why DVC cannot read the project, and the command that helps."""
     from dvc.config import ConfigError
     from dvc.exceptions import NotDvcRepoError
     from dvc.lock import LockError
@@ -165,10 +164,10 @@ def dvc_refused(error: Exception, root: Path) -> Check:
     if isinstance(error, NotDvcRepoError):
         return Check("pipeline", "fault", f"{root} is not a DVC repository", _init(root))
     if isinstance(error, LockError):
-        found = "another DVC process is at work here, so the state cannot be told"
-        return Check("pipeline", "note", found, "wait for it, then ask again")
+        found = "unknown, as another DVC process is at work here"
+        return Check("pipeline", "note", found, "wait for it, then run doctor again")
     if isinstance(error, PermissionError) or getattr(error, "errno", 0) == errno.EROFS:
-        found = f"the state cannot be told: DVC has to write here for that ({message})"
+        found = f"unknown, as DVC needs to write here to find out ({message})"
         return Check("pipeline", "note", found)
     if isinstance(error, SCMError):
         return Check("pipeline", "fault", message, "git init")

@@ -1,4 +1,4 @@
-"""One line of the doctor's report, and how its parts are written."""
+"""One line of the doctor's report, and helpers to write its parts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Check:
     """One line of the report.
 
     Attributes:
-        name: what was looked at.
+        name: what was checked.
         mark: ok, note (worth knowing) or fault (something is wrong).
-        found: what there is, in words.
+        found: what was found, in words.
         next: the command to type in the project folder, or "".
     """
 
@@ -26,7 +26,7 @@ class Check:
 
 
 def first_few(names: Iterable[str], most: int = 3) -> str:
-    """The beginning of a list that may be long.
+    """The first names of a list that may be long.
 
     >>> first_few("abcde")
     'a, b, c and 2 more'
@@ -37,23 +37,23 @@ def first_few(names: Iterable[str], most: int = 3) -> str:
 
 
 def command(verb: str, names: Iterable[str]) -> str:
-    """`verb` with the names as a shell takes them; "" without any, when there is nothing to do."""
+    """`verb` followed by the names, quoted for a shell; "" if there are no names."""
     listed = " ".join(map(shlex.quote, names))
     return listed and f"{verb} {listed}"
 
 
 def in_turn(commands: Iterable[str]) -> str:
-    """Several commands as one line; empty ones are left out."""
+    """Join commands into one line, leaving out empty ones."""
     return " && ".join(filter(None, commands))
 
 
 def size(count: int) -> str:
-    """A number of bytes, in a unit that leaves it at least one.
+    """A number of bytes, in the largest unit of which there is at least one.
 
     >>> size(999), size(13_565_642), size(2_000_000_000)
     ('999 bytes', '13.6 MB', '2.0 GB')
     """
-    for unit, bytes_each in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= bytes_each:
-            return f"{count / bytes_each:,.1f} {unit}"
+    for unit, unit_bytes in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= unit_bytes:
+            return f"{count / unit_bytes:,.1f} {unit}"
     return f"{count} bytes"

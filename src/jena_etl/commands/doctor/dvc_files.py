@@ -1,9 +1,9 @@
-"""DVC's own two files, where a kill or a merge has left them so that no DVC command works.
+"""Repairs DVC's own two files after a kill or a merge has left them unreadable.
 
 DVC writes .dvc/tmp/rwlock (which process uses which file) and dvc.lock (what each stage was built
-from) in place. If it is killed in that moment, the file is cut short, and every later command ends
-in an error. Nothing that was built is lost: DVC's cache holds it, and its run cache knows it by
-what it was built from.
+from) in place. If it is killed while it writes, the file is cut short, and every later DVC command
+fails. Nothing that was built is lost: DVC's cache holds it, and the run cache records what it was
+built from.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ Stages = dict[str, Any]
 
 @dataclass(frozen=True)
 class Mend:
-    """One damaged file, and what mends it.
+    """One damaged file and how to mend it.
 
     Attributes:
-        found: which file, and what is wrong with it.
+        found: the file, and what is wrong with it.
         intent: what `apply` does, in words.
-        command: what does the same by hand; "" if that is too much to type.
-        apply: does it.
+        command: the command that does the same; "" if there is no short one.
+        apply: mends the file.
     """
 
     found: str
@@ -48,25 +48,25 @@ class Mend:
 
 
 def own_files(root: Path) -> Check:
-    """Can DVC read what it has written."""
+    """Check whether DVC can read the files it has written."""
     at_work = running(root) if find_mends(root) else []
-    mends = find_mends(root)  # again: a DVC that has just ended may have been writing them
+    mends = find_mends(root)  # again, as a DVC that has just ended may have been writing them
     if not mends:
-        return Check("dvc", "ok", "its own files can be read")
+        return Check("dvc", "ok", "its own files are readable")
     found = "; ".join(mend.found for mend in mends)
     if at_work:
         found = f"{found}; but DVC is at work here: {first_few(at_work)}"
-        return Check("dvc", "note", found, "wait for it, then ask again")
+        return Check("dvc", "note", found, "wait for it, then run doctor again")
     by_hand = in_turn(mend.command for mend in mends)
     found = f"{found} (by hand: {by_hand})" if by_hand else found
     return Check("dvc", "fault", found, "jena-etl doctor --mend")
 
 
 def mend(root: Path) -> Iterator[str]:
-    """Mend what is damaged, under DVC's lock; each step is announced, then taken.
+    """Mend what is damaged while holding DVC's lock; each step is announced before it is taken.
 
     Raises:
-        ProjectError: DVC is at work here, or is not set up.
+        ProjectError: DVC is at work here or is not set up.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import lock_repo
@@ -75,12 +75,12 @@ def mend(root: Path) -> Iterator[str]:
         with open_repo(root, rehash=False) as repo, lock_repo(repo):
             if at_work := running(root):
                 raise ProjectError(
-                    f"DVC is at work here: {first_few(at_work)}; wait for it, or end it, then run "
+                    f"DVC is at work here: {first_few(at_work)}; wait for it or end it, then run "
                     "jena-etl doctor --mend again"
                 )
             mends = find_mends(root)
             if not mends:
-                yield "DVC's own files can be read: nothing to mend"
+                yield "DVC's own files are readable: nothing to mend"
             for step in mends:
                 yield f"{step.found}: {step.intent}"
                 step.apply()
@@ -89,7 +89,7 @@ def mend(root: Path) -> Iterator[str]:
 
 
 def running(root: Path) -> list[str]:
-    """The DVC processes in the repository of `root`, and those of users whose folder is hidden."""
+    """The DVC processes in the repository of `root`, or in a folder that we may not see."""
     repository = _repository(root)
     found = []
     for process in psutil.process_iter():
@@ -99,16 +99,16 @@ def running(root: Path) -> list[str]:
                 continue
             inside = Path(process.cwd()).is_relative_to(repository)
         except psutil.AccessDenied:
-            inside = True  # it may be here
+            inside = True  # it may be at work here
         except psutil.Error:
-            continue  # it has ended
+            continue  # the process has ended
         if inside:
             found.append(f"process {process.pid} ({' '.join(words[1:])})")
     return found
 
 
 def find_mends(root: Path) -> list[Mend]:
-    """What is damaged, in the order in which to mend it."""
+    """The damaged files, in the order in which to mend them."""
     return [mend for mend in (_of_rwlock(root), _of_dvc_lock(root)) if mend]
 
 
@@ -127,9 +127,9 @@ def _of_rwlock(root: Path) -> Mend | None:
         fault = "is damaged, as if DVC had been killed while it wrote it"
     else:
         users = [*entries["write"].values(), *(u for us in entries["read"].values() for u in us)]
-        strangers = {user["pid"] for user in users if _is_a_stranger(user["pid"])}
-        if strangers:  # DVC was killed, and its number has been given to another process
-            fault = f"names process {min(strangers)} as a DVC at work, which it is not"
+        reused = {user["pid"] for user in users if _is_another_program(user["pid"])}
+        if reused:  # DVC was killed, and another program now has its process number
+            fault = f"names process {min(reused)} as a running DVC, which it is not"
     if not fault:
         return None
     remove = partial(path.unlink, missing_ok=True)
@@ -142,10 +142,10 @@ def _of_dvc_lock(root: Path) -> Mend | None:
         numbers = {line.split()[2] for line in unmerged.splitlines()}
         versions = [_stages(git(root, "show", f":{n}:./{LOCK}")) or {} for n in "123"]
         stages, both = merge_stages(*versions)
-        rerun = f" ({first_few(both)} ran on both: ours is kept, and may run again)" if both else ""
+        rerun = f" ({first_few(both)} ran on both: ours is kept and may run again)" if both else ""
         return Mend(
             f"{LOCK} has a merge conflict ({len(numbers)} versions)",
-            f"take each stage's entry whole, from the side that ran it{rerun}, and git add it",
+            f"take each stage's whole entry from the side that ran it{rerun}, then git add it",
             "",
             partial(_resolve, root, stages),
         )
@@ -162,25 +162,25 @@ def _of_dvc_lock(root: Path) -> Mend | None:
     ):
         if _stages(git(root, "show", f"{source}./{LOCK}")) is not None:
             words = (*restore, "--", LOCK)
-            intent = "restore git's version; dvc repro takes what is newer from the run cache"
+            intent = "restore git's version; dvc repro takes newer outputs from the run cache"
             return Mend(found, intent, f"git {' '.join(words)}", partial(_replace, root, words))
-    intent = "remove it, as git has none; dvc repro takes what was built from the run cache"
+    intent = "remove it, as git has none; dvc repro takes the outputs from the run cache"
     return Mend(found, intent, f"rm {LOCK}", partial(_replace, root))
 
 
 def merge_stages(base: Stages, ours: Stages, theirs: Stages) -> tuple[Stages, list[str]]:
-    """Merge two versions of dvc.lock entry by entry; also, which stages ran on both sides.
+    """Merge two versions of dvc.lock entry by entry; also return the stages that ran on both sides.
 
-    An entry is the record of one run, so it is taken whole: git's merge by lines could join the
-    inputs of one run and the outputs of another, and DVC would take a stale output for a new one.
+    An entry records one run, so it is taken whole. Git's merge by lines could join the inputs of
+    one run with the outputs of another, and DVC would mistake a stale output for a new one.
     """
     merged, both = {}, []
     for name in {**ours, **theirs}:
-        before, mine, other = base.get(name), ours.get(name), theirs.get(name)
-        entry = other if mine == before else mine
-        if before not in (mine, other) and mine != other:
+        base_entry, our_entry, their_entry = base.get(name), ours.get(name), theirs.get(name)
+        entry = their_entry if our_entry == base_entry else our_entry
+        if base_entry not in (our_entry, their_entry) and our_entry != their_entry:
             both.append(name)
-            entry = mine or other
+            entry = our_entry or their_entry
         if entry is not None:
             merged[name] = entry
     return merged, both
@@ -194,7 +194,7 @@ def _resolve(root: Path, stages: Stages) -> None:
 
 
 def _replace(root: Path, words: tuple[str, ...] = ()) -> None:
-    """Set the damaged dvc.lock aside, and let git restore its own if there are words for it."""
+    """Set the damaged dvc.lock aside and, given `words`, restore it with that git command."""
     aside = _repository(root) / ".dvc/tmp" / f"{LOCK}.damaged"
     shutil.move(root / LOCK, aside)
     if words:
@@ -202,7 +202,7 @@ def _replace(root: Path, words: tuple[str, ...] = ()) -> None:
 
 
 def _stages(text: str | None) -> Stages | None:
-    """The entries of a dvc.lock by stage; None if DVC cannot read it."""
+    """The entries of a dvc.lock by stage; None if DVC could not read it."""
     from dvc.schema import COMPILED_LOCKFILE_SCHEMA
     from dvc.utils.serialize import YAMLError, parse_yaml
     from voluptuous import Invalid
@@ -221,17 +221,17 @@ def _repository(root: Path) -> Path:
     return Path(Repo.find_root(str(root))).resolve()
 
 
-def _is_a_stranger(pid: int) -> bool:
-    """A process of that number lives, and is certainly not DVC."""
+def _is_another_program(pid: int) -> bool:
+    """Whether a process of that number is running and is certainly not DVC."""
     try:
         return not _is_dvc(psutil.Process(pid).cmdline())
     except psutil.ZombieProcess:
         return True
     except psutil.Error:
-        return False  # DVC itself sees that it has ended
+        return False  # DVC notices by itself that it has ended
 
 
 def _is_dvc(words: list[str]) -> bool:
-    """`dvc ...`, `python .../dvc ...` or `python -m dvc ...`."""
+    """Whether a command line is `dvc ...`, `python .../dvc ...` or `python -m dvc ...`."""
     names = [Path(word).name for word in words[:4]]
     return names[:1] == ["dvc"] or ("python" in "".join(names[:1]) and "dvc" in names)

@@ -1,4 +1,4 @@
-"""Python, packages and GPU: what the project needs beside what this machine has."""
+"""Checks Python, the packages and the GPU of this machine against what the project needs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from packaging.specifiers import SpecifierSet
 from jena_etl.commands.doctor.check import Check, command, first_few
 
 PACKAGE = "jena-etl"
-# The figures depend on these, so they are always shown; other packages only when they are wrong.
+# Results depend on these, so they are always shown; other packages only if they are wrong.
 SHOWN = ("dvc", "keras", "numpy", "polars", "pyarrow", "tensorflow")
-# Keras' backends that need packages of their own for a GPU: those packages' extra, as pip takes it.
+# The pip package and extra with which each Keras backend supports a GPU.
 GPU_EXTRAS = {"tensorflow": ("tensorflow", "and-cuda"), "jax": ("jax", "cuda12")}
 
 
 def check_environment(root: Path) -> Check:
-    """Python and the packages, compared with what this package requires."""
+    """Compare Python and the installed packages with what this package requires."""
     try:
         needed = _required(PACKAGE)
         python = metadata(PACKAGE)["Requires-Python"]
@@ -33,7 +33,7 @@ def check_environment(root: Path) -> Check:
         return Check("environment", "fault", f"{PACKAGE} is not installed", _install(root, PACKAGE))
     running = platform.python_version()
     if running not in SpecifierSet(python):
-        found = f"python is {running}, needed is {python}"
+        found = f"python is {running}, but {python} is needed"
         return Check("environment", "fault", found, "make clean .venv/.installed PYTHON=python3.13")
     wrong = {str(need): fault for need in needed if (fault := _fault(need))}
     if wrong:
@@ -48,11 +48,11 @@ def check_environment(root: Path) -> Check:
 
 
 def check_gpu(root: Path, device: str) -> Check:
-    """The NVIDIA driver's own list: to ask TensorFlow would take seconds.
+    """Check for a GPU in the NVIDIA driver's own list, as asking TensorFlow would take seconds.
 
     Args:
         root: the project folder.
-        device: train.device; if it is gpu, a GPU that cannot be used is a fault.
+        device: train.device; with gpu, it is a fault if no GPU can be used.
     """
     fault: Literal["fault", "note"] = "fault" if device == "gpu" else "note"
     cards = _output_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
@@ -74,7 +74,7 @@ def check_gpu(root: Path, device: str) -> Check:
 
 
 def _install(root: Path, *requirements: str, locked: str = "uv sync --frozen") -> str:
-    """`locked` in a checkout, whose uv.lock names the versions; elsewhere, a pip install."""
+    """The command to install: `locked` in a checkout, whose uv.lock pins versions, else pip."""
     if locked and (root / "uv.lock").is_file():
         return locked
     return command("python -m pip install", requirements)
@@ -87,18 +87,18 @@ def _required(package: str, extra: str = "") -> list[Requirement]:
 
 
 def _fault(requirement: Requirement) -> str:
-    """What is wrong with a requirement as it is installed, or ""."""
+    """What is wrong with the installed version of a requirement, or ""."""
     try:
         installed = version(requirement.name)
     except PackageNotFoundError:
         return f"{requirement.name} is missing"
     if requirement.specifier.contains(installed, prereleases=True):
         return ""
-    return f"{requirement.name} is {installed}, needed is {requirement.specifier}"
+    return f"{requirement.name} is {installed}, but {requirement.specifier} is needed"
 
 
 def _output_of(*words: str) -> str:
-    """What a command prints; "" where it fails or is not installed."""
+    """The output of a command; "" if it fails or is not installed."""
     try:
         done = subprocess.run(  # noqa: S603  fixed words, no outside input
             words, capture_output=True, text=True, check=False, timeout=20
