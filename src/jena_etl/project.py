@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -110,7 +111,7 @@ class Project:
 
     def lock(self, stage: str) -> Path:
         """The lock held by the process that runs a stage; git-ignored."""
-        return self.root / f"locks/{stage}.lock"
+        return self.root / "locks" / f"{quote(stage, safe='@')}.lock"  # a file, whatever the name
 
     def unlisted(self, folder: Path) -> Path:
         """Where evaluate moves the files of unlisted architectures from `folder`; git-ignored."""

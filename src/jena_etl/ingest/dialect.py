@@ -64,6 +64,11 @@ def guess_dialect(name: str, raw: bytes) -> DialectGuess:
     decimal, why_decimal = _decimal(columns, separator)
     _check_header(name, header, decimal)
     timestamps, datetime_format, why_format = datetime_column(name, columns)
+    if not timestamps:
+        raise DataError(
+            f"{name}: the column of the timestamps has no name on line 1, expected one; write one "
+            "there, as in 'time'"
+        )
     del columns[timestamps]
     left_out = {
         column: why for column, texts in columns.items() if (why := _not_numbers(texts, decimal))
