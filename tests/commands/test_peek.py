@@ -70,13 +70,13 @@ class Made:
         lines = [self.separator.join([self.timestamps, *self.columns])]
         table = values(self.rows, len(self.columns))
         for timestamp, row in zip(timestamps(self.rows, self.minutes), table, strict=True):
-            said = (
+            shown = (
                 timestamp.strftime(self.form)
                 if isinstance(self.form, str)
                 else self.form(timestamp)
             )
             cells = [f"{value:.2f}".replace(".", self.decimal) for value in row]
-            lines.append(self.separator.join([said, *cells]))
+            lines.append(self.separator.join([shown, *cells]))
         return (self.eol.join(lines) + self.eol).encode(self.encoding)
 
 
@@ -160,9 +160,9 @@ def test_what_is_printed_reads_the_file_as_it_was_made(name: str, tmp_path: Path
     found = peek(file)
     block, window = pasted(found)
     assert (block, window) == (found.convert, found.window)
-    said: dict[str, Any] = {**window.model_dump(), **block.model_dump()}
-    said["members"] = list(block.members or ())
-    assert {key: said[key] for key in expected} == expected
+    shown: dict[str, Any] = {**window.model_dump(), **block.model_dump()}
+    shown["members"] = list(block.members or ())
+    assert {key: shown[key] for key in expected} == expected
     assert window.target in made.columns
     frame = converted(file, block, tmp_path)
     assert frame.columns == [made.timestamps, *made.columns]
@@ -185,10 +185,10 @@ def test_sentinels_are_named_with_column_and_count() -> None:
     rows[7], rows[8], rows[300] = "991,-999.0", "-9999.0,-999.0", "999.9,3.0"
     found = of(table(rows))
     assert found.convert.sentinels == (-9999.0, -999.0)
-    said = "\n".join(found.reasons["convert.sentinels"])
-    assert "-999 is far outside the other values of T (degC) (2)" in said
-    assert "-9999 is far outside the other values of p (mbar) (1)" in said
-    assert "999.9" not in said  # a pressure like any other
+    shown = "\n".join(found.reasons["convert.sentinels"])
+    assert "-999 is far outside the other values of T (degC) (2)" in shown
+    assert "-9999 is far outside the other values of p (mbar) (1)" in shown
+    assert "999.9" not in shown  # a pressure like any other
 
 
 def test_a_sentinel_that_another_column_measures_is_not_listed() -> None:
@@ -204,7 +204,7 @@ def test_columns_that_hold_nothing_are_left_out_with_the_reason(tmp_path: Path) 
     rows[0] = "1,clear,4.0,1,-9999,"
     found = of(table(rows, "time,T (degC),sky,fixed,rare,late,gap"))
     assert found.convert.columns == ("T (degC)",)
-    said = "\n".join(found.reasons["convert.columns"])
+    shown = "\n".join(found.reasons["convert.columns"])
     for part in (
         "sky: text, as in 'clear'",
         "fixed: constant, 4",
@@ -212,7 +212,7 @@ def test_columns_that_hold_nothing_are_left_out_with_the_reason(tmp_path: Path) 
         "late: its first cell is -9999, with no earlier value to fill it",
         "gap: its first cell is empty, with no earlier value to fill it",
     ):
-        assert part in said
+        assert part in shown
     file = tmp_path / "a.csv"
     file.write_text(table(rows, "time,T (degC),sky,fixed,rare,late,gap"))
     assert converted(file, found.convert, tmp_path).height == 300
@@ -235,21 +235,21 @@ def test_holes_and_repeats_are_counted() -> None:
     assert found.window.gaps == "drop"
     # Lines 101 to 110 of the 300 are gone: 11 steps from the one before to the one after.
     assert found.reasons["window.gaps"][0].startswith("holes: 1, the longest 110 minutes after")
-    said = found.reasons["convert.on_duplicate"][0]
-    assert "repeated timestamps: 2," in said
-    assert "with other values: 1" in said
+    shown = found.reasons["convert.on_duplicate"][0]
+    assert "repeated timestamps: 2," in shown
+    assert "with other values: 1" in shown
     assert of("\n".join(lines) + "\n").window.gaps == "keep"
 
 
 def test_lines_out_of_order_are_said_to_stop_convert() -> None:
     lines = table([f"{k % 9},{k % 7}" for k in range(300)]).splitlines()
     lines[50], lines[60] = lines[60], lines[50]
-    said = " ".join(of("\n".join(lines) + "\n").notes)
-    assert "convert will stop here: a.csv, line 52" in said
+    shown = " ".join(of("\n".join(lines) + "\n").notes)
+    assert "convert will stop here: a.csv, line 52" in shown
 
 
 @pytest.mark.parametrize(
-    ("first", "days", "form", "said"),
+    ("first", "days", "form", "shown"),
     [
         ("%d/%m/%Y", 20, "%d/%m/%Y %H:%M", "day before month: a number above 12"),
         ("%m/%d/%Y", 20, "%m/%d/%Y %H:%M", "month before day: a number above 12"),
@@ -258,12 +258,12 @@ def test_lines_out_of_order_are_said_to_stop_convert() -> None:
         ("%m/%d/%Y", 1, None, "is a GUESS"),
     ],
 )
-def test_day_or_month_first(first: str, days: int, form: str | None, said: str) -> None:
+def test_day_or_month_first(first: str, days: int, form: str | None, shown: str) -> None:
     made = Made(THREE, f"{first} %H:%M", rows=144 * days - 10)
     found = of(made.content())
     if form:
         assert found.convert.datetime_format == form
-    assert said in found.reasons["convert.datetime_format"][0]
+    assert shown in found.reasons["convert.datetime_format"][0]
 
 
 def test_odd_names_survive_the_yaml(tmp_path: Path) -> None:
@@ -288,9 +288,9 @@ def test_several_members_are_read_in_the_order_of_their_names(tmp_path: Path) ->
     first, last = ["\n".join([lines[0], *part]).encode() for part in (lines[1:201], lines[211:])]
     found = peek(zipped(tmp_path / "two.zip", {"b.csv": last, "a.csv": first, "read.me": b"hello"}))
     assert found.convert.members == ("a.csv", "b.csv")
-    said = " ".join(found.reasons["convert.members"])
-    assert "2 files, in the order of their names" in said
-    assert "read.me" in said
+    shown = " ".join(found.reasons["convert.members"])
+    assert "2 files, in the order of their names" in shown
+    assert "read.me" in shown
     assert found.notes[0].startswith("2 files: 390 rows from 2021-01-01 00:10 to ")
     # Ten rows are missing between the two.
     assert found.reasons["window.gaps"][0].startswith("holes: 1, the longest 110 minutes after")
@@ -300,9 +300,9 @@ def test_a_member_that_is_another_table_is_named(tmp_path: Path) -> None:
     found = peek(
         zipped(tmp_path / "two.zip", {"a.csv": SOUND.encode(), "stations.csv": b"a,b\n1,2\n"})
     )
-    said = "\n".join(found.notes)
-    assert "NOT ALL was read: convert will stop at stations.csv: " in said
-    assert "Windows under" not in said
+    shown = "\n".join(found.notes)
+    assert "NOT ALL was read: convert will stop at stations.csv: " in shown
+    assert "Windows under" not in shown
     assert "50 rows" in found.notes[0]
 
 
@@ -344,23 +344,26 @@ def test_an_empty_split_is_said_to_stop_the_pipeline() -> None:
     # A window's last input lies 714 rows after its start, its target 858: 2,000 - 714,
     # 1,000 - 714, and none in the last split, where 858 rows before the end no window starts.
     found = of(table([f"{k % 9},{k % 7}" for k in range(4_000)]))
-    said = "\n".join(found.notes)
-    assert "train 1,286, validation 286, test 0." in said
-    assert "NO WINDOW in test, so dvc repro will stop: a window spans 859 rows" in said
+    shown = "\n".join(found.notes)
+    assert "train 1,286, validation 286, test 0." in shown
+    assert "NO WINDOW in test, so dvc repro will stop: a window spans 859 rows" in shown
 
 
 def test_a_sensor_in_doubt_is_named() -> None:
     rows = [f"{k % 9},{(k * 37) % 101}" for k in range(6_000)]
     rows[4_000:5_000] = [f"{k % 9},{50 + k % 2}" for k in range(1_000)]
-    said = "\n".join(of(table(rows)).notes)
+    shown = "\n".join(of(table(rows)).notes)
     # Validation is [3,000, 4,500): of its windows, those that start from 3,142 on have their target
     # 858 rows later, in row 4,000 or behind it, up to the last one that starts in 3,785.
     period = "2021-01-28 18:50 to 2021-02-04 17:20"
-    assert f"IN DOUBT: T (degC), {period}: hardly changes, 2 different values in 1,000 rows" in said
     assert (
-        "; validation 500 cells, 644 windows read them, test 500 cells, 0 windows read them" in said
+        f"IN DOUBT: T (degC), {period}: hardly changes, 2 different values in 1,000 rows" in shown
     )
-    assert "IN DOUBT: p (mbar)" not in said
+    assert (
+        "; validation 500 cells, 644 windows read them, test 500 cells, 0 windows read them"
+        in shown
+    )
+    assert "IN DOUBT: p (mbar)" not in shown
 
 
 def test_a_timestamp_column_without_a_name_is_refused(tmp_path: Path) -> None:
@@ -390,16 +393,16 @@ def peak_of(file: Path) -> tuple[str, int]:
     )
     command = [sys.executable, "-c", code, "peek", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    said, _, peak = done.stdout.rpartition("peak ")
+    shown, _, peak = done.stdout.rpartition("peak ")
     unit = 1 << 10 if sys.platform == "linux" else 1 << 20
-    return said + done.stderr, int(peak) // unit
+    return shown + done.stderr, int(peak) // unit
 
 
 def test_blank_lines_without_end_are_not_unpacked(tmp_path: Path) -> None:
     file = tmp_path / "blank.csv.gz"
     file.write_bytes(gzip.compress(b"\n" * (64 << 20), 1) * 16)  # a gigabyte
-    said, peak = peak_of(file)
-    assert "is empty, or begins with blank lines" in said
+    shown, peak = peak_of(file)
+    assert "is empty, or begins with blank lines" in shown
     assert peak < 700, peak
 
 
@@ -411,9 +414,9 @@ def test_lines_without_end_are_read_up_to_a_limit_that_is_said(tmp_path: Path) -
     )
     file = tmp_path / "long.csv.gz"
     file.write_bytes(text)
-    said, peak = peak_of(file)
-    assert "NOT ALL was read: peek reads at most 128 MiB." in said
-    assert "counted in these rows only; windows" in said
+    shown, peak = peak_of(file)
+    assert "NOT ALL was read: peek reads at most 128 MiB." in shown
+    assert "counted in these rows only; windows" in shown
     assert peak < 1_200, peak
 
 
@@ -441,7 +444,7 @@ SOUND = table([f"{k % 9},{k % 7}" for k in range(50)])
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "shown"),
     [
         (b"", "is empty"),
         (b"\n \n", "is empty"),
@@ -465,8 +468,8 @@ SOUND = table([f"{k % 9},{k % 7}" for k in range(50)])
         ),
     ],
 )
-def test_what_is_no_stations_csv_is_said_in_one_error(content: bytes, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_what_is_no_stations_csv_is_said_in_one_error(content: bytes, shown: str) -> None:
+    with pytest.raises(DataError, match=shown):
         of(content)
 
 
