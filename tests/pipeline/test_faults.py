@@ -196,7 +196,9 @@ def test_ctrl_c_is_one_line_and_costs_the_epoch_at_most(repo: Any) -> None:
     epoch = int(stopped.split()[3].rstrip(";"))
     lines = [line for line in stopped.splitlines() if line]
     assert lines[0] == f"stopped in epoch {epoch}; dvc repro resumes from there"
-    assert "exited with 130" in lines[1]
+    # The stage's own exit code, 130, if the shell hands it on as bash does; dash, which got the
+    # Ctrl-C as well, ends by the signal.
+    assert lines[1].endswith(("exited with 130", "exited with -2"))
     assert len(lines) == 2
     assert "Traceback" not in output
     repo.edit(lambda params: params["models"]["dense"].update(epochs=2))
