@@ -1,4 +1,4 @@
-"""The train stage under Keras' jax backend, where TensorFlow cannot be imported."""
+"""The train stage under Keras' jax backend, with TensorFlow and without it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,36 @@ from jena_etl.evaluation.predictions import SCORED, forecast, read_predictions
 from jena_etl.project import open_project
 from jena_etl.training.model_file import load_model
 
+# Trains as `python -m pipeline.train` does, and ends with the files that are on the stack when
+# `tensorflow` is first imported, the importing one first.
+TRAIN_AND_WATCH = """
+import atexit, json, runpy, sys, traceback
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "tensorflow" and not stacks:
+            stacks.append([frame.filename for frame in reversed(traceback.extract_stack())])
+
+stacks = []
+sys.meta_path.insert(0, Watch())
+atexit.register(lambda: print(json.dumps(stacks)))
+runpy.run_module("pipeline.train", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_only_keras_imports_tensorflow_and_only_to_save_the_model(repo: Any) -> None:
+    pytest.importorskip("jax", reason="Keras' jax backend is not installed")
+    output = repo.run("python", "-c", TRAIN_AND_WATCH, "dense", KERAS_BACKEND="jax")
+    (files,) = json.loads(output.splitlines()[-1])
+    keras = [file for file in files if "/keras/src/" in file and "module_utils" not in file]
+    ours = [file for file in files if "/jena_etl/" in file]
+    assert keras[0].endswith("/saving/serialization_lib.py")
+    assert ours[0].endswith("/training/model_file.py")  # it comes after the training
+    assert files.index(keras[0]) < files.index(ours[0])
+
 
 @pytest.mark.parametrize("name", ["dense", "lstm"])
-def test_the_train_stage_under_jax(repo: Any, name: str) -> None:
+def test_the_train_stage_without_tensorflow(repo: Any, name: str) -> None:
     jax = pytest.importorskip("jax", reason="Keras' jax backend is not installed")
     project = open_project(repo.root)
     before = project.model_file(name).read_bytes()
