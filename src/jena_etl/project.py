@@ -12,6 +12,7 @@ import numpy as np
 
 from jena_etl.errors import ProjectError, WindowError
 from jena_etl.files import not_built
+from jena_etl.signatures import takes_arguments_of
 
 if TYPE_CHECKING:
     from jena_etl.ingest.source import Source
@@ -25,6 +26,16 @@ ITEM = "${item}"  # dvc.yaml's placeholder for an architecture's name
 # Imports stand inside the methods: a stage must not depend on modules whose results it never reads.
 
 
+class _Path:
+    """A path in a project folder, written relative to it."""
+
+    def __init__(self, relative: str) -> None:
+        self._relative = relative
+
+    def __get__(self, project: Project, _: type[Project]) -> Path:
+        return project.root / self._relative
+
+
 @dataclass(frozen=True)
 class Project:
     """A project folder: its paths, and what its stages have built so far.
@@ -35,79 +46,29 @@ class Project:
 
     root: Path
 
-    @property
-    def params_yaml(self) -> Path:
-        return self.root / "params.yaml"
-
-    @property
-    def params_checked(self) -> Path:
-        """Written once params.yaml has been checked; every other stage waits for it."""
-        return self.root / "data/params_checked.txt"
-
-    @property
-    def downloads(self) -> Path:
-        """Where the download stage keeps the source files; nothing else may lie here."""
-        return self.root / "data/download"
-
-    @property
-    def climate_parquet(self) -> Path:
-        return self.root / "data/interim/climate.parquet"
-
-    @property
-    def findings_parquet(self) -> Path:
-        """The cells of climate.parquet that hold no measurement."""
-        return self.root / "data/interim/findings.parquet"
-
-    @property
-    def source_json(self) -> Path:
-        """What convert read, and from which files."""
-        return self.root / "data/interim/source.json"
-
-    @property
-    def data_card_json(self) -> Path:
-        return self.root / "reports/data_card.json"
-
-    @property
-    def statistics_json(self) -> Path:
-        return self.root / "data/processed/statistics.json"
-
-    @property
-    def splits_json(self) -> Path:
-        return self.root / "data/processed/splits.json"
-
-    @property
-    def features_npy(self) -> Path:
-        return self.root / "data/processed/features.npy"
-
-    @property
-    def targets_npy(self) -> Path:
-        return self.root / "data/processed/targets.npy"
-
-    @property
-    def timestamps_npy(self) -> Path:
-        return self.root / "data/processed/timestamps.npy"
-
-    @property
-    def arrays_json(self) -> Path:
-        """What the three files above were made from."""
-        return self.root / "data/processed/arrays.json"
-
-    @property
-    def leaderboard_csv(self) -> Path:
-        return self.root / "reports/leaderboard.csv"
-
-    @property
-    def leaderboard_md(self) -> Path:
-        return self.root / "reports/leaderboard.md"
-
-    @property
-    def metrics_json(self) -> Path:
-        return self.root / "reports/metrics.json"
-
-    @property
-    def run_log(self) -> Path:
-        """Duration, device and versions of each run; git-ignored, not an output of any stage."""
-        return self.root / "logs/runs.jsonl"
+    params_yaml = _Path("params.yaml")
+    # Written once params.yaml has been checked; every other stage waits for it.
+    params_checked = _Path("data/params_checked.txt")
+    # Where the download stage keeps the source files; nothing else may lie here.
+    downloads = _Path("data/download")
+    climate_parquet = _Path("data/interim/climate.parquet")
+    # The cells of climate.parquet that hold no measurement.
+    findings_parquet = _Path("data/interim/findings.parquet")
+    # What convert read, and from which files.
+    source_json = _Path("data/interim/source.json")
+    data_card_json = _Path("reports/data_card.json")
+    statistics_json = _Path("data/processed/statistics.json")
+    splits_json = _Path("data/processed/splits.json")
+    features_npy = _Path("data/processed/features.npy")
+    targets_npy = _Path("data/processed/targets.npy")
+    timestamps_npy = _Path("data/processed/timestamps.npy")
+    # What the three files above were made from.
+    arrays_json = _Path("data/processed/arrays.json")
+    leaderboard_csv = _Path("reports/leaderboard.csv")
+    leaderboard_md = _Path("reports/leaderboard.md")
+    metrics_json = _Path("reports/metrics.json")
+    # Duration, device and versions of each run; git-ignored, not an output of any stage.
+    run_log = _Path("logs/runs.jsonl")
 
     def lock(self, stage: str) -> Path:
         """The lock held by the process that runs a stage; git-ignored."""
@@ -246,29 +207,6 @@ class Project:
                 )
         return self.splits
 
-    def dataset(
-        self,
-        split: str,
-        batch_size: int = 256,
-        *,
-        shuffle: bool = False,
-        seed: int = 0,
-        epoch: int = 0,
-        start_batch: int = 0,
-        shard: tuple[int, int] = (0, 1),
-        order: str = "forward",
-    ) -> Any:
-        """A split's batches as a tf.data.Dataset; `SplitWindows.batches` explains the arguments."""
-        return self.windows(split).dataset(
-            batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            epoch=epoch,
-            start_batch=start_batch,
-            shard=shard,
-            order=order,
-        )
-
     def batches(
         self,
         split: str,
@@ -291,6 +229,11 @@ class Project:
             shard=shard,
             order=order,
         )
+
+    @takes_arguments_of(batches)
+    def dataset(self, split: str, *args: Any, **options: Any) -> Any:
+        """The same batches, from the same arguments, as a tf.data.Dataset."""
+        return self.batches(split, *args, **options).dataset()
 
     def _array(self, path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:
         again = "build it again: dvc repro -f arrays"

@@ -23,6 +23,7 @@ PLUMBING = {
     "src/jena_etl/params.py",  # its values are params of the stages
     "src/jena_etl/prepare/outputs.py",  # fields that prepare's other modules fill
     "src/jena_etl/project.py",
+    "src/jena_etl/signatures.py",
     "src/jena_etl/stage_output.py",
     "src/jena_etl/text.py",
     "src/jena_etl/training/run_log.py",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jena_etl.signatures import takes_arguments_of
 from jena_etl.windows.batches import WindowBatches
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import WindowReader
@@ -92,64 +93,21 @@ class SplitWindows:
             WindowReader(self.targets, np.array(spec.target)),
         )
 
-    def dataset(
-        self,
-        batch_size: int = 256,
-        *,
-        shuffle: bool = False,
-        seed: int = 0,
-        epoch: int = 0,
-        start_batch: int = 0,
-        shard: tuple[int, int] = (0, 1),
-        order: str = "forward",
-    ) -> Any:
+    @takes_arguments_of(batches)
+    def dataset(self, *args: Any, **options: Any) -> Any:
         """The same batches, from the same arguments, as a tf.data.Dataset."""
-        return self.batches(
-            batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            epoch=epoch,
-            start_batch=start_batch,
-            shard=shard,
-            order=order,
-        ).dataset()
+        return self.batches(*args, **options).dataset()
 
-    def keras_dataset(
-        self,
-        batch_size: int = 256,
-        *,
-        shuffle: bool = False,
-        seed: int = 0,
-        epoch: int = 0,
-        start_batch: int = 0,
-        shard: tuple[int, int] = (0, 1),
-        order: str = "forward",
-    ) -> Any:
+    @takes_arguments_of(batches)
+    def keras_dataset(self, *args: Any, **options: Any) -> Any:
         """The same batches, from the same arguments, as a keras.utils.PyDataset."""
-        return self.batches(
-            batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            epoch=epoch,
-            start_batch=start_batch,
-            shard=shard,
-            order=order,
-        ).keras_dataset()
+        return self.batches(*args, **options).keras_dataset()
 
-    def for_model(
-        self,
-        batch_size: int,
-        *,
-        shuffle: bool = False,
-        seed: int = 0,
-        epoch: int = 0,
-        order: str = "forward",
-    ) -> Any:
+    @takes_arguments_of(batches)
+    def for_model(self, *args: Any, **options: Any) -> Any:
         """The dataset that a model trains on fastest under the current Keras backend."""
         import keras
 
-        from jena_etl.windows.keras_dataset import KerasDataset
-
-        batches = self.batches(batch_size, shuffle=shuffle, seed=seed, epoch=epoch, order=order)
         on_tensorflow = keras.config.backend() == "tensorflow"
-        return batches.dataset() if on_tensorflow else KerasDataset(batches)
+        form = self.dataset if on_tensorflow else self.keras_dataset
+        return form(*args, **options)
