@@ -16,7 +16,6 @@ from jena_etl.csv_dialect import Dialect
 from jena_etl.errors import DataError
 from jena_etl.ingest.convert import Conversion, convert
 from jena_etl.ingest.jena import DATETIME_COLUMN, DATETIME_FORMAT
-from jena_etl.ingest.parquet import ROW_GROUP_ROWS
 from jena_etl.params import Convert
 
 HEADER = '"Date Time","p (mbar)","T (degC)","note"'
@@ -69,7 +68,6 @@ def convert_with(
     out: Path,
     *,
     train: float = 1.0,
-    row_group_rows: int = ROW_GROUP_ROWS,
     chunk_bytes: int = 1 << 21,
     **options: Any,
 ) -> Conversion:
@@ -80,7 +78,6 @@ def convert_with(
         out / "findings.parquet",
         Convert(**{**OPTIONS, **options}),
         train=train,
-        row_group_rows=row_group_rows,
         chunk_bytes=chunk_bytes,
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jena_etl.errors import SourceError
-from jena_etl.ingest.archives import open_members, source_card
+from jena_etl.ingest.archives import open_members, source_digest
 from jena_etl.ingest.synthetic import MEMBER, write_synthetic
 
 JULY, AUGUST = b"a\n7\n", b"a\n8\n"
@@ -42,7 +42,8 @@ def written(folder: Path, **contents: bytes) -> list[Path]:
 
 def opened(files: Sequence[Path], members: Sequence[str] | None) -> list[tuple[str, bytes]]:
     """Each file whole."""
-    return [(name, b"".join(chunks)) for name, chunks in open_members(files, members)]
+    with open_members(files, members) as found:
+        return [(name, b"".join(chunks)) for name, chunks in found]
 
 
 def refused(files: Sequence[Path], members: Sequence[str] | None) -> str:
@@ -93,6 +94,15 @@ def test_several_files_in_the_order_asked_for(folder: Path) -> None:
     read = opened(files, members)
     assert read == [("2018.csv", b"18"), ("c.csv", b"c"), ("2020.csv", b"20"), ("b.csv", b"b")]
     assert opened(files, ["c.csv"]) == [("c.csv", b"c")]
+
+
+def test_a_zip_is_opened_once_for_all_its_members(folder: Path) -> None:
+    """Opened anew, it would be gone; and of thousands of members each opening reads all names."""
+    (file,) = written(folder, a_zip=zipped(("july.csv", JULY), ("august.csv", AUGUST)))
+    with open_members([file], ["august.csv", "july.csv"]) as found:
+        file.unlink()
+        read = [(name, b"".join(chunks)) for name, chunks in found]
+    assert read == [("august.csv", AUGUST), ("july.csv", JULY)]
 
 
 def test_several_candidates_and_none_named(folder: Path) -> None:
@@ -265,8 +275,8 @@ def test_members_that_share_their_bytes_are_read_one_at_a_time(folder: Path) -> 
 
 def test_a_bomb_is_unpacked_no_further_than_it_is_asked_for(folder: Path) -> None:
     (file,) = written(folder, a_csv_gz=gzip.compress(bytes(1 << 28), mtime=0))
-    [(_, chunks)] = open_members([file], None, chunk_bytes=1 << 16)
-    assert next(chunks) == bytes(1 << 16)
+    with open_members([file], None, chunk_bytes=1 << 16) as [(_, chunks)]:
+        assert next(chunks) == bytes(1 << 16)
     assert file.stat().st_size < 1 << 19
 
 
@@ -288,13 +298,13 @@ def test_a_source_that_is_gone(folder: Path) -> None:
 def test_cards(folder: Path) -> None:
     write_synthetic(folder / "made.zip", rows=3, seed=0)
     (made,) = folder.iterdir()
-    assert source_card(made)["synthetic"] is True
+    assert source_digest(made).synthetic is True
     assert [name for name, _ in opened([made], None)] == [MEMBER]
     plain = folder / "plain.csv"
     plain.write_bytes(JULY)
     digest = hashlib.sha256(JULY).hexdigest()
     card = {"name": "plain.csv", "bytes": 4, "sha256": digest, "synthetic": False}
-    assert source_card(plain) == card
+    assert source_digest(plain).model_dump() == card
 
 
 @pytest.mark.parametrize(
@@ -305,4 +315,4 @@ def test_other_zips_are_not_synthetic(folder: Path, comment: bytes) -> None:
     with zipfile.ZipFile(file, "w") as opened:
         opened.writestr("a.csv", "any")
         opened.comment = comment
-    assert source_card(file)["synthetic"] is False
+    assert source_digest(file).synthetic is False

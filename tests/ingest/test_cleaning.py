@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jena_etl.errors import DataError
-from jena_etl.ingest.cleaning import Gaps, find_frozen
+from jena_etl.ingest.cleaning import Gaps
 from tests.ingest.series import BAD, LINES, frame_of, in_blocks, logs
 
 
@@ -136,17 +136,13 @@ def test_frozen_cells_become_missing_ones_and_are_counted() -> None:
     values[320] = -9999.0
     frame = frame.with_columns(a=values)
     rows = np.arange(frame.height)
-    found = find_frozen(
-        frame, rows, LINES, train=range(240), sentinels=BAD, on_missing="fill_forward"
-    )
     expected = [*range(100, 160), *range(300, 320), *range(321, 340)]
-    assert {name: marked.tolist() for name, marked in found.items()} == {"a": expected}
-
     gaps = gaps_of()
-    filled = gaps.fill(frame, rows, found)
+    filled = gaps.fill(frame, rows, train=range(240))
     findings = gaps.findings()
     kinds = findings.group_by("kind").len().rows()
     assert dict(kinds) == {"frozen": 99, "sentinel": 1}
+    assert findings["column"].unique().to_list() == ["a"]
     assert findings.filter(kind="frozen")["row"].to_list() == expected
     assert findings.filter(row=100)["value"].to_list() == [values[100]]  # as it was recorded
     assert findings["filled"].all()
@@ -161,7 +157,7 @@ def test_a_frozen_column_is_refused_where_missing_cells_are() -> None:
     frame = hours(20, slice(100, 160))
     rows = np.arange(frame.height)
     with pytest.raises(DataError) as caught:
-        find_frozen(frame, rows, LINES, train=range(240), sentinels=BAD, on_missing="error")
+        gaps_of(on_missing="error").fill(frame, rows, train=range(240))
     assert str(caught.value) == (
         "b.csv, line 99, column 'a': it hardly changes in 60 rows up to b.csv, line 158, and "
         "convert.on_frozen treats them as missing; set convert.on_missing: fill_forward, or "
@@ -176,12 +172,7 @@ def test_the_later_splits_do_not_say_what_is_usual() -> None:
     values[120] = 300.0  # far outside, so that the run goes on behind it
     for later in (0.0, np.arange(1200) % 2, np.linspace(-1e3, 1e3, 1200)):
         values[240:] = later
-        found = find_frozen(
-            frame.with_columns(a=values),
-            np.arange(1440),
-            LINES,
-            train=range(240),
-            sentinels=BAD,
-            on_missing="fill_forward",
-        )
-        assert found["a"][found["a"] < 240].tolist() == [*range(100, 120), *range(121, 160)]
+        gaps = gaps_of()
+        gaps.fill(frame.with_columns(a=values), np.arange(1440), train=range(240))
+        found = gaps.findings().filter(pl.col("row") < 240, column="a", kind="frozen")
+        assert found["row"].to_list() == [*range(100, 120), *range(121, 160)]

@@ -187,13 +187,12 @@ def test_encrypted_member(tmp_path: Path) -> None:
 def test_a_gap_takes_the_last_good_value_across_blocks(
     tmp_path: Path, sentinel_at: int | None
 ) -> None:
-    """Blocks of some lines, row groups of others."""
     rows, expected = lines(300), [996 + k + 0.52 for k in range(300)]
     if sentinel_at is not None:
         for row in range(sentinel_at + 1, sentinel_at + 40):  # more than a block
             rows[row] = rows[row].replace(f"{996 + row}.52", "-9999.0")
             expected[row] = expected[sentinel_at]
-    frame, _ = converted(zipped(tmp_path, csv_text(rows)), chunk_bytes=700, row_group_rows=64)
+    frame, _ = converted(zipped(tmp_path, csv_text(rows)), chunk_bytes=700)
     assert frame["p (mbar)"].to_list() == expected
 
 

@@ -349,7 +349,8 @@ def no_hang(stream: TextIO) -> Iterator[None]:
 
 
 def _members(files: list[Path], names: list[str] | None) -> list[tuple[str, bytes]]:
-    return [(name, b"".join(chunks)) for name, chunks in open_members(files, names)]
+    with open_members(files, names) as found:
+        return [(name, b"".join(chunks)) for name, chunks in found]
 
 
 def _outcome(folder: Path, given_files: list[Source], options: dict[str, Any]) -> str:

@@ -65,28 +65,29 @@ def read_rows(file: Path, members: list[str], read_bytes: int = READ_BYTES) -> R
     """
     import polars as pl
 
-    [(first, chunks)] = open_members([file], members[:1])
-    guess = guess_dialect(first, b"".join(_Budget(read_bytes).limit(chunks)))
+    with open_members([file], members[:1]) as [(first, chunks)]:
+        guess = guess_dialect(first, b"".join(_Budget(read_bytes).limit(chunks)))
     frames: list[pl.DataFrame] = []
     files: list[tuple[str, int]] = []
     unread = ""
     budget = _Budget(read_bytes)
-    for name, chunks in open_members([file], members[:READ_FILES]):
-        try:
-            _, blocks = read_csv(name, budget.limit(chunks), guess.dialect)
-            frame = pl.concat(blocks)
-        except DataError as error:
-            if not frames:
-                raise
-            unread = f"convert will stop at {name}: {error}"
+    with open_members([file], members[:READ_FILES]) as opened:
+        for name, chunks in opened:
+            try:
+                _, blocks = read_csv(name, budget.limit(chunks), guess.dialect)
+                frame = pl.concat(blocks)
+            except DataError as error:
+                if not frames:
+                    raise
+                unread = f"convert will stop at {name}: {error}"
+            else:
+                frames.append(frame)
+                files.append((name, frame.height))
+            if budget.is_spent:
+                unread = f"peek reads at most {read_bytes >> 20:,} MiB"
+            if unread:
+                break
         else:
-            frames.append(frame)
-            files.append((name, frame.height))
-        if budget.is_spent:
-            unread = f"peek reads at most {read_bytes >> 20:,} MiB"
-        if unread:
-            break
-    else:
-        if len(members) > READ_FILES:
-            unread = f"peek reads at most {READ_FILES} files"
+            if len(members) > READ_FILES:
+                unread = f"peek reads at most {READ_FILES} files"
     return Rows(guess=guess, frame=pl.concat(frames), files=files, unread=unread)

@@ -9,14 +9,15 @@ from __future__ import annotations
 import gzip
 import re
 import zipfile
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Literal
+from typing import IO, Any, Literal, NamedTuple
 
 from jena_etl.errors import SourceError
 from jena_etl.files import sha256_of
+from jena_etl.ingest.source import SourceDigest
 from jena_etl.text import nearest
 
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
@@ -25,30 +26,26 @@ CHUNK = 3 << 20  # bytes; smaller chunks are slower to parse, larger ones take m
 SHOWN = 10  # how many of several files a message names
 
 
-def member_names(files: Sequence[Path]) -> dict[str, Path]:
-    """The names that `open_members` accepts, each with the file that holds it.
+class _Member(NamedTuple):
+    file: Path
+    open: Callable[[], IO[bytes]]
+
+
+def member_names(files: Sequence[Path]) -> list[str]:
+    """The names that `open_members` accepts.
 
     Raises:
         SourceError: a file is damaged, encrypted or empty, a path leads out of the zip, or a name
             occurs twice.
     """
-    file_of: dict[str, Path] = {}
-    for file in files:
-        with _unpacking(file.name):
-            names = _names(file, file.name)
-        for name in names:
-            if name in file_of:
-                raise SourceError(
-                    f"{name!r:.60} is in {file_of[name].name} and again in {file.name}; "
-                    "leave one out of download.url, or rename it there"
-                )
-            file_of[name] = file
-    return file_of
+    with ExitStack() as stack:
+        return list(_members_of_all(files, stack))
 
 
+@contextmanager
 def open_members(
     files: Sequence[Path], members: Sequence[str] | None, *, chunk_bytes: int = CHUNK
-) -> list[tuple[str, Iterator[bytes]]]:
+) -> Iterator[list[tuple[str, Iterator[bytes]]]]:
     """The name and the bytes of each CSV file, in the order of `members`.
 
     The bytes are unpacked chunk by chunk while they are read, so that no file is ever held whole.
@@ -60,27 +57,28 @@ def open_members(
         chunk_bytes: the size of a chunk.
 
     Raises:
-        SourceError: a file is damaged, encrypted or empty, a path leads out of the zip, a name is
-            unknown or occurs twice, or `members` is None although there are several. Damage inside
-            a file is only found while its chunks are read, and sometimes only at the end.
+        SourceError: as `member_names`; or a name is unknown, or `members` is None although there
+            are several. Damage inside a file is only found while its chunks are read, and sometimes
+            only at the end.
     """
-    file_of = member_names(files)
-    if members is None:
-        members = list(file_of)
-        if len(members) > 1:
-            shown = ", ".join(f"{name!r:.60}" for name in members[:SHOWN])
-            more = f" and {len(members) - SHOWN:,} more" if len(members) > SHOWN else ""
-            raise SourceError(
-                f"the source holds {len(members):,} files: {shown}{more}; "
-                "name those to read in convert.members in params.yaml, in time order"
-            )
-    for name in members:
-        if name not in file_of:
-            raise SourceError(
-                f"convert.members names {name!r}, which is not in "
-                f"{', '.join(file.name for file in files)}" + nearest(name, file_of)
-            )
-    return [(name, _chunks(file_of[name], name, chunk_bytes)) for name in members]
+    with ExitStack() as stack:
+        found = _members_of_all(files, stack)
+        if members is None:
+            members = list(found)
+            if len(members) > 1:
+                shown = ", ".join(f"{name!r:.60}" for name in members[:SHOWN])
+                more = f" and {len(members) - SHOWN:,} more" if len(members) > SHOWN else ""
+                raise SourceError(
+                    f"the source holds {len(members):,} files: {shown}{more}; "
+                    "name those to read in convert.members in params.yaml, in time order"
+                )
+        for name in members:
+            if name not in found:
+                raise SourceError(
+                    f"convert.members names {name!r}, which is not in "
+                    f"{', '.join(file.name for file in files)}" + nearest(name, found)
+                )
+        yield [(name, _chunks(name, found[name], chunk_bytes)) for name in members]
 
 
 def check_whole(file: Path, name: str) -> None:
@@ -91,21 +89,19 @@ def check_whole(file: Path, name: str) -> None:
     """
     with file.open("rb") as opened:
         _check_start(opened, name)
-    with _unpacking(f"{name}: got {file.stat().st_size} bytes that"):
-        _names(file, name)
+    with _unpacking(f"{name}: got {file.stat().st_size} bytes that"), ExitStack() as stack:
+        members = _members(file, name, stack)
         if _kind(file, name) == "zip":
             with zipfile.ZipFile(file) as archive:
                 if damaged := archive.testzip():
                     raise zipfile.BadZipFile(f"member {damaged!r} does not match its checksum")
-        elif _kind(file, name) == "gzip":
-            with gzip.open(file) as inside:
-                _check_text(inside, name)  # type: ignore[arg-type]  # it reads, but is not a BinaryIO
         else:
-            with file.open("rb") as opened:
-                _check_text(opened, name)
+            [member] = members.values()
+            with member.open() as inside:
+                _check_text(inside, name)
 
 
-def source_card(file: Path) -> dict[str, Any]:
+def source_digest(file: Path) -> SourceDigest:
     """Name, size and digest of a source file, and whether `jena-etl synth` wrote it."""
     # Imported here, so that the download stage need not depend on that module.
     from jena_etl.ingest.jena import SYNTHETIC_COMMENT
@@ -114,12 +110,12 @@ def source_card(file: Path) -> dict[str, Any]:
     if _kind(file, file.name) == "zip":
         with _unpacking(file.name), zipfile.ZipFile(file) as archive:
             comment = archive.comment
-    return {
-        "name": file.name,
-        "bytes": file.stat().st_size,
-        "sha256": sha256_of(file),
-        "synthetic": comment.startswith(SYNTHETIC_COMMENT.encode()),
-    }
+    return SourceDigest(
+        name=file.name,
+        bytes=file.stat().st_size,
+        sha256=sha256_of(file),
+        synthetic=comment.startswith(SYNTHETIC_COMMENT.encode()),
+    )
 
 
 def _kind(file: Path, name: str) -> Literal["zip", "gzip", "text"]:
@@ -132,38 +128,58 @@ def _kind(file: Path, name: str) -> Literal["zip", "gzip", "text"]:
     return "text"
 
 
-def _names(file: Path, name: str) -> list[str]:
-    """The names of the CSV files in `file`, which messages call `name`."""
+def _members_of_all(files: Sequence[Path], stack: ExitStack) -> dict[str, _Member]:
+    found: dict[str, _Member] = {}
+    for file in files:
+        with _unpacking(file.name):
+            members = _members(file, file.name, stack)
+        for name, member in members.items():
+            if name in found:
+                raise SourceError(
+                    f"{name!r:.60} is in {found[name].file.name} and again in {file.name}; "
+                    "leave one out of download.url, or rename it there"
+                )
+            found[name] = member
+    return found
+
+
+def _members(file: Path, name: str, stack: ExitStack) -> dict[str, _Member]:
+    """The CSV files in `file`, which messages call `name`; a zip stays open as long as `stack`."""
     kind = _kind(file, name)
-    if kind != "zip":
-        return [re.sub(r"(?i)\.gz\Z", "", name) if kind == "gzip" else name]
-    with zipfile.ZipFile(file) as archive:
-        members = [info for info in archive.infolist() if not _is_ignored(info)]
-    if not members:
-        raise SourceError(f"{name} holds no file, expected a CSV file in it; check download.url")
-    for member in members:
-        if _leads_outside(member.filename):
+    if kind == "text":
+        return {name: _Member(file, lambda: file.open("rb"))}
+    if kind == "gzip":
+        unzip: Callable[[], Any] = partial(gzip.open, file)  # Any: it reads, but is not an IO
+        return {re.sub(r"(?i)\.gz\Z", "", name): _Member(file, unzip)}
+    archive = stack.enter_context(zipfile.ZipFile(file))
+    members: dict[str, _Member] = {}
+    for info in archive.infolist():
+        if _is_ignored(info):
+            continue
+        if _leads_outside(info.filename):
             raise SourceError(
-                f"{name} holds {member.filename!r:.60}, a path that leads out of the folder it is "
+                f"{name} holds {info.filename!r:.60}, a path that leads out of the folder it is "
                 "unpacked in; zip the CSV file alone and set download.url to that zip's path"
             )
-        if not member.filename.isprintable():  # messages call the file by that name
+        if not info.filename.isprintable():  # messages call the file by that name
             raise SourceError(
-                f"{name} holds {member.filename!r:.60}, a name that cannot be printed; "
+                f"{name} holds {info.filename!r:.60}, a name that cannot be printed; "
                 "zip the CSV file alone under another name and set download.url to that zip's path"
             )
-        if member.flag_bits & 1:
+        if info.flag_bits & 1:
             raise SourceError(
-                f"{member.filename!r:.60} in {name} is encrypted, expected a zip without a "
+                f"{info.filename!r:.60} in {name} is encrypted, expected a zip without a "
                 "password; unpack it and set download.url to the path of the CSV file"
             )
-    names = [member.filename for member in members]
-    if repeated := next((member for member, count in Counter(names).items() if count > 1), None):
-        raise SourceError(
-            f"{name} holds {repeated!r:.60} twice; zip the right one alone and set download.url to "
-            "that zip's path"
-        )
-    return names
+        if info.filename in members:
+            raise SourceError(
+                f"{name} holds {info.filename!r:.60} twice; zip the right one alone and set "
+                "download.url to that zip's path"
+            )
+        members[info.filename] = _Member(file, partial(archive.open, info))
+    if not members:
+        raise SourceError(f"{name} holds no file, expected a CSV file in it; check download.url")
+    return members
 
 
 def _is_ignored(info: zipfile.ZipInfo) -> bool:
@@ -177,22 +193,11 @@ def _leads_outside(path: str) -> bool:
     return parts[0] == "" or ".." in parts or re.match("[A-Za-z]:", path) is not None
 
 
-def _chunks(file: Path, member: str, size: int) -> Iterator[bytes]:
-    place = member if member == file.name else f"{member} of {file.name}"
-    with _unpacking(place), _opened(file, member) as inside:
+def _chunks(name: str, member: _Member, size: int) -> Iterator[bytes]:
+    file = member.file.name
+    with _unpacking(name if name == file else f"{name} of {file}"), member.open() as inside:
         while chunk := inside.read(size):
             yield chunk
-
-
-@contextmanager
-def _opened(file: Path, member: str) -> Iterator[IO[bytes]]:
-    kind = _kind(file, file.name)
-    if kind == "zip":
-        with zipfile.ZipFile(file) as archive, archive.open(member) as inside:
-            yield inside
-    else:
-        with gzip.open(file) if kind == "gzip" else file.open("rb") as inside:
-            yield inside  # type: ignore[misc]  # gzip's reads, but is not an IO
 
 
 @contextmanager
@@ -210,7 +215,7 @@ def _unpacking(place: str) -> Iterator[None]:
         ) from None
 
 
-def _check_start(file: BinaryIO, name: str) -> None:
+def _check_start(file: IO[bytes], name: str) -> None:
     start = file.read(512)
     if not start:
         raise SourceError(
@@ -224,7 +229,7 @@ def _check_start(file: BinaryIO, name: str) -> None:
         )
 
 
-def _check_text(file: BinaryIO, name: str) -> None:
+def _check_text(file: IO[bytes], name: str) -> None:
     _check_start(file, name)
     file.seek(0)
     while chunk := file.read(CHUNK):

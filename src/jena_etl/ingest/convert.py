@@ -11,28 +11,24 @@ is read again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from jena_etl.errors import DataError, DialectError
 from jena_etl.files import replacing
-from jena_etl.ingest.archives import CHUNK, open_members, source_card
-from jena_etl.ingest.cleaning import Gaps, find_frozen
+from jena_etl.ingest.archives import CHUNK, open_members, source_digest
+from jena_etl.ingest.cleaning import Gaps
 from jena_etl.ingest.csv_reader import read_csv
 from jena_etl.ingest.jena import unit_of
 from jena_etl.ingest.lines import Lines
-from jena_etl.ingest.parquet import ROW_GROUP_ROWS, write_parquet
+from jena_etl.ingest.parquet import write_parquet
 from jena_etl.ingest.repeats import Repeats
-from jena_etl.ingest.source import Source, SourceDigest, SourceSummary
+from jena_etl.ingest.source import Source, SourceSummary
 from jena_etl.ingest.timestamps import timestamp_card
 from jena_etl.params import Convert
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +53,6 @@ def convert(
     options: Convert,
     *,
     train: float = 1.0,
-    row_group_rows: int = ROW_GROUP_ROWS,
     chunk_bytes: int = CHUNK,
 ) -> Conversion:
     """Convert the source's files to two Parquet files.
@@ -72,7 +67,6 @@ def convert(
         options: how the CSV files are written, and what to do with cells and rows that hold no
             measurement.
         train: the fraction of the rows, from the first, that says what is usual for a column.
-        row_group_rows: rows in a row group of `climate`.
         chunk_bytes: how much of a CSV file is read at a time.
 
     Raises:
@@ -80,13 +74,12 @@ def convert(
         DataError: the CSV is not what params.yaml says; names file, line and column.
         ProjectError: an output cannot be written.
     """
-    run = partial(_convert, (climate, findings), train=train, row_group_rows=row_group_rows)
+    outs, whole = (climate, findings), options.on_frozen == "missing"
     try:
         try:
-            whole = options.on_frozen == "missing"
-            return run(_Reading(files, options, chunk_bytes), whole=whole)
+            return _Conversion(files, options, train, chunk_bytes).write(*outs, whole=whole)
         except _NeedsWholeSeriesError:
-            return run(_Reading(files, options, chunk_bytes), whole=True)
+            return _Conversion(files, options, train, chunk_bytes).write(*outs, whole=True)
     except DialectError as error:
         raise DataError(f"{error.message('convert.')} in params.yaml") from None
 
@@ -126,88 +119,72 @@ class _NeedsWholeSeriesError(Exception):
     """Cleaning needs rows that have already been written."""
 
 
-def _convert(
-    outs: tuple[Path, Path],
-    reading: _Reading,
-    *,
-    train: float,
-    row_group_rows: int,
-    whole: bool,
-) -> Conversion:
-    options = reading.options
-    repeats = Repeats(options.on_duplicate, reading.lines)
-    gaps = Gaps(options.sentinels, options.on_sentinel, options.on_missing, reading.lines)
-    with replacing(outs[0]) as climate:
-        cleaned = _cleaned(reading, repeats, gaps, train=train, whole=whole)
-        write_parquet(cleaned, climate, row_group_rows=row_group_rows)
-        found = gaps.findings()
-        with replacing(outs[1]) as findings:
-            write_parquet([found], findings)
-        files = tuple(SourceDigest(**source_card(file)) for file in reading.files)
-    source = Source(
-        summary=SourceSummary(
-            name=", ".join(file.name for file in files),
-            synthetic=any(file.synthetic for file in files),
-            files=files,
-            members=tuple(reading.members),
-        ),
-        left_out=tuple(reading.left_out),
-        units={column: unit_of(column, options.units) for column in options.columns},
-        rows_read=reading.rows,
-        repeats=repeats.summary(),
-    )
-    timestamps = repeats.timestamps.astype("datetime64[s]")
-    return Conversion(source=source, timestamps=timestamps, findings=found)
+class _Conversion:
+    """Reads the rows of all files, cleans them, and collects what becomes known on the way."""
 
+    def __init__(
+        self, files: Sequence[Path], options: Convert, train: float, chunk_bytes: int
+    ) -> None:
+        self._files, self._options = files, options
+        self._train, self._chunk_bytes = train, chunk_bytes
+        self._lines = Lines()
+        self._repeats = Repeats(options.on_duplicate, self._lines)
+        self._gaps = Gaps(options.sentinels, options.on_sentinel, options.on_missing, self._lines)
+        self._members: list[str] = []
+        self._left_out: dict[str, None] = {}  # an ordered set of names
+        self._rows = 0
 
-@dataclass
-class _Reading:
-    """Reads the rows of all files in blocks, and collects what becomes known about the files."""
+    def write(self, climate: Path, findings: Path, *, whole: bool) -> Conversion:
+        """Write both files; with `whole`, the series is held in memory."""
+        with replacing(climate) as climate_part:
+            write_parquet(self._cleaned(whole=whole), climate_part)
+            found = self._gaps.findings()
+            with replacing(findings) as findings_part:
+                write_parquet([found], findings_part)
+            source = self._source()
+        timestamps = self._repeats.timestamps.astype("datetime64[s]")
+        return Conversion(source=source, timestamps=timestamps, findings=found)
 
-    files: Sequence[Path]
-    options: Convert
-    chunk_bytes: int
-    lines: Lines = field(default_factory=Lines)
-    members: list[str] = field(default_factory=list)
-    left_out: dict[str, None] = field(default_factory=dict)  # an ordered set of names
-    rows: int = 0
+    def _read(self) -> Iterator[pl.DataFrame]:
+        with open_members(
+            self._files, self._options.members, chunk_bytes=self._chunk_bytes
+        ) as opened:
+            for name, chunks in opened:
+                self._lines.begin(name, self._rows)
+                self._members.append(name)
+                left_out, blocks = read_csv(name, chunks, self._options)
+                self._left_out |= dict.fromkeys(left_out)
+                for block in blocks:
+                    yield block
+                    self._rows += block.height
 
-    def __iter__(self) -> Iterator[pl.DataFrame]:
-        opened = open_members(self.files, self.options.members, chunk_bytes=self.chunk_bytes)
-        for name, chunks in opened:
-            self.lines.begin(name, self.rows)
-            self.members.append(name)
-            left_out, blocks = read_csv(name, chunks, self.options)
-            self.left_out |= dict.fromkeys(left_out)
-            for block in blocks:
-                self.rows += block.height
-                yield block
-
-
-def _cleaned(
-    reading: _Reading, repeats: Repeats, gaps: Gaps, *, train: float, whole: bool
-) -> Iterator[pl.DataFrame]:
-    """The rows to write, block by block or, with `whole`, all at once."""
-    import polars as pl
-
-    start, options = 0, reading.options
-    for number, block in enumerate([pl.concat(reading)] if whole else reading):
-        is_kept = repeats.keep(block)
-        kept = block if is_kept.all() else block.filter(is_kept)
-        rows = start + np.flatnonzero(is_kept)
-        start += block.height
-        frozen = None
-        if options.on_frozen == "missing":
-            frozen = find_frozen(
-                kept,
-                rows,
-                reading.lines,
+    def _cleaned(self, *, whole: bool) -> Iterator[pl.DataFrame]:
+        """The rows to write, block by block or all at once."""
+        start, train = 0, None
+        for number, block in enumerate([pl.concat(self._read())] if whole else self._read()):
+            is_kept = self._repeats.keep(block)
+            kept = block if is_kept.all() else block.filter(is_kept)
+            rows = start + np.flatnonzero(is_kept)
+            start += block.height
+            if self._options.on_frozen == "missing":
                 # Rounded down like the splits (prepare/splits), to use not one row more.
-                train=range(int(train * kept.height)),
-                sentinels=options.sentinels,
-                on_missing=options.on_missing,
-            )
-        if kept.height:
-            yield gaps.fill(kept, rows, frozen)
-        if number and repeats.are_kept and gaps.are_filled:
-            raise _NeedsWholeSeriesError
+                train = range(int(self._train * kept.height))
+            if kept.height:
+                yield self._gaps.fill(kept, rows, train=train)
+            if number and self._repeats.are_kept and self._gaps.are_filled:
+                raise _NeedsWholeSeriesError
+
+    def _source(self) -> Source:
+        files = tuple(source_digest(file) for file in self._files)
+        return Source(
+            summary=SourceSummary(
+                name=", ".join(file.name for file in files),
+                synthetic=any(file.synthetic for file in files),
+                files=files,
+                members=tuple(self._members),
+            ),
+            left_out=tuple(self._left_out),
+            units={name: unit_of(name, self._options.units) for name in self._options.columns},
+            rows_read=self._rows,
+            repeats=self._repeats.summary(),
+        )

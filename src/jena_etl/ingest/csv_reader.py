@@ -16,17 +16,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from jena_etl.csv_dialect import Dialect
 from jena_etl.errors import DataError, DialectError
 from jena_etl.ingest.csv_faults import LARGEST, check_lines, split_line, suggested_encoding
 from jena_etl.text import nearest
-
-if TYPE_CHECKING:
-    import polars as pl
 
 # Polars recognises empty cells and NaN in any case by itself; other words need every spelling.
 MISSING_WORDS = [
@@ -204,8 +201,6 @@ def _proved(
 
     In the file, `rows_before` lines come between the header and the first line of `text`.
     """
-    import polars as pl
-
     # NumPy counts three times as fast as text.count.
     ends = int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord("\n")))
     lines = ends + (not text.endswith(b"\n"))
@@ -246,8 +241,6 @@ def _proved(
 
 def _parsed(text: bytes, header: list[str], dialect: Dialect) -> tuple[pl.DataFrame | None, str]:
     """What Polars reads, or why it reads nothing."""
-    import polars as pl
-
     # All columns are read, unwanted ones as text: if asked for some columns only, Polars silently
     # cuts off a row's surplus fields.
     types = dict.fromkeys(header, pl.String()) | dict.fromkeys(dialect.columns, pl.Float64())
@@ -273,8 +266,6 @@ def _parsed(text: bytes, header: list[str], dialect: Dialect) -> tuple[pl.DataFr
 
 def _are_numbers(frame: pl.DataFrame, dialect: Dialect) -> bool:
     """Whether every cell is missing or finite in float32, the type of features and targets."""
-    import polars as pl
-
     cells = pl.col(dialect.columns)
     is_finite = (cells.abs() <= LARGEST) | cells.is_nan() | cells.is_null()
     return all(frame.select(is_finite.all()).row(0))
@@ -282,8 +273,6 @@ def _are_numbers(frame: pl.DataFrame, dialect: Dialect) -> bool:
 
 def _stray_points(text: bytes, frame: pl.DataFrame, dialect: Dialect) -> int:
     """How many points stand in numbers; Polars takes them for decimal points beside commas."""
-    import polars as pl
-
     points = pl.exclude(dialect.columns).str.count_matches(".", literal=True).sum()
     elsewhere: int = sum(frame.select(points).row(0))
     return text.count(b".") - elsewhere
@@ -305,8 +294,6 @@ def _timestamps(texts: pl.Series, datetime_format: str, name: str, rows_before: 
 
     Polars alone reads 01.01.09 as the year 9, 23:59:60 as the next day, and drops fractions.
     """
-    import polars as pl
-
     try:
         example = pl.Series([datetime(2009, 1, 31, 23, 50)]).dt.to_string(datetime_format)[0]  # noqa: DTZ001  local station time
         timestamps = texts.str.to_datetime(

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from jena_etl.errors import DataError
 from jena_etl.windows.grid import commonest_step
-
-if TYPE_CHECKING:
-    import polars as pl
 
 NEARLY = 0.9  # of the cells: a stray one is for `read_csv` to name
 REGULAR_CELLS = 2_500  # at the start, of which the steps are compared
@@ -66,8 +63,6 @@ def datetime_column(name: str, columns: Mapping[str, Sequence[str]]) -> tuple[st
 
 def matching_formats(cells: Sequence[str]) -> list[str]:
     """The known formats in which the most cells are written, at least nearly all of them."""
-    import polars as pl
-
     example = next(filter(None, cells), "")
     if not DATE.match(example):
         return []
@@ -86,8 +81,6 @@ def matching_formats(cells: Sequence[str]) -> list[str]:
 
 def _share(cells: pl.Series, form: str) -> float:
     """The share of the cells that `form` writes, letter by letter, as `read_csv` proves them."""
-    import polars as pl
-
     try:
         timestamps = cells.str.to_datetime(form, time_unit="ms", strict=False)
         same = (timestamps.dt.to_string(form) == cells) & timestamps.dt.year().is_between(*YEARS)
@@ -98,8 +91,6 @@ def _share(cells: pl.Series, form: str) -> float:
 
 def _most_regular(cells: Sequence[str], formats: list[str]) -> tuple[str, str]:
     """The format that gives the most regular timestamps, and why it was taken."""
-    import polars as pl
-
     start = pl.Series(cells[:REGULAR_CELLS])
 
     def regularity(form: str) -> float:

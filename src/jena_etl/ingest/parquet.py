@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
-
-if TYPE_CHECKING:
-    import polars as pl
-    import pyarrow as pa
 
 ROW_GROUP_ROWS = 65_536  # twice as many would save 7 % of the file but need 35 MB more memory
 
@@ -49,8 +46,6 @@ def write_parquet(
 
 
 def _row_groups(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pa.Table]:
-    import polars as pl
-
     waiting: list[pl.DataFrame] = []
     for frame in frames:
         waiting.append(frame)
@@ -65,7 +60,5 @@ def _row_groups(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pa.Table]
 
 
 def _as_arrow(frame: pl.DataFrame) -> pa.Table:
-    import polars as pl
-
     # One chunk, as pyarrow's pages follow chunks; no string views, which pyarrow cannot group by.
     return frame.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from jena_etl.errors import DataError
 from jena_etl.ingest.lines import Lines, first_marked
 from jena_etl.ingest.source import RepeatedTimestamps
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 class Repeats:

@@ -14,6 +14,7 @@ from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from jena_etl.errors import DataError, ProjectError
 from jena_etl.files import replacing
@@ -95,8 +96,6 @@ def write_synthetic(path: Path, *, rows: int, seed: int, replace: bool = False) 
 
 def _csv(columns: dict[str, FloatArray]) -> bytes:
     """Format the columns (rows,) as in the original: a quoted header, no newline at the end."""
-    import polars as pl
-
     names = (jena.DATETIME_COLUMN, *columns)
     rows = len(next(iter(columns.values())))
     last = FIRST_TIMESTAMP + (rows - 1) * STEP
