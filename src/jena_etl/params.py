@@ -1,4 +1,4 @@
-"""Reads params.yaml into frozen, validated objects; nothing else reads that file.
+"""params.yaml as frozen, validated objects.
 
 The values live in params.yaml alone; this module says which values are allowed. A model's own
 block is declared beside the model, in `jena_etl.models`.
@@ -7,26 +7,15 @@ block is declared beside the model, in `jena_etl.models`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, model_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from jena_etl.csv_dialect import Dialect, Names, Text
-from jena_etl.errors import ParamsError
+from jena_etl.params_block import Block, check, load_yaml
 from jena_etl.text import nearest
 
 REMOTE = ("http", "https")
@@ -36,12 +25,6 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Order = Literal["forward", "reversed"]
 Policy = Literal["reference", "strict", "lookback"]
-
-
-class Block(BaseModel):
-    """A block of params.yaml: frozen, unknown keys refused, types taken literally."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class SourceFile(NamedTuple):
@@ -247,9 +230,6 @@ class Params(Block):
         return self
 
 
-AnyBlock = TypeVar("AnyBlock", bound=Block)
-
-
 def read_params(path: Path) -> Params:
     """Read and check params.yaml (YAML 1.2, as DVC writes it).
 
@@ -257,88 +237,3 @@ def read_params(path: Path) -> Params:
         ParamsError: the file is missing or is not YAML, or a key or value is not allowed.
     """
     return check(Params, load_yaml(path, YAML(typ="safe", pure=True)), "")
-
-
-def load_yaml(path: Path, yaml: YAML) -> Any:
-    """Load a params.yaml without checking its values.
-
-    Raises:
-        ParamsError: the file is missing or is not YAML; the message does not repeat its text.
-    """
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ParamsError(
-            f"{path.name} is missing in {path.parent}; run this in a jena-etl project folder"
-        ) from None
-    except OSError:
-        raise
-    except Exception as error:  # noqa: BLE001  ruamel raises a ValueError for 2009-13-45
-        raise ParamsError(f"{path.name} is not YAML: {_without_its_text(error)}") from None
-
-
-def _without_its_text(error: Exception) -> str:
-    """Where and what the fault is, without the text ruamel quotes: a URL may hold a secret."""
-    if not isinstance(error, YAMLError | UnicodeDecodeError):
-        return "a date, number, tag or nesting that cannot be read; put text in quotation marks"
-    if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
-        return " ".join(str(error).split())
-    fault = str(error.problem).partition(" with value ")[0]  # for a repeated key
-    if _has_address(fault):
-        fault = "an address cannot stand here as it is; put it in quotation marks"
-    return f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {fault}"
-
-
-def check(block: type[AnyBlock], raw: object, where: str) -> AnyBlock:
-    """Validate one block; `where` is its dotted path in params.yaml, "" for the whole file.
-
-    Raises:
-        ParamsError: one line per fault, each with the key's full name.
-    """
-    if not isinstance(raw, Mapping):
-        place = where or "the file"
-        raise ParamsError(f"params.yaml: {place} must be a block of keys, found {_found(raw)}")
-    try:
-        return block.model_validate(dict(raw))
-    except ValidationError as error:
-        lines = [f"params.yaml: {_fault(block, dict(fault), where)}" for fault in error.errors()]
-        # A check may quote the value it refuses, and a key may be a misplaced value.
-        text = re.sub(r"[^\s'\"]+://[^\s'\"]*@[^\s'\"]*", "(an address)", "\n".join(lines))
-        raise ParamsError(text) from None
-
-
-def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
-    # Without list indices: the value shown says which item it is, and a scalar has no index.
-    keys = [key for key in fault["loc"] if isinstance(key, str)]
-    full = ".".join([*([where] if where else []), *keys])
-    if fault["type"] == "extra_forbidden":
-        return f"{full} is not a key" + nearest(keys[-1], _fields(block, keys[:-1]))
-    if fault["type"] == "missing":
-        return f"{full} is missing; add it"
-    message = fault["msg"].removeprefix("Value error, ")
-    message = message.replace("valid tuple", "valid list")  # YAML's word for it
-    if fault["type"] == "value_error":
-        return f"{full}: {message}" if full else message
-    found = _found(fault["input"], may_be_secret=full.startswith("download"))
-    return f"{full}: {message[0].lower()}{message[1:]}, found {found}"
-
-
-def _found(value: object, *, may_be_secret: bool = False) -> str:
-    """A value to show in a message, or only its type if it may hold a password."""
-    text = repr(value)
-    if isinstance(value, str | list | tuple | Mapping) and (may_be_secret or _has_address(text)):
-        kind = {str: "a text", list: "a list", tuple: "a list"}.get(type(value), "a block of keys")
-        return f"{kind}, which is not repeated here because it may hold a password"
-    return text
-
-
-def _has_address(text: str) -> bool:
-    return "://" in text or "@" in text
-
-
-def _fields(block: type[Block], keys: list[str]) -> list[str]:
-    for key in keys:
-        annotation = block.model_fields[key].annotation
-        if isinstance(annotation, type) and issubclass(annotation, Block):
-            block = annotation
-    return list(block.model_fields)

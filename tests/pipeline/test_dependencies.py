@@ -22,6 +22,7 @@ PLUMBING = {
     "src/jena_etl/locks.py",
     "src/jena_etl/params.py",  # its values are params of the stages
     "src/jena_etl/prepare/outputs.py",  # fields that prepare's other modules fill
+    "src/jena_etl/params_block.py",
     "src/jena_etl/project.py",
     "src/jena_etl/signatures.py",
     "src/jena_etl/stage_output.py",

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from jena_etl.errors import ParamsError
-from jena_etl.params import Block, Order, Positive
+from jena_etl.params import Order, Positive
+from jena_etl.params_block import Block
 
 Optimizer = Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
 

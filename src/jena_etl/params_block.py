@@ -1,0 +1,112 @@
+"""Reads and checks a block of params.yaml, and says what is wrong with it.
+
+No message repeats a text that may hold a password, such as the address of a download.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from jena_etl.errors import ParamsError
+from jena_etl.text import nearest
+
+
+class Block(BaseModel):
+    """A block of params.yaml: frozen, unknown keys refused, types taken literally."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+AnyBlock = TypeVar("AnyBlock", bound=Block)
+
+
+def load_yaml(path: Path, yaml: YAML) -> Any:
+    """Load a params.yaml without checking its values.
+
+    Raises:
+        ParamsError: the file is missing or is not YAML; the message does not repeat its text.
+    """
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(
+            f"{path.name} is missing in {path.parent}; run this in a jena-etl project folder"
+        ) from None
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001  ruamel raises a ValueError for 2009-13-45
+        raise ParamsError(f"{path.name} is not YAML: {_without_its_text(error)}") from None
+
+
+def _without_its_text(error: Exception) -> str:
+    """Where and what the fault is, without the text ruamel quotes: a URL may hold a secret."""
+    if not isinstance(error, YAMLError | UnicodeDecodeError):
+        return "a date, number, tag or nesting that cannot be read; put text in quotation marks"
+    if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
+        return " ".join(str(error).split())
+    fault = str(error.problem).partition(" with value ")[0]  # for a repeated key
+    if _has_address(fault):
+        fault = "an address cannot stand here as it is; put it in quotation marks"
+    return f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {fault}"
+
+
+def check(block: type[AnyBlock], raw: object, where: str) -> AnyBlock:
+    """Validate one block; `where` is its dotted path in params.yaml, "" for the whole file.
+
+    Raises:
+        ParamsError: one line per fault, each with the key's full name.
+    """
+    if not isinstance(raw, Mapping):
+        place = where or "the file"
+        raise ParamsError(f"params.yaml: {place} must be a block of keys, found {_found(raw)}")
+    try:
+        return block.model_validate(dict(raw))
+    except ValidationError as error:
+        lines = [f"params.yaml: {_fault(block, dict(fault), where)}" for fault in error.errors()]
+        # A check may quote the value it refuses, and a key may be a misplaced value.
+        text = re.sub(r"[^\s'\"]+://[^\s'\"]*@[^\s'\"]*", "(an address)", "\n".join(lines))
+        raise ParamsError(text) from None
+
+
+def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
+    # Without list indices: the value shown says which item it is, and a scalar has no index.
+    keys = [key for key in fault["loc"] if isinstance(key, str)]
+    full = ".".join([*([where] if where else []), *keys])
+    if fault["type"] == "extra_forbidden":
+        return f"{full} is not a key" + nearest(keys[-1], _fields(block, keys[:-1]))
+    if fault["type"] == "missing":
+        return f"{full} is missing; add it"
+    message = fault["msg"].removeprefix("Value error, ")
+    message = message.replace("valid tuple", "valid list")  # YAML's word for it
+    if fault["type"] == "value_error":
+        return f"{full}: {message}" if full else message
+    found = _found(fault["input"], may_be_secret=full.startswith("download"))
+    return f"{full}: {message[0].lower()}{message[1:]}, found {found}"
+
+
+def _found(value: object, *, may_be_secret: bool = False) -> str:
+    """A value to show in a message, or only its type if it may hold a password."""
+    text = repr(value)
+    if isinstance(value, str | list | tuple | Mapping) and (may_be_secret or _has_address(text)):
+        kind = {str: "a text", list: "a list", tuple: "a list"}.get(type(value), "a block of keys")
+        return f"{kind}, which is not repeated here because it may hold a password"
+    return text
+
+
+def _has_address(text: str) -> bool:
+    return "://" in text or "@" in text
+
+
+def _fields(block: type[Block], keys: list[str]) -> list[str]:
+    for key in keys:
+        annotation = block.model_fields[key].annotation
+        if isinstance(annotation, type) and issubclass(annotation, Block):
+            block = annotation
+    return list(block.model_fields)
