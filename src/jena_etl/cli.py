@@ -69,7 +69,8 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show the source, the columns, the splits and the window; or the models."""
-    from jena_etl.commands.inspect import inspection, render_inspection
+    from jena_etl.commands.inspect import inspection
+    from jena_etl.commands.inspect_text import render_inspection
     from jena_etl.commands.models import model_summary, render_models
     from jena_etl.models import configure_all
     from jena_etl.params import read_params

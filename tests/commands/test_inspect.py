@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jena_etl.commands.inspect import render_inspection
+from jena_etl.commands.inspect_text import render_inspection
 from jena_etl.errors import ProjectError
 from jena_etl.ingest.source import SourceDigest, SourceSummary
 from jena_etl.prepare.data_card import (

@@ -108,6 +108,8 @@ class SplitWindows:
         """The dataset that a model trains on fastest under the current Keras backend."""
         import keras
 
+        from jena_etl.windows.keras_dataset import KerasDataset
+
+        batches = self.batches(*args, **options)
         on_tensorflow = keras.config.backend() == "tensorflow"
-        form = self.dataset if on_tensorflow else self.keras_dataset
-        return form(*args, **options)
+        return batches.dataset() if on_tensorflow else KerasDataset(batches)
