@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -181,7 +183,7 @@ def test_strict_shares_no_row_between_splits(
 def test_lookback_forecasts_every_label_once(
     spec: WindowSpec, rows: int, parts: tuple[float, float]
 ) -> None:
-    every = WindowSpec(**{**spec.as_dict(), "sequence_stride": 1})
+    every = replace(spec, sequence_stride=1)
     ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
     windows = split_windows(ranges, rows, every, "lookback")
     for name in SPLITS:

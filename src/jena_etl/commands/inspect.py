@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from jena_etl.commands.dvc_repo import can_be_pulled
 from jena_etl.errors import ProjectError
-from jena_etl.params import Params
+from jena_etl.params import Params, Window
 from jena_etl.prepare.data_card import (
     DataCard,
 )
@@ -34,28 +35,7 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
     splits = built("splits", lambda: project.splits)
     if statistics and splits:
         built("arrays", lambda: project.windows("train"))
-    window = params.window.model_dump()
-    policy = params.split.policy
-    if splits:
-        built_with = {**splits.window.model_dump(), "target": splits.target, "gaps": splits.gaps}
-        fractions = SplitFractions(train=params.split.train, validation=params.split.validation)
-        rows = {name: split.rows for name, split in splits.splits.items()}
-        expected = (window, policy, fractions.row_ranges(splits.rows))
-        if (built_with, splits.policy, rows) != expected:
-            missing["splits"] = (
-                "params.yaml has changed since splits.json was built; update it: dvc repro splits"
-            )
-        window, policy = built_with, splits.policy
-    if card and list(card.columns) != list(params.convert.columns):
-        missing["columns"] = (
-            "params.yaml names other columns than were converted; update: dvc repro convert"
-        )
-    digests = {file.sha256 for file in card.source.files} if card else set()
-    pinned = {pin for pin in params.download.sha256 or () if pin}
-    if card and pinned - digests:
-        missing["source"] = (
-            "params.yaml pins a file that was not downloaded; fetch it: dvc repro download"
-        )
+    missing |= _outdated(params, card, splits)
     untrained = [name for name in params.architectures if not project.model_file(name).is_file()]
     if untrained:
         one = f" (one alone: dvc repro train@{untrained[0]})" if len(untrained) > 1 else ""
@@ -64,12 +44,39 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
     return {
         "data": card,
         "columns": _columns(card, statistics),
-        "policy": policy,
+        "policy": splits.policy if splits else params.split.policy,
         "splits": splits and _splits(splits, params.train.batch_size),
         "choices": splits and [choice.model_dump(mode="json") for choice in splits.choices],
-        "window": _window(window, params, card),
+        "window": _window(_built_window(splits) if splits else params.window, params, card),
         "missing": missing,
     }
+
+
+def _outdated(params: Params, card: DataCard | None, splits: Splits | None) -> dict[str, str]:
+    """What was built from other values than those in params.yaml."""
+    outdated = {}
+    if splits:
+        fractions = SplitFractions(train=params.split.train, validation=params.split.validation)
+        rows = {name: split.rows for name, split in splits.splits.items()}
+        expected = (params.window, params.split.policy, fractions.row_ranges(splits.rows))
+        if (_built_window(splits), splits.policy, rows) != expected:
+            outdated["splits"] = (
+                "params.yaml has changed since splits.json was built; update it: dvc repro splits"
+            )
+    if card and list(card.columns) != list(params.convert.columns):
+        outdated["columns"] = (
+            "params.yaml names other columns than were converted; update: dvc repro convert"
+        )
+    pinned = {pin for pin in params.download.sha256 or () if pin}
+    if card and pinned - {file.sha256 for file in card.source.files}:
+        outdated["source"] = (
+            "params.yaml pins a file that was not downloaded; fetch it: dvc repro download"
+        )
+    return outdated
+
+
+def _built_window(splits: Splits) -> Window:
+    return Window(**splits.window.model_dump(), target=splits.target, gaps=splits.gaps)
 
 
 def _to_be_pulled(
@@ -114,15 +121,15 @@ def _splits(splits: Splits, batch_size: int) -> dict[str, Any]:
     }
 
 
-def _window(window: dict[str, Any], params: Params, card: DataCard | None) -> dict[str, Any]:
-    spec = WindowSpec(**{key: window[key] for key in WindowSpec.__dataclass_fields__})
+def _window(window: Window, params: Params, card: DataCard | None) -> dict[str, Any]:
+    spec = WindowSpec(**window.model_dump(exclude={"target", "gaps"}))
     step = card.step_seconds if card else None
     batch = params.train.batch_size
     columns = card.columns if card else params.convert.columns
     return {
-        "target": window["target"],
-        "gaps": window["gaps"],
-        **spec.as_dict(),
+        "target": window.target,
+        "gaps": window.gaps,
+        **asdict(spec),
         "last_input_offset": spec.last_input,
         "target_offset": spec.target,
         "sampled_every_seconds": step and step * spec.sampling_rate,

@@ -29,16 +29,19 @@ POLICIES = ("reference", "strict", "lookback")
 class WindowIndex:
     """The start rows of a split's windows, in time order, kept as ranges instead of a long list.
 
+    Attributes:
+        runs: the ranges, without empty ones.
+
     >>> index = WindowIndex([range(0, 3), range(10, 20, 5)])
     >>> len(index), index.starts(np.arange(5)).tolist()
     (5, [0, 1, 2, 10, 15])
     """
 
     def __init__(self, runs: Iterable[range]) -> None:
-        self._runs = tuple(run for run in runs if len(run))
-        self._first = np.array([run.start for run in self._runs], dtype=np.int64)
-        self._step = np.array([run.step for run in self._runs], dtype=np.int64)
-        lengths = np.array([len(run) for run in self._runs], dtype=np.int64)
+        self.runs = tuple(run for run in runs if len(run))
+        self._first = np.array([run.start for run in self.runs], dtype=np.int64)
+        self._step = np.array([run.step for run in self.runs], dtype=np.int64)
+        lengths = np.array([len(run) for run in self.runs], dtype=np.int64)
         self._ends = np.cumsum(lengths)
         self._before = self._ends - lengths
 
@@ -46,18 +49,13 @@ class WindowIndex:
         return int(self._ends[-1]) if len(self._ends) else 0
 
     def __repr__(self) -> str:
-        return f"WindowIndex({list(self._runs)})"
+        return f"WindowIndex({list(self.runs)})"
 
     def starts(self, positions: np.ndarray) -> np.ndarray:
         """The start rows of the windows at `positions`, integers below len(self) in any shape."""
         run = np.searchsorted(self._ends, positions, side="right")
         rows: np.ndarray = self._first[run] + (positions - self._before[run]) * self._step[run]
         return rows
-
-    @property
-    def runs(self) -> tuple[range, ...]:
-        """The start rows as ranges, without empty ones."""
-        return self._runs
 
 
 def split_windows(

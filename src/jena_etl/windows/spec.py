@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from jena_etl.errors import WindowError
 
 ORDERS = ("forward", "reversed")
 INT64_MAX = (1 << 63) - 1
+DRAWN_INPUTS = 3  # the first inputs that a drawing shows, before the last one
 
 
 def whole_number(name: str, value: object, least: int) -> int:
@@ -93,10 +94,6 @@ class WindowSpec:
         """How many windows fit into `rows` rows, including their targets."""
         return len(range(0, rows - self.target, self.sequence_stride))
 
-    def as_dict(self) -> dict[str, int]:
-        """The four numbers by name, as splits.json holds them."""
-        return asdict(self)
-
     def __str__(self) -> str:
         """A drawing of the window.
 
@@ -105,23 +102,19 @@ class WindowSpec:
               ●───────●───────●──────── ... ─●──────────────────────◆
               input 1 input 2 input 3        input 120 = issued     target, 24 steps later
         """
-        inputs = [f"+{step * self.sampling_rate}" for step in range(min(3, self.sequence_length))]
-        names = [f"input {step + 1}" for step in range(len(inputs))]
-        row, line, label = "row   ", "      ", "      "
-        for offset, name in zip(inputs, names, strict=True):
-            width = len(name) + 1
-            row += offset.ljust(width)
-            line += "●".ljust(width, "─")
-            label += name.ljust(width)
-        if self.sequence_length > len(inputs):
-            row += "  ...  "
-            line += " ... ─".rjust(7, "─")
-            label += " " * 7
-            last = f"input {self.sequence_length} = issued"
-            row += f"+{self.last_input}".ljust(len(last) + 5)
-            line += "●".ljust(len(last) + 5, "─")
-            label += last.ljust(len(last) + 5)
-        row += f"+{self.target}"
-        line += "◆"
-        label += f"target, {self.horizon} step{'s' if self.horizon > 1 else ''} later"
-        return f"{row}\n{line}\n{label}"
+
+        def column(offset: int, name: str, gap: int) -> tuple[str, str, str]:
+            width = len(name) + gap
+            return f"+{offset}".ljust(width), "●".ljust(width, "─"), name.ljust(width)
+
+        first_inputs = range(min(self.sequence_length, DRAWN_INPUTS))
+        columns = [
+            ("row   ", " " * 6, " " * 6),
+            *(column(step * self.sampling_rate, f"input {step + 1}", 1) for step in first_inputs),
+        ]
+        if self.sequence_length > DRAWN_INPUTS:
+            columns.append(("  ...  ", "─ ... ─", " " * 7))
+            columns.append(column(self.last_input, f"input {self.sequence_length} = issued", 5))
+        steps = f"{self.horizon} step{'s' * (self.horizon > 1)}"
+        columns.append((f"+{self.target}", "◆", f"target, {steps} later"))
+        return "\n".join("".join(parts) for parts in zip(*columns, strict=True))

@@ -92,11 +92,8 @@ def timeseries_dataset_from_array(  # noqa: PLR0917  Keras' signature
     sequence_length = whole_number("sequence_length", sequence_length, 1)
     sequence_stride = whole_number("sequence_stride", sequence_stride, 1)
     sampling_rate = whole_number("sampling_rate", sampling_rate, 1)
-    for name, value in (("sampling_rate", sampling_rate), ("sequence_stride", sequence_stride)):
-        if value >= rows:
-            raise WindowError(
-                f"`{name}` must be lower than the length of the data, found {value} for {rows} rows"
-            )
+    _check_below("sampling_rate", sampling_rate, rows)
+    _check_below("sequence_stride", sequence_stride, rows)
     if format not in {"tf", "numpy"}:
         hint = "; for grain, wrap the NumPy batches: format='numpy'" if format == "grain" else ""
         raise WindowError(f'`format` should be either "tf" or "numpy", found {format!r}{hint}')
@@ -166,22 +163,24 @@ def _array_of_list(values: Sequence[Any]) -> np.ndarray:
 
 
 def _used_rows(start_index: int | None, end_index: int | None, rows: int) -> range:
-    first = 0 if start_index is None else whole_number("start_index", start_index, 0)
-    if start_index is not None and first >= rows:
-        raise WindowError(
-            "`start_index` must be lower than the length of the data, "
-            f"found {first} for {rows} rows"
-        )
+    first = 0
+    if start_index is not None:
+        first = whole_number("start_index", start_index, 0)
+        _check_below("start_index", first, rows)
     if end_index is None:
         return range(first, rows)
     end = whole_number("end_index", end_index, 1)
     if end <= first:
         raise WindowError(f"`end_index` must be higher than `start_index`, found {end} and {first}")
-    if end >= rows:
-        raise WindowError(
-            f"`end_index` must be lower than the length of the data, found {end} for {rows} rows"
-        )
+    _check_below("end_index", end, rows)
     return range(first, end)
+
+
+def _check_below(name: str, value: int, rows: int) -> None:
+    if value >= rows:
+        raise WindowError(
+            f"`{name}` must be lower than the length of the data, found {value} for {rows} rows"
+        )
 
 
 def _target_offsets(
