@@ -34,6 +34,7 @@ ProjectFolder = Annotated[
     Path | None,
     typer.Argument(help="The project folder; by default, the one you are in."),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def _show(text: str, *, err: bool = False) -> None:
@@ -66,7 +67,7 @@ def inspect(
     models: Annotated[
         bool, typer.Option("--models", help="Show the architectures instead; takes some seconds.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the source, the columns, the splits and the window; or the models."""
     from jena_etl.commands.inspect import inspection
@@ -96,7 +97,7 @@ def doctor(
         bool,
         typer.Option("--mend", help="First repair the files of DVC's own that a kill damaged."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check environment, params, pipeline, data, cache, disk and GPU; a fault gives exit code 1."""
     from jena_etl.commands import doctor as doctors

@@ -82,14 +82,12 @@ def test_the_threads_of_an_operation_on_a_cpu(
     import tensorflow as tf
 
     threads: list[int] = []
-    monkeypatch.setattr(
-        "jena_etl.training.device._set_up_tensorflow", lambda *_, **__: "a GPU" if gpu else None
-    )
-    monkeypatch.setattr(
-        tf.config.threading,
-        "set_intra_op_parallelism_threads",
-        threads.append,
-    )
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind] if gpu else [])
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda *_: None)
+    for name in ("enable_op_determinism", "set_memory_growth"):
+        monkeypatch.setattr(tf.config.experimental, name, lambda *_: None)
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda _: {})
+    monkeypatch.setattr(tf.config.threading, "set_intra_op_parallelism_threads", threads.append)
     use_device("auto", deterministic=True, cpu_threads=3, xla_on_cpu=xla)
     assert threads == told
 

@@ -78,15 +78,7 @@ def with_observations(
 def write_predictions(path: Path, parts: dict[str, Predictions]) -> None:
     """Write the forecasts of each split as one Parquet file."""
     tables = [
-        pa.table(
-            {
-                "split": pa.array([split] * len(part.prediction)),
-                "issued": pa.array(part.issued),
-                "timestamp": pa.array(part.timestamp),
-                "truth": pa.array(part.truth),
-                "prediction": pa.array(part.prediction),
-            }
-        )
+        pa.table({"split": [split] * len(part.prediction), **vars(part)})
         for split, part in parts.items()
     ]
     with replacing(path) as aside:

@@ -46,10 +46,11 @@ def use_device(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # hides notes; warnings still show
     with _stderr_captured() as notes:
         backend = _backend()
-        set_up = _set_up_tensorflow if backend == "tensorflow" else _set_up_jax
-        gpu = set_up(wanted, deterministic=deterministic)
-        if not gpu and backend == "tensorflow" and (threads := 1 if xla_on_cpu else cpu_threads):
-            _set_threads_per_operation(threads)
+        if backend == "tensorflow":
+            threads = 1 if xla_on_cpu else cpu_threads
+            gpu = _set_up_tensorflow(wanted, deterministic=deterministic, threads_on_cpu=threads)
+        else:
+            gpu = _set_up_jax(wanted, deterministic=deterministic)
         last_note = _last_line(notes)
     if wanted == "gpu" and not gpu:
         raise DeviceError(
@@ -89,13 +90,17 @@ def _backend() -> str:
     return backend
 
 
-def _set_up_tensorflow(wanted: str, *, deterministic: bool) -> str | None:
+def _set_up_tensorflow(
+    wanted: str, *, deterministic: bool, threads_on_cpu: int | None
+) -> str | None:
     """Set the backend up and return the name of the GPU it will use; None on the CPU."""
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
     if wanted == "cpu" or not gpus:
         tf.config.set_visible_devices([], "GPU")
+        if threads_on_cpu:
+            tf.config.threading.set_intra_op_parallelism_threads(threads_on_cpu)
         return None
     if deterministic:  # not on a CPU, where it would only slow tf.data down
         tf.config.experimental.enable_op_determinism()
@@ -103,12 +108,6 @@ def _set_up_tensorflow(wanted: str, *, deterministic: bool) -> str | None:
         tf.config.experimental.set_memory_growth(gpu, True)
     details = tf.config.experimental.get_device_details(gpus[0])
     return str(details.get("device_name", "unknown"))
-
-
-def _set_threads_per_operation(number: int) -> None:
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(number)
 
 
 def _set_up_jax(wanted: str, *, deterministic: bool) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from jena_etl.commands import dvc_repo
 from jena_etl.commands.doctor.check import Check, command, first_few, in_turn, size
-from jena_etl.commands.git import git, restorable
+from jena_etl.commands.programs import git, restorable
 
 BUILD = "dvc repro"
 RESTORE = "git restore"

@@ -21,7 +21,7 @@ import psutil
 
 from jena_etl.commands.doctor.check import Check, first_few, in_turn
 from jena_etl.commands.dvc_repo import open_repo
-from jena_etl.commands.git import git
+from jena_etl.commands.programs import git
 from jena_etl.errors import ProjectError
 from jena_etl.files import write_text
 

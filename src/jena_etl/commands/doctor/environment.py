@@ -6,7 +6,6 @@ import os
 import platform
 import shlex
 import shutil
-import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
@@ -16,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from jena_etl.commands.doctor.check import Check, command, first_few
+from jena_etl.commands.programs import output_of
 
 PACKAGE = "jena-etl"
 # Results depend on these, so they are always shown; other packages only if they are wrong.
@@ -55,14 +55,15 @@ def check_gpu(root: Path, device: str) -> Check:
         device: train.device; with gpu, it is a fault if no GPU can be used.
     """
     fault: Literal["fault", "note"] = "fault" if device == "gpu" else "note"
-    cards = _output_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    listed = output_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader", timeout=20)
+    cards = (listed or "").strip().splitlines()
     if not cards:
         found = "no NVIDIA GPU is visible (nvidia-smi)"
         if device == "gpu":
             advice = "install its driver, or set train.device: auto"
             return Check("gpu", "fault", f"train.device is gpu, but {found}", advice)
         return Check("gpu", "note", f"{found}; models train on the CPU")
-    found = ", ".join(cards.splitlines())
+    found = ", ".join(cards)
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     if backend in GPU_EXTRAS:
         package, extra = GPU_EXTRAS[backend]
@@ -95,14 +96,3 @@ def _fault(requirement: Requirement) -> str:
     if requirement.specifier.contains(installed, prereleases=True):
         return ""
     return f"{requirement.name} is {installed}, but {requirement.specifier} is needed"
-
-
-def _output_of(*words: str) -> str:
-    """The output of a command; "" if it fails or is not installed."""
-    try:
-        done = subprocess.run(  # noqa: S603  fixed words, no outside input
-            words, capture_output=True, text=True, check=False, timeout=20
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return "" if done.returncode else done.stdout.strip()

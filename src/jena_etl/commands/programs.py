@@ -1,4 +1,4 @@
-"""Questions that the commands ask git."""
+"""Questions that the commands ask git and other programs."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from pathlib import Path
 
 def git(root: Path, *arguments: str) -> str | None:
     """The output of a git command run in `root`; None if it fails or git is not installed."""
+    return output_of("git", *arguments, cwd=root)
+
+
+def output_of(*words: str, cwd: Path | None = None, timeout: float | None = None) -> str | None:
+    """The output of a command; None if it fails, is not installed or takes too many seconds."""
     try:
         done = subprocess.run(  # noqa: S603  no shell, and paths follow `--`
-            ["git", *arguments],  # noqa: S607  the user's own git, as DVC calls it
-            cwd=root,
+            words,
+            cwd=cwd,
             capture_output=True,
             text=True,
             errors="replace",
             check=False,
+            timeout=timeout,
         )
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return None
     return None if done.returncode else done.stdout
 
