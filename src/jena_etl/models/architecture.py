@@ -32,8 +32,12 @@ class Architecture(Block):
     xla_on_cpu: bool = False
 
     @abstractmethod
-    def layers(self) -> list[Any]:
-        """The Keras layers between the input and the forecast."""
+    def layers(self, keras: Any) -> list[Any]:
+        """The Keras layers between the input and the forecast.
+
+        Args:
+            keras: the package, which is imported only when a model is built.
+        """
 
     def input_length(self, sequence_length: int) -> int | None:
         """The number of steps in the model's input; None if it takes any number."""
@@ -52,7 +56,7 @@ class Architecture(Block):
 
         layers = [
             keras.Input((self.input_length(sequence_length), features)),
-            *self.layers(),
+            *self.layers(keras),
             *(keras.layers.Dense(units, activation="relu") for units in self.dense),
             keras.layers.Dense(1, dtype="float32"),  # even in mixed precision
         ]

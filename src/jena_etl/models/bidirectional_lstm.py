@@ -13,8 +13,6 @@ class Model(Architecture):
 
     units: Positive
 
-    def layers(self) -> list[Any]:
+    def layers(self, keras: Any) -> list[Any]:
         """The last outputs of both directions, joined."""
-        import keras
-
         return [keras.layers.Bidirectional(keras.layers.LSTM(self.units))]

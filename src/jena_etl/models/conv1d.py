@@ -17,10 +17,8 @@ class Model(Architecture):
     kernel_sizes: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
     pool_size: Positive
 
-    def layers(self) -> list[Any]:
+    def layers(self, keras: Any) -> list[Any]:
         """A convolution for each kernel size, pooling in between, and an average at the end."""
-        import keras
-
         layers: list[Any] = []
         for size in self.kernel_sizes:
             if layers:

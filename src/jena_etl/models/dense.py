@@ -13,8 +13,6 @@ class Model(Architecture):
 
     units: Positive
 
-    def layers(self) -> list[Any]:
+    def layers(self, keras: Any) -> list[Any]:
         """Flatten to sequence_length * features numbers, then one hidden layer."""
-        import keras
-
         return [keras.layers.Flatten(), keras.layers.Dense(self.units, activation="relu")]

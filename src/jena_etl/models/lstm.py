@@ -13,8 +13,6 @@ class Model(Architecture):
 
     units: Positive
 
-    def layers(self) -> list[Any]:
+    def layers(self, keras: Any) -> list[Any]:
         """One LSTM, of which the last output counts."""
-        import keras
-
         return [keras.layers.LSTM(self.units)]

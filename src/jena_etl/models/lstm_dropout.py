@@ -15,10 +15,8 @@ class Model(Architecture):
     recurrent_dropout: Rate
     dropout: Rate
 
-    def layers(self) -> list[Any]:
+    def layers(self, keras: Any) -> list[Any]:
         """Recurrent dropout applies the same mask at every step (Y. Gal, 2016)."""
-        import keras
-
         return [
             keras.layers.LSTM(self.units, recurrent_dropout=self.recurrent_dropout),
             keras.layers.Dropout(self.dropout),

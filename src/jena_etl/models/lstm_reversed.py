@@ -14,8 +14,6 @@ class Model(Architecture):
     units: Positive
     dropout: Rate
 
-    def layers(self) -> list[Any]:
+    def layers(self, keras: Any) -> list[Any]:
         """One LSTM, which reads the oldest row last."""
-        import keras
-
         return [keras.layers.LSTM(self.units), keras.layers.Dropout(self.dropout)]

@@ -14,9 +14,7 @@ class Model(Architecture):
     units: Positive
     recurrent_dropout: Rate
 
-    def layers(self) -> list[Any]:
+    def layers(self, keras: Any) -> list[Any]:
         """Unrolling takes more memory, but saves the overhead of a loop."""
-        import keras
-
         rate = self.recurrent_dropout
         return [keras.layers.LSTM(self.units, recurrent_dropout=rate, unroll=True)]

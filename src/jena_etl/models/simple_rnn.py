@@ -15,10 +15,8 @@ class Model(Architecture):
 
     units: Positive
 
-    def layers(self) -> list[Any]:
+    def layers(self, keras: Any) -> list[Any]:
         """One recurrent layer, of which the last output counts."""
-        import keras
-
         return [keras.layers.SimpleRNN(self.units)]
 
     def input_length(self, sequence_length: int) -> None:  # noqa: ARG002  unused

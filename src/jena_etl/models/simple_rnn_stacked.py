@@ -14,10 +14,8 @@ class Model(Architecture):
     units: Positive
     depth: Positive
 
-    def layers(self) -> list[Any]:
+    def layers(self, keras: Any) -> list[Any]:
         """All layers but the last pass on their whole output sequence."""
-        import keras
-
         last = self.depth - 1
         return [
             keras.layers.SimpleRNN(self.units, return_sequences=layer < last)

@@ -14,10 +14,8 @@ class Model(Architecture):
     units: Positive
     dropout: Rate
 
-    def layers(self) -> list[Any]:
+    def layers(self, keras: Any) -> list[Any]:
         """The first layer passes on its whole output sequence."""
-        import keras
-
         return [
             keras.layers.GRU(self.units, return_sequences=True),
             keras.layers.GRU(self.units),

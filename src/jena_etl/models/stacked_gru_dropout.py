@@ -15,10 +15,8 @@ class Model(Architecture):
     recurrent_dropout: Rate
     dropout: Rate
 
-    def layers(self) -> list[Any]:
+    def layers(self, keras: Any) -> list[Any]:
         """The first layer passes on its whole output sequence."""
-        import keras
-
         rate = self.recurrent_dropout
         return [
             keras.layers.GRU(self.units, recurrent_dropout=rate, return_sequences=True),

@@ -257,14 +257,10 @@ def _window_index(
     """
     reach = last_input if segments is None else max(last_input, last_target)
     stretches = [used] if segments is None else segments
-    ends = [
-        stretch.stop - reach
-        if targets is None
-        else min(stretch.stop - reach, targets - last_target)
-        for stretch in stretches
-    ]
+    with_target = used.stop if targets is None else targets - last_target
     index = WindowIndex(
-        range(stretch.start, end, stride) for stretch, end in zip(stretches, ends, strict=True)
+        range(stretch.start, min(stretch.stop - reach, with_target), stride)
+        for stretch in stretches
     )
     if len(index):
         return index
