@@ -232,7 +232,7 @@ class Project:
 
     @takes_arguments_of(batches)
     def dataset(self, split: str, *args: Any, **options: Any) -> Any:
-        """The same batches, from the same arguments, as a tf.data.Dataset."""
+        """The same batches as a tf.data.Dataset; takes the arguments of `batches`."""
         return self.batches(split, *args, **options).dataset()
 
     def _array(self, path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:

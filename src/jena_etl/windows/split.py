@@ -95,17 +95,17 @@ class SplitWindows:
 
     @takes_arguments_of(batches)
     def dataset(self, *args: Any, **options: Any) -> Any:
-        """The same batches, from the same arguments, as a tf.data.Dataset."""
+        """The same batches as a tf.data.Dataset; takes the arguments of `batches`."""
         return self.batches(*args, **options).dataset()
 
     @takes_arguments_of(batches)
     def keras_dataset(self, *args: Any, **options: Any) -> Any:
-        """The same batches, from the same arguments, as a keras.utils.PyDataset."""
+        """The same batches as a keras.utils.PyDataset; takes the arguments of `batches`."""
         return self.batches(*args, **options).keras_dataset()
 
     @takes_arguments_of(batches)
     def for_model(self, *args: Any, **options: Any) -> Any:
-        """The dataset that a model trains on fastest under the current Keras backend."""
+        """The batches in the form that Keras' current backend trains on fastest."""
         import keras
 
         from jena_etl.windows.keras_dataset import KerasDataset
