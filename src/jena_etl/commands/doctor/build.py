@@ -8,7 +8,6 @@ import shlex
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from jena_etl.commands import dvc_repo
 from jena_etl.commands.doctor.check import Check, command, first_few, in_turn, size
@@ -52,7 +51,10 @@ def cache_is_sound(
     known = {path: output for output in pipeline.outputs for path in output.objects}
     # An output that is also missing from the workspace is reported with the data.
     missing = [o for o in pipeline.outputs if o.is_cached and not (o.in_cache or o.state)]
-    wrong = [f"{path} is damaged ({_content_of(known.get(path))})" for path in rotten]
+    earlier = "an earlier version of something"
+    wrong = [
+        f"{path} is damaged ({known[path].path if path in known else earlier})" for path in rotten
+    ]
     wrong += [f"{output.path} is not in it" for output in missing]
     if not wrong:
         total = size(sum(file.stat().st_size for file in files))
@@ -76,7 +78,8 @@ def data_is_whole(
     spoiled = [output for output in pipeline.outputs if output.state]
     if not spoiled:
         how = "every hash recomputed" if verify else "by size and time; bytes: --verify"
-        return Check("data", "ok", f"{_outputs_of(pipeline.outputs)}, all there ({how})")
+        total = size(sum(output.bytes for output in pipeline.outputs))
+        return Check("data", "ok", f"{len(pipeline.outputs)} outputs, {total}, all there ({how})")
     from_git = restorable(root, (output.path for output in spoiled if not output.is_cached))
     from_cache = [o.path for o in spoiled if o.in_cache and o.objects.isdisjoint(rotten)]
     elsewhere = [o for o in spoiled if o.path not in (*from_git, *from_cache)]
@@ -114,7 +117,7 @@ def disk(root: Path, cache: Path, pipeline: dvc_repo.Pipeline) -> Check:
     A run that changes everything adds every cached output to the cache, restores what is missing
     from the workspace, and keeps the old version of a file until the new one is complete.
     """
-    cache = _existing(cache)
+    cache = next(place for place in (cache, *cache.parents) if place.exists())
     folders = [root, root / ".dvc", root / ".dvc/tmp", cache]
     if closed := [f for f in folders if f.is_dir() and not os.access(f, os.W_OK | os.X_OK)]:
         found = f"{closed[0]} cannot be written"
@@ -188,16 +191,3 @@ def _init(root: Path) -> str:
         return "dvc init"
     above = any((folder / ".git").exists() for folder in root.parents)
     return "dvc init --subdir" if above else "dvc init --no-scm"
-
-
-def _outputs_of(outputs: Iterable[Any]) -> str:
-    listed = list(outputs)
-    return f"{len(listed)} outputs, {size(sum(output.bytes for output in listed))}"
-
-
-def _content_of(output: dvc_repo.Output | None) -> str:
-    return output.path if output else "an earlier version of something"
-
-
-def _existing(folder: Path) -> Path:
-    return next(place for place in (folder, *folder.parents) if place.exists())
