@@ -12,18 +12,19 @@ import numpy as np
 
 from jena_etl.errors import ProjectError, WindowError
 from jena_etl.files import not_built
+from jena_etl.ingest.source import Source
+from jena_etl.prepare.outputs import ArraysRecord, Splits, Statistics, check_arrays
 from jena_etl.signatures import takes_arguments_of
 
 if TYPE_CHECKING:
-    from jena_etl.ingest.source import Source
     from jena_etl.prepare.data_card import DataCard
-    from jena_etl.prepare.outputs import ArraysRecord, Splits, Statistics
     from jena_etl.windows.batches import WindowBatches
     from jena_etl.windows.split import SplitWindows
 
 ITEM = "${item}"  # dvc.yaml's placeholder for an architecture's name
 
-# Imports stand inside the methods: a stage must not depend on modules whose results it never reads.
+# Modules that shape results are imported inside the methods: a stage must not depend on those whose
+# results it never reads.
 
 
 class _Path:
@@ -117,29 +118,21 @@ class Project:
     @cached_property
     def source(self) -> Source:
         """What convert read, and from which files."""
-        from jena_etl.ingest.source import Source
-
         return Source.read(self.source_json)
 
     @cached_property
     def statistics(self) -> Statistics:
         """Mean and standard deviation of each column, over the train rows."""
-        from jena_etl.prepare.outputs import Statistics
-
         return Statistics.read(self.statistics_json)
 
     @cached_property
     def splits(self) -> Splits:
         """The rows, dates and windows of each split, with the window and the policy behind them."""
-        from jena_etl.prepare.outputs import Splits
-
         return Splits.read(self.splits_json)
 
     @cached_property
     def arrays(self) -> ArraysRecord:
         """What the arrays were made from."""
-        from jena_etl.prepare.outputs import ArraysRecord
-
         return ArraysRecord.read(self.arrays_json)
 
     @cached_property
@@ -191,8 +184,6 @@ class Project:
 
     def _checked_splits(self) -> Splits:
         """The splits, provided that the arrays belong to them and no file has changed since."""
-        from jena_etl.prepare.outputs import check_arrays
-
         check_arrays(self.arrays, self.statistics, self.splits)
         opened = {
             self.statistics_json: self.statistics,
