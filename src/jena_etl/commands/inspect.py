@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +128,7 @@ def _window(window: Window, params: Params, card: DataCard | None) -> dict[str, 
     return {
         "target": window.target,
         "gaps": window.gaps,
-        **asdict(spec),
+        **vars(spec),
         "last_input_offset": spec.last_input,
         "target_offset": spec.target,
         "sampled_every_seconds": step and step * spec.sampling_rate,

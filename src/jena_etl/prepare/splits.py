@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -102,7 +102,7 @@ def describe_splits(
         policy=policy,
         gaps=gaps,
         target=target,
-        window=Window(**asdict(spec)),
+        window=Window(**vars(spec)),
         splits=BySplit[Split](
             **{
                 name: Split(
