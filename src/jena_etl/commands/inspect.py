@@ -12,14 +12,13 @@ from jena_etl.errors import ProjectError
 from jena_etl.ingest.source import SourceSummary
 from jena_etl.params import Params
 from jena_etl.prepare.data_card import (
-    Counts,
     DataCard,
     Gaps,
     Preset,
     Readings,
     Repeats,
 )
-from jena_etl.prepare.outputs import Splits
+from jena_etl.prepare.outputs import Counts, Splits
 from jena_etl.prepare.splits import SplitFractions
 from jena_etl.project import Project
 from jena_etl.windows.spec import WindowSpec

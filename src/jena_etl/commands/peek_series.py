@@ -52,10 +52,10 @@ def read_clock(frame: pl.DataFrame, lines: Lines) -> Clock:
     timestamps = frame.to_series(0).to_numpy().astype("datetime64[s]")
     card = timestamp_card(timestamps)
     breaks = [
-        f"{words}: {card[kind]['count']:,}, the longest {duration_text(item['seconds'])} after "
-        f"{timestamp_text(item['after'])}"
-        for kind, words in (("holes", "holes"), ("irregular", "irregular steps"))
-        for item in card[kind]["longest"][:1]
+        f"{kind}: {len(gaps):,}, the longest {duration_text(gaps[0].seconds)} after "
+        f"{timestamp_text(gaps[0].after)}"
+        for kind, gaps in (("holes", card.holes), ("irregular steps", card.irregular))
+        if gaps
     ]
     fault = differing = ""
     logged = Repeats("keep", lines)
@@ -65,13 +65,13 @@ def read_clock(frame: pl.DataFrame, lines: Lines) -> Clock:
     except DataError as error:
         fault = f"convert will stop here: {error}"
     repeats = "no timestamp is repeated"
-    if (repeated := card["repeats"])["count"]:
-        period = period_text(repeated["first"], repeated["last"])
-        breaks.append(f"repeated timestamps: {repeated['count']:,}")
-        repeats = f"repeated timestamps: {repeated['count']:,}, {period}" + differing
+    if count := len(card.repeats):
+        period = period_text(*timestamps[card.repeats[[0, -1]]])
+        breaks.append(f"repeated timestamps: {count:,}")
+        repeats = f"repeated timestamps: {count:,}, {period}" + differing
     return Clock(
         timestamps=timestamps,
-        step=card["step_seconds"],
+        step=card.step_seconds,
         breaks=breaks,
         repeats=repeats,
         fault=fault,

@@ -96,9 +96,9 @@ def render_conversion(conversion: Conversion) -> str:
     if source.left_out:
         lines.append(f"left out: {', '.join(source.left_out)}")
     lines += [
-        f"{words}: {card[kind]['count']:,}, the longest {item['seconds']:,} s after {item['after']}"
-        for kind, words in (("holes", "holes"), ("irregular", "irregular steps"))
-        for item in card[kind]["longest"][:1]
+        f"{kind}: {len(gaps):,}, the longest {gaps[0].seconds:,} s after {gaps[0].after}"
+        for kind, gaps in (("holes", card.holes), ("irregular steps", card.irregular))
+        if gaps
     ]
     if (repeats := source.repeats).count:
         lines.append(
