@@ -11,6 +11,7 @@ import numpy as np
 from jena_etl.commands.peek_rows import Rows
 from jena_etl.commands.wording import duration_text, every_text, period_text, timestamp_text
 from jena_etl.errors import DataError
+from jena_etl.ingest.cleaning import without_sentinels
 from jena_etl.ingest.lines import Lines
 from jena_etl.ingest.repeats import Repeats
 from jena_etl.ingest.sensors import sensor_findings
@@ -99,11 +100,7 @@ def series_notes(
     """
     if rows.unread:
         return _what_was_read(rows, clock)
-    measured = {
-        column: np.where(np.isin(values, sentinels), np.nan, values)
-        for column in frame.columns[1:]
-        for values in [frame[column].to_numpy()]
-    }
+    measured = without_sentinels(frame[:, 1:], sentinels)
     fractions = SplitFractions(train=split.train, validation=split.validation)
     ranges = fractions.row_ranges(frame.height)
     spec = WindowSpec(**window.model_dump(exclude={"target", "gaps"}))

@@ -45,25 +45,36 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
 
 
-class TooLargeError(Exception):
-    """The file is larger than allowed; `size` is its size in bytes, if known."""
-
-    def __init__(self, size: int | None) -> None:
-        super().__init__(size)
-        self.size = size
-
-
 class _TransferError(Exception):
     """An attempt failed, but another one may succeed."""
+
+
+def too_large(source: SourceFile, max_bytes: int, size: int | None = None) -> SourceError:
+    """The error for a file that has more than `max_bytes`, and `size` bytes if that is known."""
+    if source.bytes is not None:
+        return changed(source, "bytes", size or "more", f"download.bytes: {size or 'null'}")
+    found = f"{size:,} bytes" if size else "more"
+    return SourceError(
+        f"{source.name}: {found}, expected at most download.max_bytes, {max_bytes:,}; if it is "
+        "the file you want, raise that limit or pin download.bytes in params.yaml, then: "
+        "dvc repro"
+    )
+
+
+def changed(source: SourceFile, key: str, found: object, accepted: str) -> SourceError:
+    """The error for a file that is not the one pinned; `accepted` are the params to accept it."""
+    return SourceError(
+        f"{source.name}: {key}: got {found}, expected {getattr(source, key)}: the file has "
+        f"changed; if it is the one you want, set {accepted} in params.yaml, then: dvc repro"
+    )
 
 
 def fetch(source: SourceFile, part: Path, *, max_bytes: int, patience: Patience) -> None:
     """Write the file at `source.url` to `part`, trying again if that may help.
 
     Raises:
-        SourceError: the server refuses, or four times could not be reached, broke off or was too
-            slow.
-        TooLargeError: the file has more than `max_bytes`; `part` holds what has arrived.
+        SourceError: the file has more than `max_bytes`, or the server refuses, or four times could
+            not be reached, broke off or was too slow.
         OSError: `part` cannot be written.
     """
     # Not urllib3's Retry: it ends where the body begins, and a body may break off.
@@ -126,9 +137,8 @@ def _fetch_once(source: SourceFile, part: Path, max_bytes: int, patience: Patien
             )
         size = response.raw.length_remaining if encoding == "identity" else None
         if size is not None and size > max_bytes:
-            raise TooLargeError(size)
-        # A compressed file that is compressed again grows by a few bytes.
-        body = _Body(response.raw, max_bytes + max_bytes // 100 + CHUNK, patience)
+            raise too_large(source, max_bytes, size)
+        body = _Body(response.raw, source, max_bytes, patience)
         reader = gzip.GzipFile(fileobj=body) if encoding in GZIP else body
         bar = tqdm(total=size, unit="B", unit_scale=True, desc=source.name, disable=None)
         try:
@@ -137,7 +147,7 @@ def _fetch_once(source: SourceFile, part: Path, max_bytes: int, patience: Patien
                     file.write(chunk)
                     bar.update(len(chunk))
                     if file.tell() > max_bytes:
-                        raise TooLargeError(None)
+                        raise too_large(source, max_bytes)
         except (HTTPError, EOFError, zlib.error, gzip.BadGzipFile):
             so_far = f" after {body.received:,} of {size:,} bytes" if size else ""
             raise _TransferError(f"the connection broke off{so_far}") from None
@@ -152,11 +162,12 @@ def _close_redirect(response: requests.Response, **_: object) -> None:
 class _Body(io.RawIOBase):
     """The body of a response as it arrives, with limits on its size and its slowness."""
 
-    def __init__(self, raw: BaseHTTPResponse, max_bytes: int, patience: Patience) -> None:
+    def __init__(
+        self, raw: BaseHTTPResponse, source: SourceFile, max_bytes: int, patience: Patience
+    ) -> None:
         self.received = 0
-        self._raw = raw
-        self._max_bytes = max_bytes
-        self._patience = patience
+        self._raw, self._source = raw, source
+        self._max_bytes, self._patience = max_bytes, patience
         self._window = (time.monotonic(), 0)
 
     def readable(self) -> bool:
@@ -168,8 +179,9 @@ class _Body(io.RawIOBase):
         chunk = self._raw.read1(len(buffer), decode_content=False)
         buffer[: len(chunk)] = chunk
         self.received += len(chunk)
-        if self.received > self._max_bytes:  # even if they unpack to nothing
-            raise TooLargeError(None)
+        # Even if it unpacks to nothing. A file that is compressed again grows by a few bytes.
+        if self.received > self._max_bytes + self._max_bytes // 100 + CHUNK:
+            raise too_large(self._source, self._max_bytes)
         window_start, received_at_start = self._window
         elapsed = time.monotonic() - window_start
         if chunk and elapsed >= self._patience.rate_window_s:

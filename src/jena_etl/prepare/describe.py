@@ -40,22 +40,20 @@ SHOWN = 10  # how many gaps of each kind are listed, the longest first; the othe
 
 
 class CellMarks:
-    """Knows from findings.parquet which cells of climate.parquet hold no measurement."""
+    """Knows from findings.parquet which cells of climate.parquet hold no measurement.
+
+    Attributes:
+        cells: the row, column and kind of each of them, and whether it was filled.
+    """
 
     def __init__(self, findings: Path) -> None:
         columns = ("row", "column", "kind", "filled")
-        self._cells = pl.DataFrame(read_parquet(findings, built_by="convert", columns=columns))
+        self.cells = pl.DataFrame(read_parquet(findings, built_by="convert", columns=columns))
 
     def rows(self, column: str, *, filled: bool = False) -> np.ndarray:
         """The rows marked in `column`, ascending; with `filled`, only those that were filled."""
-        cells = self._cells.filter(column=column)
+        cells = self.cells.filter(column=column)
         return (cells.filter("filled") if filled else cells)["row"].sort().to_numpy()
-
-    def groups(self) -> Iterator[tuple[tuple[Any, str, bool], np.ndarray]]:
-        """The rows of each kind of finding in each column: (kind, column, whether filled), rows."""
-        groups = self._cells.group_by("kind", "column", "filled", maintain_order=True)
-        for (kind, column, filled), cells in groups:
-            yield (kind, str(column), bool(filled)), cells["row"].to_numpy()
 
     def measured(self, columns: Columns) -> dict[str, np.ndarray]:
         """The columns, with NaN in the cells that hold no measurement."""
@@ -174,7 +172,9 @@ def _gaps(gaps: list[TimestampGap], counter: ReadingCounter) -> Gaps:
 def _findings(
     marks: CellMarks, timestamps: np.ndarray, counter: ReadingCounter
 ) -> Iterator[Finding]:
-    for (kind, column, filled), rows in marks.groups():
+    groups = marks.cells.group_by("kind", "column", "filled", maintain_order=True)
+    for (kind, column, filled), cells in groups:
+        rows = cells["row"].to_numpy()
         yield Finding(
             kind=kind,
             column=column,
@@ -187,9 +187,8 @@ def _findings(
 
 
 def _physics(measured: Columns, timestamps: np.ndarray, counter: ReadingCounter) -> Iterator[Doubt]:
-    """Cells that contradict a plausible range or a formula; NaN contradicts neither."""
-    for check, column, expected, rows in _contradictions(measured):
-        if len(rows):
+    for check, column, expected, is_wrong in _contradictions(measured):
+        if len(rows := np.flatnonzero(is_wrong)):
             yield Doubt(
                 check=check,
                 column=column,
@@ -203,21 +202,17 @@ def _physics(measured: Columns, timestamps: np.ndarray, counter: ReadingCounter)
 def _contradictions(
     measured: Columns,
 ) -> Iterator[tuple[Literal["range", "formula"], str, str, np.ndarray]]:
+    """The cells that contradict a plausible range or a formula; NaN contradicts neither."""
     for name, values in measured.items():
         if name in RANGES:
             low, high = RANGES[name]
-            yield (
-                "range",
-                name,
-                f"{low:g} to {high:g}",
-                np.flatnonzero((values < low) | (values > high)),
-            )
+            yield "range", name, f"{low:g} to {high:g}", (values < low) | (values > high)
     for formula in FORMULAS:
         if measured.keys() >= {formula.column, *formula.inputs}:
             inputs = [measured[name] for name in formula.inputs]
             with np.errstate(all="ignore"):  # the range check has already named absurd inputs
                 excess = formula.excess(measured[formula.column], inputs)
-            yield "formula", formula.column, formula.words, np.flatnonzero(excess > 0)
+            yield "formula", formula.column, formula.words, excess > 0
 
 
 def _presets(
