@@ -31,12 +31,12 @@ class Repeats:
         self._is_first: list[np.ndarray] = []
         self._first_hashes: list[np.ndarray] = []
         self._latest = np.iinfo(np.int64).min
-        self._rows = self._differing = 0
+        self._rows = self._count = self._differing = 0
 
     @property
     def are_kept(self) -> bool:
         """Whether the series has repeats and keeps them."""
-        return self._on_duplicate == "keep" and not all(map(np.all, self._is_first))
+        return self._on_duplicate == "keep" and self._count > 0
 
     @property
     def timestamps(self) -> np.ndarray:
@@ -74,7 +74,7 @@ class Repeats:
         repeats = np.concatenate(self._timestamps)[~np.concatenate(self._is_first)]
         again = repeats.view("datetime64[ms]").tolist()
         return RepeatedTimestamps(
-            count=len(again),
+            count=self._count,
             differing=self._differing,
             first=again[0].isoformat() if again else None,
             last=again[-1].isoformat() if again else None,
@@ -121,4 +121,5 @@ class Repeats:
                 f"stands on {self._lines.of(int(places[at]))} already{other}; remove one of the "
                 "lines, or set convert.on_duplicate: keep or first"
             )
+        self._count += int(is_repeat.sum())
         self._differing += int(differs[is_repeat].sum())
