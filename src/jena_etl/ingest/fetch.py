@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import gzip
-import io
 import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import responses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import requests
+from tqdm import tqdm
+from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import HTTPError
 
 from jena_etl.errors import SourceError
 from jena_etl.params import SourceFile
-
-if TYPE_CHECKING:
-    import requests
-    from urllib3 import BaseHTTPResponse
 
 ATTEMPTS = 4
 RETRIED = {408, 429, 500, 502, 503, 504}
@@ -78,8 +78,6 @@ def fetch(source: SourceFile, part: Path, *, max_bytes: int, patience: Patience)
         OSError: `part` cannot be written.
     """
     # Not urllib3's Retry: it ends where the body begins, and a body may break off.
-    import requests  # not needed for local files
-
     for attempt in range(ATTEMPTS):
         pause_s = patience.pause_s * 2**attempt
         try:
@@ -113,10 +111,6 @@ def fetch(source: SourceFile, part: Path, *, max_bytes: int, patience: Patience)
 
 
 def _fetch_once(source: SourceFile, part: Path, max_bytes: int, patience: Patience) -> None:
-    import requests
-    from tqdm import tqdm
-    from urllib3.exceptions import HTTPError
-
     # Compressing an archive again gains nothing, and Content-Length is then not the file's size.
     headers = {"Accept-Encoding": "identity"}
     with requests.get(
@@ -139,7 +133,9 @@ def _fetch_once(source: SourceFile, part: Path, max_bytes: int, patience: Patien
         if size is not None and size > max_bytes:
             raise too_large(source, max_bytes, size)
         body = _Body(response.raw, source, max_bytes, patience)
-        reader = gzip.GzipFile(fileobj=body) if encoding in GZIP else body
+        reader: Any = body
+        if encoding in GZIP:
+            reader = gzip.GzipFile(fileobj=reader)  # which needs no more than `read`
         bar = tqdm(total=size, unit="B", unit_scale=True, desc=source.name, disable=None)
         try:
             with bar, part.open("wb") as file:
@@ -159,7 +155,7 @@ def _close_redirect(response: requests.Response, **_: object) -> None:
         response.close()
 
 
-class _Body(io.RawIOBase):
+class _Body:
     """The body of a response as it arrives, with limits on its size and its slowness."""
 
     def __init__(
@@ -170,14 +166,9 @@ class _Body(io.RawIOBase):
         self._max_bytes, self._patience = max_bytes, patience
         self._window = (time.monotonic(), 0)
 
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Read some bytes into `buffer` and return how many; 0 at the end."""
-        chunk = self._raw.read1(len(buffer), decode_content=False)
-        buffer[: len(chunk)] = chunk
+    def read(self, size: int) -> bytes:
+        """Read at most `size` bytes; none at the end."""
+        chunk = self._raw.read1(size, decode_content=False)
         self.received += len(chunk)
         # Even if it unpacks to nothing. A file that is compressed again grows by a few bytes.
         if self.received > self._max_bytes + self._max_bytes // 100 + CHUNK:
@@ -189,4 +180,4 @@ class _Body(io.RawIOBase):
                 rate = f"{self._patience.lowest_rate:,.0f}"
                 raise _TransferError(f"slower than {rate} bytes a second")
             self._window = (time.monotonic(), self.received)
-        return len(chunk)
+        return chunk
