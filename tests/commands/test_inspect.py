@@ -13,7 +13,6 @@ from jena_etl.errors import ProjectError
 from jena_etl.ingest.source import SourceDigest, SourceSummary
 from jena_etl.prepare.data_card import (
     ColumnSummary,
-    Counts,
     DataCard,
     Doubt,
     Finding,
@@ -25,6 +24,7 @@ from jena_etl.prepare.data_card import (
     Repeats,
     SensorWarning,
 )
+from jena_etl.prepare.outputs import Counts
 
 NONE = Counts(train=0, validation=0, test=0)
 NOTHING = Reading(cells=0, windows=0)

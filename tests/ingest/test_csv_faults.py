@@ -96,6 +96,12 @@ def test_fault_is_named_by_its_line(
     assert message.startswith(f"a.csv, line {number}")
 
 
+def test_of_several_faults_the_first_is_named(tmp_path: Path) -> None:
+    rows = with_line(3, f"{TIMESTAMP4},998.52,warm,n")
+    rows[4] = rows[4].replace("n4", "\0")
+    refused(zipped(tmp_path, csv_text(rows)), "line 3, column 'T (degC)': 'warm' is not a finite")
+
+
 def test_blank_lines_at_the_end(tmp_path: Path) -> None:
     refused(zipped(tmp_path, csv_text(SOUND, end="\n\n")), f"line {ROWS + 2} is blank")
     refused(zipped(tmp_path, csv_text(SOUND, end="\n\n\n")), f"line {ROWS + 2} is blank")

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from jena_etl.ingest.fetch import CHUNK, Patience, TooLargeError
+from jena_etl.errors import SourceError
+from jena_etl.ingest.fetch import CHUNK, Patience
 from jena_etl.ingest.fetch import fetch as fetch_over_http
 from jena_etl.params import SourceFile
 from tests.ingest.serving import (
@@ -280,7 +281,7 @@ ENDLESS = [
 def test_a_body_that_does_not_end(serve: Serve, tmp_path: Path, answer: Answer) -> None:
     server, part = serve(answer), tmp_path / "export.csv.part"
     source = SourceFile(server.url("/export.csv"))
-    with pytest.raises(TooLargeError):
+    with pytest.raises(SourceError, match=r"expected at most download\.max_bytes, 391,585"):
         fetch_over_http(source, part, max_bytes=391_585, patience=QUICK)
     assert len(server.paths) == 1  # it is not tried again
     assert not part.exists() or part.stat().st_size <= 391_585 + CHUNK

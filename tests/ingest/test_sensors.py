@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jena_etl.ingest.frozen import _distinct, _next_equal, _runs_of_few_values
-from jena_etl.ingest.sensors import SensorFinding, frozen_rows, sensor_findings
+from jena_etl.ingest.sensors import SensorFinding, sensor_findings
 
 DAY = 144  # rows of ten minutes
 ROWS = 160 * DAY
@@ -177,7 +177,6 @@ def test_little_data_gives_no_findings() -> None:
     for rows in (0, 1, 2, 100):
         columns = {name: values[:rows] for name, values in weather().items()}
         assert sensor_findings(every_ten_minutes(rows), columns, range(rows // 2)) == []
-    assert frozen_rows(every_ten_minutes(ROWS), weather(), TRAIN) == {}
 
 
 # --- the station's files: rules were chosen on 2009 to 2011 and the 14 columns of 2020 ---

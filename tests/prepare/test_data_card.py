@@ -224,6 +224,19 @@ def test_timestamps_by_split(tmp_path: Path, card_of: Card) -> None:
     assert "repeated timestamps: 4, 2009-01-01T00:00:00 to" in removed["printed"]
 
 
+def test_many_holes_are_counted_and_the_ten_longest_listed(tmp_path: Path, card_of: Card) -> None:
+    """13 holes, the first of 1 row and each one row longer than the one before it."""
+    file = csv_file(tmp_path, {}, rows=300)
+    header, *lines = file.read_text().splitlines()
+    starts = {10 + 20 * hole: hole + 1 for hole in range(13)}
+    missing = {start + row for start, rows in starts.items() for row in range(rows)}
+    kept = [line for row, line in enumerate(lines) if row not in missing]
+    file.write_text("\n".join([header, *kept]))
+    holes = card_of(file, columns=TWO)["holes"]
+    assert holes["count"] == sum(holes["splits"].values()) == 13
+    assert [hole["rows_missing"] for hole in holes["longest"]] == [13, 12, 11, 10, 9, 8, 7, 6, 5, 4]
+
+
 def test_presets_are_what_those_params_give(tmp_path: Path, card_of: Card) -> None:
     """The card of a file says beforehand what a run under each preset then counts."""
     file = csv_file(tmp_path, {45: "-9999", 70: "-9999"}, rows=100)

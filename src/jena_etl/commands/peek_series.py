@@ -11,6 +11,7 @@ import numpy as np
 from jena_etl.commands.peek_rows import Rows
 from jena_etl.commands.wording import duration_text, every_text, period_text, timestamp_text
 from jena_etl.errors import DataError
+from jena_etl.ingest.cleaning import without_sentinels
 from jena_etl.ingest.lines import Lines
 from jena_etl.ingest.repeats import Repeats
 from jena_etl.ingest.sensors import sensor_findings
@@ -52,10 +53,10 @@ def read_clock(frame: pl.DataFrame, lines: Lines) -> Clock:
     timestamps = frame.to_series(0).to_numpy().astype("datetime64[s]")
     card = timestamp_card(timestamps)
     breaks = [
-        f"{words}: {card[kind]['count']:,}, the longest {duration_text(item['seconds'])} after "
-        f"{timestamp_text(item['after'])}"
-        for kind, words in (("holes", "holes"), ("irregular", "irregular steps"))
-        for item in card[kind]["longest"][:1]
+        f"{kind}: {len(gaps):,}, the longest {duration_text(gaps[0].seconds)} after "
+        f"{timestamp_text(gaps[0].after)}"
+        for kind, gaps in (("holes", card.holes), ("irregular steps", card.irregular))
+        if gaps
     ]
     fault = differing = ""
     logged = Repeats("keep", lines)
@@ -65,13 +66,13 @@ def read_clock(frame: pl.DataFrame, lines: Lines) -> Clock:
     except DataError as error:
         fault = f"convert will stop here: {error}"
     repeats = "no timestamp is repeated"
-    if (repeated := card["repeats"])["count"]:
-        period = period_text(repeated["first"], repeated["last"])
-        breaks.append(f"repeated timestamps: {repeated['count']:,}")
-        repeats = f"repeated timestamps: {repeated['count']:,}, {period}" + differing
+    if count := len(card.repeats):
+        period = period_text(*timestamps[card.repeats[[0, -1]]])
+        breaks.append(f"repeated timestamps: {count:,}")
+        repeats = f"repeated timestamps: {count:,}, {period}" + differing
     return Clock(
         timestamps=timestamps,
-        step=card["step_seconds"],
+        step=card.step_seconds,
         breaks=breaks,
         repeats=repeats,
         fault=fault,
@@ -99,11 +100,7 @@ def series_notes(
     """
     if rows.unread:
         return _what_was_read(rows, clock)
-    measured = {
-        column: np.where(np.isin(values, sentinels), np.nan, values)
-        for column in frame.columns[1:]
-        for values in [frame[column].to_numpy()]
-    }
+    measured = without_sentinels(frame[:, 1:], sentinels)
     fractions = SplitFractions(train=split.train, validation=split.validation)
     ranges = fractions.row_ranges(frame.height)
     spec = WindowSpec(**window.model_dump(exclude={"target", "gaps"}))

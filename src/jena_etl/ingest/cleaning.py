@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
 from jena_etl.errors import DataError
 from jena_etl.ingest.lines import Lines, first_marked
-from jena_etl.ingest.sensors import frozen_rows
+from jena_etl.ingest.sensors import sensor_findings
 
 FINDINGS = {
     "row": pl.Int64(),
@@ -87,12 +89,10 @@ class Gaps:
         self, series: pl.DataFrame, rows: np.ndarray, train: range
     ) -> dict[str, np.ndarray]:
         """The rows of `series` in which a column hardly changes for days, by column."""
-        timestamps, *columns = (column.to_numpy() for column in series)
-        measured = {
-            name: np.where(np.isin(values, self._sentinels), np.nan, values)
-            for name, values in zip(series.columns[1:], columns, strict=True)
-        }
-        frozen = frozen_rows(timestamps, measured, train)
+        timestamps = series.to_series(0).to_numpy()
+        measured = without_sentinels(series[:, 1:], self._sentinels)
+        findings = sensor_findings(timestamps, measured, train)
+        frozen = {item.column: item.rows for item in findings if item.check == "frozen"}
         if self._on_missing == "error":
             for name, found in frozen.items():
                 first, last = (self._lines.of(int(rows[row])) for row in (found[0], found[-1]))
@@ -158,3 +158,12 @@ class Gaps:
                 "convert.sentinels; mend or remove that line, or set convert.on_sentinel: "
                 "fill_forward or keep"
             )
+
+
+def without_sentinels(frame: pl.DataFrame, sentinels: Sequence[float]) -> dict[str, np.ndarray]:
+    """The columns of numbers, with NaN in the cells that are a sentinel or missing."""
+    columns = {column.name: column.to_numpy() for column in frame}
+    return {
+        name: np.where(np.isin(values, sentinels), np.nan, values)
+        for name, values in columns.items()
+    }

@@ -77,9 +77,9 @@ def convert(
     outs, whole = (climate, findings), options.on_frozen == "missing"
     try:
         try:
-            return _Conversion(files, options, train, chunk_bytes).write(*outs, whole=whole)
+            return _Converter(files, options, train, chunk_bytes).write(*outs, whole=whole)
         except _NeedsWholeSeriesError:
-            return _Conversion(files, options, train, chunk_bytes).write(*outs, whole=True)
+            return _Converter(files, options, train, chunk_bytes).write(*outs, whole=True)
     except DialectError as error:
         raise DataError(f"{error.message('convert.')} in params.yaml") from None
 
@@ -96,9 +96,9 @@ def render_conversion(conversion: Conversion) -> str:
     if source.left_out:
         lines.append(f"left out: {', '.join(source.left_out)}")
     lines += [
-        f"{words}: {card[kind]['count']:,}, the longest {item['seconds']:,} s after {item['after']}"
-        for kind, words in (("holes", "holes"), ("irregular", "irregular steps"))
-        for item in card[kind]["longest"][:1]
+        f"{kind}: {len(gaps):,}, the longest {gaps[0].seconds:,} s after {gaps[0].after}"
+        for kind, gaps in (("holes", card.holes), ("irregular steps", card.irregular))
+        if gaps
     ]
     if (repeats := source.repeats).count:
         lines.append(
@@ -119,7 +119,7 @@ class _NeedsWholeSeriesError(Exception):
     """Cleaning needs rows that have already been written."""
 
 
-class _Conversion:
+class _Converter:
     """Reads the rows of all files, cleans them, and collects what becomes known on the way."""
 
     def __init__(

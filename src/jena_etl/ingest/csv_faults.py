@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from codecs import BOM_UTF8
 
 import numpy as np
 
@@ -55,6 +56,18 @@ def check_lines(text: bytes, name: str, header: list[str], dialect: Dialect, bef
     number_at = [(header.index(column), column) for column in dialect.columns]
     for number, line in enumerate(io.BytesIO(text), start=before + 2):
         place = f"{name}, line {number}"
+        if b"\0" in line:
+            raise DialectError(
+                f"{place} holds a NUL byte, as a logger leaves it when it loses power (or the file "
+                "is in UTF-16)",
+                {"encoding": None},
+                remedy="mend or remove that line",
+            )
+        if line.startswith(BOM_UTF8):
+            raise DataError(
+                f"{place} begins with a byte order mark, as happens when files are joined; remove "
+                "it"
+            )
         cells = split_line(line, place, dialect.separator)
         if not line.strip():
             raise DataError(f"{place} is blank; remove that line")

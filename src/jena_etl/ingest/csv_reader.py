@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -27,12 +28,10 @@ from jena_etl.text import nearest
 
 # Polars recognises empty cells and NaN in any case by itself; other words need every spelling.
 MISSING_WORDS = [
-    "".join(letters)
-    for word in ("", "na", "null")
-    for letters in itertools.product(*((c, c.upper()) for c in word))
+    *("", *map("".join, itertools.product("nN", "aA"))),
+    *map("".join, itertools.product("nN", "uU", "lL", "lL")),
 ]
 FIRST, LAST = datetime.min, datetime.max  # noqa: DTZ901  local station time
-BOM = b"\xef\xbb\xbf"
 SEPARATORS = ",;\t|"
 LONGEST_LINE = 16 << 20  # bytes
 MOST_COLUMNS = 4096  # reading that many takes some 50 MB
@@ -126,9 +125,9 @@ def _as_utf8(name: str, chunks: Iterable[bytes], encoding: str) -> Iterator[byte
     start = b""
     for chunk in chunks:
         start += chunk
-        if len(start) >= len(BOM):
+        if len(start) >= len(BOM_UTF8):
             break
-    yield start.removeprefix(BOM)
+    yield start.removeprefix(BOM_UTF8)
     yield from chunks
 
 
@@ -138,17 +137,15 @@ def _recoded(name: str, chunks: Iterable[bytes], encoding: str) -> Iterator[byte
     for chunk, is_end in itertools.chain(((chunk, False) for chunk in chunks), [(b"", True)]):
         try:
             yield decoder.decode(chunk, is_end).encode()
-        except UnicodeDecodeError as error:
-            line += error.object.count(b"\n", 0, error.start)
-            raise DialectError(
-                f"{name}, line {line} is not {encoding} ({error.reason})",
-                {"encoding": suggested_encoding(error.object)},
-            ) from None
         except UnicodeError as error:  # idna gives no position; utf-7 may yield half a character
+            place, raw = name, chunk
+            if isinstance(error, UnicodeDecodeError):
+                line += error.object.count(b"\n", 0, error.start)
+                place, raw = f"{name}, line {line}", error.object
             reason = getattr(error, "reason", None) or error
             raise DialectError(
-                f"{name} is not {encoding} ({reason!s:.60})",
-                {"encoding": suggested_encoding(chunk)},
+                f"{place} is not {encoding} ({reason!s:.60})",
+                {"encoding": suggested_encoding(raw)},
             ) from None
         line += chunk.count(b"\n")
 
@@ -178,20 +175,14 @@ def _header(line: bytes, name: str, dialect: Dialect) -> list[str]:
                 f"{field} names {column!r:.60}, which is not among the {len(header):,} names, "
                 f"separated by {dialect.separator!r}, on line 1 of {name}"
             )
-            if (better := _better_separator(line, len(header))) is not None:
-                fields = line.count(better.encode()) + 1
+            better = max(SEPARATORS, key=lambda separator: line.count(separator.encode()))
+            if (fields := line.count(better.encode()) + 1) > len(header):
                 raise DialectError(
                     f"{fault}; with {better!r} it has {fields:,}",
                     {"separator": f'"{better}"'.replace("\t", "\\t")},
                 )
             raise DialectError(fault + nearest(column, header), {field: None})
     return header
-
-
-def _better_separator(line: bytes, fields: int) -> str | None:
-    """A separator that would split line 1 into more than `fields` fields, if there is one."""
-    best = max(SEPARATORS, key=lambda separator: line.count(separator.encode()))
-    return best if line.count(best.encode()) >= fields else None
 
 
 def _proved(
@@ -204,34 +195,19 @@ def _proved(
     # NumPy counts three times as fast as text.count.
     ends = int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord("\n")))
     lines = ends + (not text.endswith(b"\n"))
-    if b"\0" in text:
-        line = rows_before + text.count(b"\n", 0, text.index(b"\0")) + 2
-        raise DialectError(
-            f"{name}, line {line} holds a NUL byte, as a logger leaves it when it loses power "
-            "(or the file is in UTF-16)",
-            {"encoding": None},
-            remedy="mend or remove that line",
-        )
-    if text.startswith(BOM) or b"\n" + BOM in text:  # Polars would skip it silently
-        at = 0 if text.startswith(BOM) else text.index(b"\n" + BOM) + 1
-        line = rows_before + text.count(b"\n", 0, at) + 2
-        raise DataError(
-            f"{name}, line {line} begins with a byte order mark, as happens when files are "
-            "joined; remove it"
-        )
     frame, doubt = _parsed(text, header, dialect)
-    if frame is not None:
-        doubt = f"{lines:,} lines gave {frame.height:,} rows"
     sound = (
-        frame is not None
-        and frame.height == lines
+        frame.height == lines
         and _are_numbers(frame, dialect)
         and (dialect.decimal == "." or not _stray_points(text, frame, dialect))
         and not (b"\r" in text and text.count(b"\r") - text.count(b"\r\n") - text.endswith(b"\r"))
+        and b"\0" not in text
+        and not (text.startswith(BOM_UTF8) or b"\n" + BOM_UTF8 in text)  # Polars skips it silently
     )
-    if frame is None or not (sound and _is_full(text, frame, dialect, lines)):
+    if not (sound and _is_full(text, frame, dialect, lines)):
         check_lines(text, name, header, dialect, rows_before)
-    if frame is None or not sound:
+    if not sound:
+        doubt = doubt or f"{lines:,} lines gave {frame.height:,} rows"
         raise DataError(f"{name} is not regular CSV ({doubt}); save it as CSV, one line per row")
     timestamps = _timestamps(
         frame[dialect.datetime_column], dialect.datetime_format, name, rows_before
@@ -239,29 +215,27 @@ def _proved(
     return frame.select(timestamps, pl.col(dialect.columns).fill_nan(None)).rechunk()
 
 
-def _parsed(text: bytes, header: list[str], dialect: Dialect) -> tuple[pl.DataFrame | None, str]:
-    """What Polars reads, or why it reads nothing."""
+def _parsed(text: bytes, header: list[str], dialect: Dialect) -> tuple[pl.DataFrame, str]:
+    """What Polars reads; if it reads nothing, no rows, and the reason."""
     # All columns are read, unwanted ones as text: if asked for some columns only, Polars silently
     # cuts off a row's surplus fields.
     types = dict.fromkeys(header, pl.String()) | dict.fromkeys(dialect.columns, pl.Float64())
-    doubt = ""
     # Looking for words in every cell is slow, so only a second attempt does.
     for words in (None, MISSING_WORDS):
         try:
-            frame = pl.scan_csv(
+            lines = pl.scan_csv(
                 text,
                 has_header=False,
                 schema=types,
                 separator=dialect.separator,
                 decimal_comma=dialect.decimal == ",",
                 null_values=words,
-            ).collect()
+            )
+            return lines.collect(), ""
         # Polars panics if a file ends right after the mark that opens a quoted number.
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             doubt = str(error).splitlines()[0]
-        else:
-            return frame, ""
-    return None, doubt
+    return pl.DataFrame(schema=types), doubt
 
 
 def _are_numbers(frame: pl.DataFrame, dialect: Dialect) -> bool:

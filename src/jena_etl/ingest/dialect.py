@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import numpy as np
 from jena_etl.csv_dialect import Dialect
 from jena_etl.errors import DataError
 from jena_etl.ingest.csv_faults import is_missing, is_number
-from jena_etl.ingest.csv_reader import BOM, MOST_COLUMNS
+from jena_etl.ingest.csv_reader import MOST_COLUMNS
 from jena_etl.ingest.datetime_formats import NEARLY, datetime_column, matching_formats
 
 SAMPLED = 2_500  # so many lines at the start, and as many spread over the rest
@@ -101,7 +102,7 @@ def guess_dialect(name: str, raw: bytes) -> DialectGuess:
 
 
 def _check_text(name: str, raw: bytes) -> None:
-    start = raw[:65_536].removeprefix(BOM)
+    start = raw[:65_536].removeprefix(BOM_UTF8)
     if not start.strip():
         raise DataError(
             f"{name} is empty, or begins with blank lines; expected the column names on line 1, "
@@ -129,7 +130,7 @@ def _encoding(raw: bytes) -> tuple[str, str]:
         line = raw.count(b"\n", 0, error.start) + 1
         why = f"byte 0x{raw[error.start]:02x} on line {line:,} is not UTF-8"
     else:
-        mark = ", with a byte order mark, which is skipped" if raw.startswith(BOM) else ""
+        mark = ", with a byte order mark, which is skipped" if raw.startswith(BOM_UTF8) else ""
         return "utf-8", f"its {len(high_bytes)} different bytes above 0x7f make valid UTF-8{mark}"
     try:
         characters = high_bytes.decode("cp1252")
@@ -142,7 +143,7 @@ def _encoding(raw: bytes) -> tuple[str, str]:
 
 def _sample(name: str, raw: bytes) -> list[bytes]:
     """Line 1, the first lines below it, and some more that are spread evenly over the rest."""
-    place = len(BOM) if raw.startswith(BOM) else 0
+    place = len(BOM_UTF8) if raw.startswith(BOM_UTF8) else 0
     end = len(raw) - raw.endswith(b"\n")
     lines: list[bytes] = []
     sampled = 0

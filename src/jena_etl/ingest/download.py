@@ -13,7 +13,7 @@ from jena_etl.errors import SourceError
 from jena_etl.files import replacing, sha256_of
 from jena_etl.ingest.archives import check_whole
 from jena_etl.ingest.downloaded import RECORD, record_text, removable_files
-from jena_etl.ingest.fetch import CHUNK, Patience, TooLargeError, fetch
+from jena_etl.ingest.fetch import CHUNK, Patience, changed, fetch, too_large
 from jena_etl.params import SourceFile
 
 
@@ -61,13 +61,10 @@ def download(
         for source in sources:
             part = stack.enter_context(replacing(folder / source.name))
             limit = source.bytes or max_bytes
-            try:
-                if source.is_remote:
-                    fetch(source, part, max_bytes=limit, patience=patience or Patience())
-                else:
-                    _copy(base / source.path, source, part, limit)
-            except TooLargeError as error:
-                raise _too_large(source, max_bytes, error.size) from None
+            if source.is_remote:
+                fetch(source, part, max_bytes=limit, patience=patience or Patience())
+            else:
+                _copy(base / source.path, source, part, limit)
             check_whole(part, source.name)
             # Only complete files get here, so the size and digest offered are worth pinning.
             file = Downloaded(folder / source.name, part.stat().st_size, sha256_of(part))
@@ -108,7 +105,7 @@ def _copy(path: Path, source: SourceFile, part: Path, max_bytes: int) -> None:
                 "of a file: a zip, a .csv.gz or a .csv"
             )
         if status.st_size > max_bytes:
-            raise TooLargeError(status.st_size)
+            raise too_large(source, max_bytes, status.st_size)
         file = path.open("rb")
     except OSError as error:
         raise SourceError(
@@ -119,32 +116,12 @@ def _copy(path: Path, source: SourceFile, part: Path, max_bytes: int) -> None:
         while chunk := file.read(CHUNK):
             copy.write(chunk)
             if copy.tell() > max_bytes:  # a growing log, or a file in /proc, whose size is 0
-                raise TooLargeError(None)
-
-
-def _too_large(source: SourceFile, max_bytes: int, size: int | None) -> SourceError:
-    if source.bytes is None:
-        found = "more" if size is None else f"{size:,} bytes"
-        return SourceError(
-            f"{source.name}: {found}, expected at most download.max_bytes, {max_bytes:,}; if it is "
-            "the file you want, raise that limit or pin download.bytes in params.yaml, then: "
-            "dvc repro"
-        )
-    found, accepted = ("more", "null") if size is None else (str(size), str(size))
-    return SourceError(
-        f"{source.name}: bytes: got {found}, expected {source.bytes}: the file has changed; if it "
-        f"is the one you want, set download.bytes: {accepted} in params.yaml, then: dvc repro"
-    )
+                raise too_large(source, max_bytes)
 
 
 def _check_pins(file: Downloaded, source: SourceFile) -> None:
     found = {"bytes": file.bytes, "sha256": file.sha256}
-    pinned = {"bytes": source.bytes, "sha256": source.sha256}
-    changed = [key for key in found if pinned[key] not in (None, found[key])]
-    if changed:
-        key = changed[0]
-        accepted = " and ".join(f"download.{key}: {found[key]}" for key in changed)
-        raise SourceError(
-            f"{source.name}: {key}: got {found[key]}, expected {pinned[key]}: the file has "
-            f"changed; if it is the one you want, set {accepted} in params.yaml, then: dvc repro"
-        )
+    differing = [key for key in found if getattr(source, key) not in (None, found[key])]
+    if differing:
+        accepted = " and ".join(f"download.{key}: {found[key]}" for key in differing)
+        raise changed(source, differing[0], found[differing[0]], accepted)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import gzip
-import io
 import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import responses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import requests
+from tqdm import tqdm
+from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import HTTPError
 
 from jena_etl.errors import SourceError
 from jena_etl.params import SourceFile
-
-if TYPE_CHECKING:
-    import requests
-    from urllib3 import BaseHTTPResponse
 
 ATTEMPTS = 4
 RETRIED = {408, 429, 500, 502, 503, 504}
@@ -45,30 +45,39 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
 
 
-class TooLargeError(Exception):
-    """The file is larger than allowed; `size` is its size in bytes, if known."""
-
-    def __init__(self, size: int | None) -> None:
-        super().__init__(size)
-        self.size = size
-
-
 class _TransferError(Exception):
     """An attempt failed, but another one may succeed."""
+
+
+def too_large(source: SourceFile, max_bytes: int, size: int | None = None) -> SourceError:
+    """The error for a file that has more than `max_bytes`, and `size` bytes if that is known."""
+    if source.bytes is not None:
+        return changed(source, "bytes", size or "more", f"download.bytes: {size or 'null'}")
+    found = f"{size:,} bytes" if size else "more"
+    return SourceError(
+        f"{source.name}: {found}, expected at most download.max_bytes, {max_bytes:,}; if it is "
+        "the file you want, raise that limit or pin download.bytes in params.yaml, then: "
+        "dvc repro"
+    )
+
+
+def changed(source: SourceFile, key: str, found: object, accepted: str) -> SourceError:
+    """The error for a file that is not the one pinned; `accepted` are the params to accept it."""
+    return SourceError(
+        f"{source.name}: {key}: got {found}, expected {getattr(source, key)}: the file has "
+        f"changed; if it is the one you want, set {accepted} in params.yaml, then: dvc repro"
+    )
 
 
 def fetch(source: SourceFile, part: Path, *, max_bytes: int, patience: Patience) -> None:
     """Write the file at `source.url` to `part`, trying again if that may help.
 
     Raises:
-        SourceError: the server refuses, or four times could not be reached, broke off or was too
-            slow.
-        TooLargeError: the file has more than `max_bytes`; `part` holds what has arrived.
+        SourceError: the file has more than `max_bytes`, or the server refuses, or four times could
+            not be reached, broke off or was too slow.
         OSError: `part` cannot be written.
     """
     # Not urllib3's Retry: it ends where the body begins, and a body may break off.
-    import requests  # not needed for local files
-
     for attempt in range(ATTEMPTS):
         pause_s = patience.pause_s * 2**attempt
         try:
@@ -102,10 +111,6 @@ def fetch(source: SourceFile, part: Path, *, max_bytes: int, patience: Patience)
 
 
 def _fetch_once(source: SourceFile, part: Path, max_bytes: int, patience: Patience) -> None:
-    import requests
-    from tqdm import tqdm
-    from urllib3.exceptions import HTTPError
-
     # Compressing an archive again gains nothing, and Content-Length is then not the file's size.
     headers = {"Accept-Encoding": "identity"}
     with requests.get(
@@ -126,10 +131,11 @@ def _fetch_once(source: SourceFile, part: Path, max_bytes: int, patience: Patien
             )
         size = response.raw.length_remaining if encoding == "identity" else None
         if size is not None and size > max_bytes:
-            raise TooLargeError(size)
-        # A compressed file that is compressed again grows by a few bytes.
-        body = _Body(response.raw, max_bytes + max_bytes // 100 + CHUNK, patience)
-        reader = gzip.GzipFile(fileobj=body) if encoding in GZIP else body
+            raise too_large(source, max_bytes, size)
+        body = _Body(response.raw, source, max_bytes, patience)
+        reader: Any = body
+        if encoding in GZIP:
+            reader = gzip.GzipFile(fileobj=reader)  # which needs no more than `read`
         bar = tqdm(total=size, unit="B", unit_scale=True, desc=source.name, disable=None)
         try:
             with bar, part.open("wb") as file:
@@ -137,7 +143,7 @@ def _fetch_once(source: SourceFile, part: Path, max_bytes: int, patience: Patien
                     file.write(chunk)
                     bar.update(len(chunk))
                     if file.tell() > max_bytes:
-                        raise TooLargeError(None)
+                        raise too_large(source, max_bytes)
         except (HTTPError, EOFError, zlib.error, gzip.BadGzipFile):
             so_far = f" after {body.received:,} of {size:,} bytes" if size else ""
             raise _TransferError(f"the connection broke off{so_far}") from None
@@ -149,27 +155,24 @@ def _close_redirect(response: requests.Response, **_: object) -> None:
         response.close()
 
 
-class _Body(io.RawIOBase):
+class _Body:
     """The body of a response as it arrives, with limits on its size and its slowness."""
 
-    def __init__(self, raw: BaseHTTPResponse, max_bytes: int, patience: Patience) -> None:
+    def __init__(
+        self, raw: BaseHTTPResponse, source: SourceFile, max_bytes: int, patience: Patience
+    ) -> None:
         self.received = 0
-        self._raw = raw
-        self._max_bytes = max_bytes
-        self._patience = patience
+        self._raw, self._source = raw, source
+        self._max_bytes, self._patience = max_bytes, patience
         self._window = (time.monotonic(), 0)
 
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Read some bytes into `buffer` and return how many; 0 at the end."""
-        chunk = self._raw.read1(len(buffer), decode_content=False)
-        buffer[: len(chunk)] = chunk
+    def read(self, size: int) -> bytes:
+        """Read at most `size` bytes; none at the end."""
+        chunk = self._raw.read1(size, decode_content=False)
         self.received += len(chunk)
-        if self.received > self._max_bytes:  # even if they unpack to nothing
-            raise TooLargeError(None)
+        # Even if it unpacks to nothing. A file that is compressed again grows by a few bytes.
+        if self.received > self._max_bytes + self._max_bytes // 100 + CHUNK:
+            raise too_large(self._source, self._max_bytes)
         window_start, received_at_start = self._window
         elapsed = time.monotonic() - window_start
         if chunk and elapsed >= self._patience.rate_window_s:
@@ -177,4 +180,4 @@ class _Body(io.RawIOBase):
                 rate = f"{self._patience.lowest_rate:,.0f}"
                 raise _TransferError(f"slower than {rate} bytes a second")
             self._window = (time.monotonic(), self.received)
-        return len(chunk)
+        return chunk

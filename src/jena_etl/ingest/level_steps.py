@@ -78,7 +78,7 @@ def _shifts(values: np.ndarray, train: int, day: int) -> list[int]:
     usual = float(np.median((high - low)[: train // day - STEP_DAYS + 1]))
     apart = np.maximum(low[STEP_DAYS:] - high[:-STEP_DAYS], low[:-STEP_DAYS] - high[STEP_DAYS:])
     shifts = []
-    for run in ranges_of(apart > max(STEP_APART * usual, 0)):
+    for run in ranges_of(apart > STEP_APART * usual):
         first = (run.start + int(apart[run.start : run.stop].argmax()) + STEP_DAYS) * day
         slack = (1 + round(STEP_SHARE * STEP_DAYS)) * day
         near = np.arange(max(first - slack, day), min(first + slack, len(values) - day) + 1)

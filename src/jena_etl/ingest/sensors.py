@@ -66,23 +66,6 @@ def sensor_findings(
         columns: the columns by name, float64 of shape (rows,), NaN where nothing was measured.
         train: the train rows, which show what is usual.
     """
-    return _findings(timestamps, columns, train, RULES)
-
-
-def frozen_rows(
-    timestamps: np.ndarray, columns: Mapping[str, np.ndarray], train: range
-) -> dict[str, np.ndarray]:
-    """The rows in which `sensor_findings` reports a column as frozen, by column."""
-    findings = _findings(timestamps, columns, train, RULES[:2])
-    return {finding.column: finding.rows for finding in findings if finding.check == "frozen"}
-
-
-def _findings(
-    timestamps: np.ndarray,
-    columns: Mapping[str, np.ndarray],
-    train: range,
-    rules: tuple[Rule, ...],
-) -> list[SensorFinding]:
     step = commonest_step(timestamps)
     if step is None:
         return []
@@ -91,7 +74,7 @@ def _findings(
     for name, values in columns.items():
         rows = np.flatnonzero(np.isfinite(values))
         # Each rule ignores the cells that the rules before it have found.
-        for check, find in rules:
+        for check, find in RULES:
             suspicion = find(values[rows], int(np.searchsorted(rows, train.stop)), day)
             if suspicion:
                 cells, found, expected = suspicion

@@ -47,13 +47,6 @@ T_AIR = 3.4  # degC, the spread of the air masses, which differ more in winter
 COLDEST_DAY = 15  # of the year
 WARMEST_HOUR = 15
 
-# The written values are clipped to these. rh is 100 % in fog; the others hardly ever get there.
-P_RANGE = (940.0, 1020.0)  # mbar
-T_RANGE = (-25.0, 38.0)  # degC
-RH_RANGE = (12.0, 100.0)  # %
-WV_RANGE = (0.0, 25.0)  # m/s
-MAX_WV_RANGE = (0.0, 40.0)  # m/s
-
 
 def write_synthetic(path: Path, *, rows: int, seed: int, replace: bool = False) -> None:
     """Write a zip of made-up rows, to try the pipeline without a download.
@@ -216,12 +209,13 @@ def _weather(rows: int, seed: int) -> dict[str, FloatArray]:
     gust = 1.0 + 0.5 * np.exp(0.35 * next(noise))
     wd = np.degrees(np.arctan2(-west, -flow_south)) + 12.0 * next(noise)
 
+    # Clipped to what hardly ever occurs, except for rh, which is 100 % in fog.
     values = {
-        "p (mbar)": np.clip(P_MEAN + P_SPREAD * high + 0.03 * next(noise), *P_RANGE),
-        "T (degC)": np.clip(t, *T_RANGE),
-        "rh (%)": np.clip(rh, *RH_RANGE),
-        "wv (m/s)": np.clip(wv, *WV_RANGE),
-        "max. wv (m/s)": np.clip(wv * gust, *MAX_WV_RANGE),
+        "p (mbar)": np.clip(P_MEAN + P_SPREAD * high + 0.03 * next(noise), 940.0, 1020.0),
+        "T (degC)": np.clip(t, -25.0, 38.0),
+        "rh (%)": np.clip(rh, 12.0, 100.0),
+        "wv (m/s)": np.clip(wv, 0.0, 25.0),
+        "max. wv (m/s)": np.clip(wv * gust, 0.0, 40.0),
         "wd (deg)": wd % 360.0,
     }
     return {name: column[SPIN_UP:] for name, column in values.items()}

@@ -2,52 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from jena_etl.windows.grid import commonest_step
 
-SHOWN = 10  # how many gaps of each kind are listed, the longest first; the others are counted
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """A step between two timestamps that is not the common one.
+
+    Attributes:
+        row: the row before the step.
+        after: the timestamp of that row.
+        seconds: the length of the step.
+        rows_missing: how many rows are missing in it; 0 for an irregular step.
+    """
+
+    row: int
+    after: str
+    seconds: int
+    rows_missing: int
 
 
-def timestamp_card(timestamps: np.ndarray) -> dict[str, Any]:
-    """Step, holes, irregular steps and repeats of the timestamps, datetime64[s] of shape (rows,).
+@dataclass(frozen=True, kw_only=True)
+class TimestampCard:
+    """What is to be known about the timestamps of a series.
 
     A repeat is a row whose timestamp an earlier row already has. The other rows are in time order,
     and the difference between two neighbours is either the step, which is the commonest difference,
     or a hole, which is two steps or more, so that a row is missing, or else an irregular step.
 
-    The `rows` are those that repeat, or those that follow a hole or an irregular step.
+    Attributes:
+        step_seconds: the step; None if all timestamps are the same.
+        holes: the holes, the longest first.
+        irregular: the irregular steps, the longest first.
+        repeats: the rows that repeat, ascending.
     """
+
+    step_seconds: int | None
+    holes: list[Gap]
+    irregular: list[Gap]
+    repeats: np.ndarray
+
+
+def timestamp_card(timestamps: np.ndarray) -> TimestampCard:
+    """Find the step, holes, irregular steps and repeats of timestamps, datetime64[s] (rows,)."""
     distinct, first_rows = np.unique(timestamps, return_index=True)
-    repeats = np.setdiff1d(np.arange(len(timestamps)), first_rows, assume_unique=True)
     seconds = np.diff(distinct).astype(np.int64)
     commonest = commonest_step(distinct)
     step = 0 if commonest is None else int(commonest.astype("timedelta64[s]").astype(int))
-    gaps: list[dict[str, Any]] = [
-        {"row": int(first_rows[at]), "after": str(distinct[at]), "seconds": int(seconds[at])}
-        for at in np.flatnonzero(seconds != step)
+    gaps = [
+        Gap(
+            row=int(first_rows[at]),
+            after=str(distinct[at]),
+            seconds=int(seconds[at]),
+            rows_missing=round(seconds[at] / step) - 1 if seconds[at] >= 2 * step else 0,
+        )
+        for at in np.argsort(-seconds, kind="stable")
+        if seconds[at] != step
     ]
-    holes = [
-        {**gap, "rows_missing": round(gap["seconds"] / step) - 1}
-        for gap in gaps
-        if gap["seconds"] >= 2 * step
-    ]
-    return {
-        "step_seconds": step or None,
-        "holes": _listed(holes),
-        "irregular": _listed([gap for gap in gaps if gap["seconds"] < 2 * step]),
-        "repeats": {
-            "count": len(repeats),
-            "first": str(timestamps[repeats[0]]) if len(repeats) else None,
-            "last": str(timestamps[repeats[-1]]) if len(repeats) else None,
-            "rows": repeats,
-        },
-    }
-
-
-def _listed(gaps: list[dict[str, Any]]) -> dict[str, Any]:
-    rows = np.array([gap["row"] for gap in gaps], dtype=np.int64)
-    longest = sorted(gaps, key=lambda gap: -gap["seconds"])[:SHOWN]
-    return {"count": len(gaps), "longest": longest, "rows": rows}
+    return TimestampCard(
+        step_seconds=step or None,
+        holes=[gap for gap in gaps if gap.seconds >= 2 * step],
+        irregular=[gap for gap in gaps if gap.seconds < 2 * step],
+        repeats=np.setdiff1d(np.arange(len(timestamps)), first_rows, assume_unique=True),
+    )

@@ -7,10 +7,8 @@ from typing import Literal
 from pydantic import FiniteFloat
 
 from jena_etl.ingest.source import RepeatedTimestamps, SourceSummary
-from jena_etl.prepare.outputs import BySplit
+from jena_etl.prepare.outputs import BySplit, Counts
 from jena_etl.stage_output import Count, Part, StageOutput
-
-Counts = BySplit[Count]
 
 
 class Reading(Part):
@@ -30,7 +28,7 @@ class Gap(Part):
         after: the timestamp before the step.
         seconds: the length of the step.
         rows_missing: how many rows are missing in it; 0 for an irregular step.
-        split: the split of the row after the step.
+        split: the split of the row before the step.
     """
 
     after: str

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import polars as pl
 
 from jena_etl.files import read_parquet
 from jena_etl.ingest.jena import FORMULAS, RANGES
 from jena_etl.ingest.sensors import SensorFinding, sensor_findings
 from jena_etl.ingest.source import Source
+from jena_etl.ingest.timestamps import Gap as TimestampGap
 from jena_etl.ingest.timestamps import timestamp_card
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.data_card import (
     ColumnSummary,
-    Counts,
     DataCard,
     Doubt,
     Finding,
@@ -27,38 +28,32 @@ from jena_etl.prepare.data_card import (
     Repeats,
     SensorWarning,
 )
-from jena_etl.prepare.outputs import Splits
+from jena_etl.prepare.outputs import Counts, Splits
 from jena_etl.prepare.readings import ReadingCounter
-from jena_etl.prepare.splits import SplitFractions, preset_windows
-from jena_etl.windows.index import WindowIndex
+from jena_etl.prepare.splits import SplitFractions, window_counts
+from jena_etl.windows.grid import segments_from_timestamps
+from jena_etl.windows.index import WindowIndex, split_windows
 from jena_etl.windows.spec import WindowSpec
 
 Columns = Mapping[str, np.ndarray]
+SHOWN = 10  # how many gaps of each kind are listed, the longest first; the others are counted
 
 
 class CellMarks:
-    """Knows from findings.parquet which cells of climate.parquet hold no measurement."""
+    """Knows from findings.parquet which cells of climate.parquet hold no measurement.
+
+    Attributes:
+        cells: the row, column and kind of each of them, and whether it was filled.
+    """
 
     def __init__(self, findings: Path) -> None:
         columns = ("row", "column", "kind", "filled")
-        table = read_parquet(findings, built_by="convert", columns=columns)
-        self._row = table.column("row").to_numpy()
-        self._column = np.array(table.column("column").to_pylist(), dtype=object)
-        self._kind = np.array(table.column("kind").to_pylist(), dtype=object)
-        self._filled = table.column("filled").to_numpy()
+        self.cells = pl.DataFrame(read_parquet(findings, built_by="convert", columns=columns))
 
     def rows(self, column: str, *, filled: bool = False) -> np.ndarray:
         """The rows marked in `column`, ascending; with `filled`, only those that were filled."""
-        chosen = self._column == column
-        rows: np.ndarray = self._row[chosen & self._filled if filled else chosen]
-        return np.sort(rows)
-
-    def groups(self) -> Iterator[tuple[Any, str, bool, np.ndarray]]:
-        """The rows of each kind of finding in each column: kind, column, whether filled, rows."""
-        keys = zip(self._kind, self._column, self._filled.tolist(), strict=True)
-        for kind, column, filled in dict.fromkeys(keys):
-            chosen = (self._kind == kind) & (self._column == column) & (self._filled == filled)
-            yield kind, column, filled, self._row[chosen]
+        cells = self.cells.filter(column=column)
+        return (cells.filter("filled") if filled else cells)["row"].sort().to_numpy()
 
     def measured(self, columns: Columns) -> dict[str, np.ndarray]:
         """The columns, with NaN in the cells that hold no measurement."""
@@ -97,23 +92,16 @@ def describe_data(
     )
     clock = timestamp_card(timestamps)
     measured = marks.measured(columns)
-    presets = preset_windows(
-        timestamps,
-        source.rows_read,
-        marks.rows(splits.target),
-        fractions=fractions,
-        spec=spec,
-    )
     return DataCard(
         source=source.summary,
         rows_read=source.rows_read,
         rows=len(timestamps),
         first=str(timestamps[0]),
         last=str(timestamps.max()),
-        step_seconds=clock["step_seconds"],
-        holes=_gaps(clock["holes"], counter),
-        irregular=_gaps(clock["irregular"], counter),
-        repeats=Repeats(**dict(source.repeats), splits=counter.rows(clock["repeats"]["rows"])),
+        step_seconds=clock.step_seconds,
+        holes=_gaps(clock.holes, counter),
+        irregular=_gaps(clock.irregular, counter),
+        repeats=Repeats(**dict(source.repeats), splits=counter.rows(clock.repeats)),
         columns={
             name: ColumnSummary(
                 unit=source.units[name],
@@ -133,10 +121,9 @@ def describe_data(
             timestamps,
             counter,
         ),
-        presets={
-            name: Preset(rows=preset["rows"], windows=Counts(**preset["windows"]))
-            for name, preset in presets.items()
-        },
+        presets=_presets(
+            timestamps, source.rows_read, marks.rows(splits.target), fractions=fractions, spec=spec
+        ),
     )
 
 
@@ -168,23 +155,26 @@ def sensor_warnings(
     )
 
 
-def _gaps(found: dict[str, Any], counter: ReadingCounter) -> Gaps:
+def _gaps(gaps: list[TimestampGap], counter: ReadingCounter) -> Gaps:
     longest = tuple(
         Gap(
-            after=item["after"],
-            seconds=item["seconds"],
-            rows_missing=item.get("rows_missing", 0),
-            split=counter.split_of(item["row"]),
+            after=gap.after,
+            seconds=gap.seconds,
+            rows_missing=gap.rows_missing,
+            split=counter.split_of(gap.row),
         )
-        for item in found["longest"]
+        for gap in gaps[:SHOWN]
     )
-    return Gaps(count=found["count"], longest=longest, splits=counter.rows(found["rows"]))
+    rows = np.array([gap.row for gap in gaps], dtype=np.int64)
+    return Gaps(count=len(gaps), longest=longest, splits=counter.rows(rows))
 
 
 def _findings(
     marks: CellMarks, timestamps: np.ndarray, counter: ReadingCounter
 ) -> Iterator[Finding]:
-    for kind, column, filled, rows in marks.groups():
+    groups = marks.cells.group_by("kind", "column", "filled", maintain_order=True)
+    for (kind, column, filled), cells in groups:
+        rows = cells["row"].to_numpy()
         yield Finding(
             kind=kind,
             column=column,
@@ -197,9 +187,8 @@ def _findings(
 
 
 def _physics(measured: Columns, timestamps: np.ndarray, counter: ReadingCounter) -> Iterator[Doubt]:
-    """Cells that contradict a plausible range or a formula; NaN contradicts neither."""
-    for check, column, expected, rows in _contradictions(measured):
-        if len(rows):
+    for check, column, expected, is_wrong in _contradictions(measured):
+        if len(rows := np.flatnonzero(is_wrong)):
             yield Doubt(
                 check=check,
                 column=column,
@@ -213,18 +202,46 @@ def _physics(measured: Columns, timestamps: np.ndarray, counter: ReadingCounter)
 def _contradictions(
     measured: Columns,
 ) -> Iterator[tuple[Literal["range", "formula"], str, str, np.ndarray]]:
+    """The cells that contradict a plausible range or a formula; NaN contradicts neither."""
     for name, values in measured.items():
         if name in RANGES:
             low, high = RANGES[name]
-            yield (
-                "range",
-                name,
-                f"{low:g} to {high:g}",
-                np.flatnonzero((values < low) | (values > high)),
-            )
+            yield "range", name, f"{low:g} to {high:g}", (values < low) | (values > high)
     for formula in FORMULAS:
         if measured.keys() >= {formula.column, *formula.inputs}:
             inputs = [measured[name] for name in formula.inputs]
             with np.errstate(all="ignore"):  # the range check has already named absurd inputs
                 excess = formula.excess(measured[formula.column], inputs)
-            yield "formula", formula.column, formula.words, np.flatnonzero(excess > 0)
+            yield "formula", formula.column, formula.words, excess > 0
+
+
+def _presets(
+    timestamps: np.ndarray,
+    rows_read: int,
+    unmeasured_targets: np.ndarray,
+    *,
+    fractions: SplitFractions,
+    spec: WindowSpec,
+) -> dict[str, Preset]:
+    """The rows, and the windows of each split, that the presets of params.yaml would give.
+
+    `reference` does as the book: it keeps every row and every window. `clean` removes repeats, and
+    so has row ranges of its own; it drops gaps, follows policy strict, and leaves out windows whose
+    target was not measured.
+    """
+    first = np.sort(np.unique(timestamps, return_index=True)[1])
+    once = timestamps[first]
+
+    def preset(rows: int, policy: str, **options: Any) -> Preset:
+        windows = split_windows(fractions.row_ranges(rows), rows, spec, policy, **options)
+        return Preset(rows=rows, windows=window_counts(windows))
+
+    return {
+        "reference": preset(rows_read, "reference"),
+        "clean": preset(
+            len(once),
+            "strict",
+            segments=segments_from_timestamps(once),
+            excluded=np.flatnonzero(np.isin(first, unmeasured_targets)),
+        ),
+    }

@@ -32,11 +32,14 @@ class BySplit(Part, Generic[Value]):
 
     def values(self) -> list[Value]:
         """The values of train, validation and test."""
-        return [self.train, self.validation, self.test]
+        return [value for _, value in self]
 
     def items(self) -> list[tuple[str, Value]]:
         """The name and value of each split, in time order."""
-        return [("train", self.train), ("validation", self.validation), ("test", self.test)]
+        return list(self)
+
+
+Counts = BySplit[Count]
 
 
 class ColumnStatistics(Part):
@@ -129,7 +132,7 @@ class Choice(Part):
 
     policy: str
     gaps: str
-    windows: BySplit[int]
+    windows: Counts
 
 
 class Splits(StageOutput, stage="splits"):

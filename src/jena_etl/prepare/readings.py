@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from jena_etl.prepare.data_card import Counts, Reading, Readings
+from jena_etl.prepare.data_card import Reading, Readings
+from jena_etl.prepare.outputs import Counts
 from jena_etl.windows.index import SPLITS, WindowIndex
 from jena_etl.windows.spec import WindowSpec
 
@@ -57,10 +58,8 @@ class ReadingCounter:
         """For each split, the steps of level at `rows` and the windows that reach across one."""
 
         def reach_across(starts: np.ndarray) -> np.ndarray:
-            ends = starts + self._spec.target
-            across: np.ndarray = np.searchsorted(rows, starts, side="right") < np.searchsorted(
-                rows, ends, side="right"
-            )
+            steps_before = np.searchsorted(rows, [starts, starts + self._spec.target], side="right")
+            across: np.ndarray = steps_before[0] < steps_before[1]
             return across
 
         return self._readings(rows, reach_across)

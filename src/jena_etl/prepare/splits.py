@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from jena_etl.errors import DataError, ProjectError
 from jena_etl.prepare.climate import Climate
-from jena_etl.prepare.outputs import BySplit, Choice, Split, Splits, Statistics, Window
+from jena_etl.prepare.outputs import BySplit, Choice, Counts, Split, Splits, Statistics, Window
 from jena_etl.windows.grid import segments_from_timestamps
 from jena_etl.windows.index import POLICIES, SPLITS, WindowIndex, split_windows
 from jena_etl.windows.spec import WindowSpec
@@ -120,9 +121,7 @@ def describe_splits(
             Choice(
                 policy=policy,
                 gaps=gaps,
-                windows=BySplit[int](
-                    **{name: len(index) for name, index in windows_under(policy, gaps).items()}
-                ),
+                windows=window_counts(windows_under(policy, gaps)),
             )
             for policy in POLICIES
             for gaps in segments
@@ -130,42 +129,9 @@ def describe_splits(
     )
 
 
-def preset_windows(
-    timestamps: np.ndarray,
-    rows_read: int,
-    gap_targets: np.ndarray,
-    *,
-    fractions: SplitFractions,
-    spec: WindowSpec,
-) -> dict[str, Any]:
-    """The rows, and the windows of each split, that the presets of params.yaml would give.
-
-    `reference` does as the book: it keeps every row and every window. `clean` removes repeats, and
-    so has row ranges of its own; it drops gaps, follows policy strict, and leaves out windows whose
-    target was not measured.
-
-    Args:
-        timestamps: datetime64[s] of shape (rows,), as converted.
-        rows_read: how many rows were read, before repeats were removed.
-        gap_targets: rows whose target cell was a sentinel or missing, ascending.
-        fractions: the fractions of the rows in each split.
-        spec: the shape of a window.
-    """
-    first = np.sort(np.unique(timestamps, return_index=True)[1])
-    once = timestamps[first]
-    gaps = np.flatnonzero(np.isin(first, gap_targets))
-
-    def counted(rows: int, policy: str, **options: Any) -> dict[str, Any]:
-        ranges = fractions.row_ranges(rows)
-        windows = split_windows(ranges, rows, spec, policy, **options)
-        return {"rows": rows, "windows": {name: len(windows[name]) for name in SPLITS}}
-
-    return {
-        "reference": counted(rows_read, "reference"),
-        "clean": counted(
-            len(once), "strict", segments=segments_from_timestamps(once), excluded=gaps
-        ),
-    }
+def window_counts(windows: Mapping[str, WindowIndex]) -> Counts:
+    """How many windows each split holds."""
+    return Counts(**{name: len(index) for name, index in windows.items()})
 
 
 def _all_filled(windows: int, target: str) -> str:
