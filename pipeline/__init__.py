@@ -26,8 +26,8 @@ from jena_etl.text import printable  # noqa: E402
 __all__ = ["run", "show"]
 
 
-def run(stage: Callable[..., None], *arguments: str) -> None:
-    """Run a stage on this project, and end the process with a suitable message and exit code.
+def run(stage: Callable[..., None], *arguments: str, root: Path = ROOT) -> None:
+    """Run a stage on a project, and end the process with a suitable message and exit code.
 
     What a user can put right is reported in a line with exit code 2: wrong arguments, a mistake in
     params.yaml, a file that cannot be read or written. Ctrl-C gives exit code 130 and the message
@@ -36,10 +36,11 @@ def run(stage: Callable[..., None], *arguments: str) -> None:
     Args:
         stage: called with the project, its params and the value of each argument.
         arguments: the names of arguments, as in `python -m pipeline.train ARCHITECTURE`.
+        root: the project folder; the one that holds this script, unless a test names another.
     """
     values = _command_line(stage, arguments)
     try:
-        project = open_project(ROOT)
+        project = open_project(root)
         params = read_params(project.params_yaml)
         with only_process(project.lock("@".join([Path(sys.argv[0]).stem, *values]))):
             stage(project, params, *values)

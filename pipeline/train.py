@@ -23,8 +23,9 @@ def main(project: Project, params: Params, name: str) -> None:
     """Train the architecture `name`, then forecast with its best epoch."""
     architecture = configure(name, params.models.get(name))
     settings = params.train.model_dump(exclude={"batch_size", "device"})
-    device = use_device(params.train.device, xla_on_cpu=architecture.xla_on_cpu, **settings)
+    # Before TensorFlow starts, which takes seconds: this refuses what is stale or damaged.
     windows = {split: project.windows(split) for split in ("train", *SCORED)}
+    device = use_device(params.train.device, xla_on_cpu=architecture.xla_on_cpu, **settings)
     timestamps = project.timestamps
     key = _run_key(project, name, device)
     checkpoint_file = project.checkpoint(name, key)

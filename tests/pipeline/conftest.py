@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
+from importlib import import_module
+from io import StringIO
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+import pipeline
+from jena_etl import cli
 from jena_etl.files import sha256_of
 from jena_etl.ingest.synthetic import write_synthetic
+from tests.pipeline import dvc_process
 
 ROWS = 3_000
 COPIED = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", ".dvc/config", "pipeline", "src")
@@ -50,10 +61,17 @@ class Repo:
 
     @property
     def environment(self) -> dict[str, str]:
-        """In which a command sees this repository's code, and stages leave what they import."""
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        imports = str(self.imports)
-        return {**os.environ, "PATH": path, "PYTHONPATH": imports, "RECORD_IMPORTS": imports}
+        """In which a command sees this repository's code, and stages leave what they import.
+
+        As in the environment of a user, there is no jax, which TensorFlow would import.
+        """
+        return {
+            **os.environ,
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "PYTHONPATH": str(self.imports),
+            "RECORD_IMPORTS": str(self.imports),
+            "UNIMPORTABLE": "jax",
+        }
 
     def run(self, *command: str, fails: bool = False, cwd: str = ".", **environment: str) -> str:
         """Run a command in the repository or a folder of it; return stdout and stderr."""
@@ -70,8 +88,53 @@ class Repo:
         return done.stdout
 
     def dvc(self, *arguments: str, fails: bool = False) -> str:
-        """Run DVC."""
-        return self.run(sys.executable, "-m", "dvc", *arguments, fails=fails)
+        """Run DVC; return stdout and stderr."""
+        with NamedTemporaryFile(mode="r", encoding="utf-8") as output:
+            code = dvc_process.run(arguments, self.root, self.environment, Path(output.name))
+            shown = output.read()
+        assert (code != 0) == fails, shown
+        return shown
+
+    def stage(self, name: str, *, fails: bool = False) -> str:
+        """Run a stage on this repository, as `python -m` does but in this process."""
+        main = import_module(f"pipeline.{name}").main
+        run = partial(pipeline.run, main, root=self.root)
+        return self._here(run, f"pipeline/{name}.py", fails=fails)
+
+    def jena_etl(self, *arguments: str, fails: bool = False) -> str:
+        """Run `jena-etl` in this repository's folder and in this process."""
+        return self._here(cli.run, "jena-etl", *arguments, fails=fails)
+
+    def _here(self, command: Callable[[], None], *argv: str, fails: bool) -> str:
+        output = StringIO()
+        code: object = 0
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            redirect_stdout(output),
+            redirect_stderr(output),
+            contextlib.chdir(self.root),
+        ):
+            patch.setattr("sys.argv", list(argv))
+            try:
+                command()
+            except SystemExit as ended:
+                code = ended.code
+        shown = output.getvalue()
+        assert (code != 0) == fails, shown
+        return shown
+
+    def type(self, line: str, *, fails: bool = False) -> str:
+        """Run a line of commands joined by `&&`, as doctor advises it."""
+        *first, last = [shlex.split(command) for command in line.split(" && ")]
+        shown = [self._typed(*words) for words in first]
+        return "".join([*shown, self._typed(*last, fails=fails)])
+
+    def _typed(self, program: str, *arguments: str, fails: bool = False) -> str:
+        if program == "dvc":
+            return self.dvc(*arguments, fails=fails)
+        if program == "jena-etl":
+            return self.jena_etl(*arguments, fails=fails)
+        return self.run(program, *arguments, fails=fails)
 
     def stages_run(self, output: str) -> list[str]:
         """The stages that a `dvc repro` ran, in order."""
@@ -130,13 +193,27 @@ def unbuilt(root: Path, checkout: Path, *architectures: str) -> Repo:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Repo:
-    """The pipeline, reproduced once; tests that change something take a copy."""
-    root = tmp_path_factory.mktemp("pipeline") / "repo"
-    repo = unbuilt(root, checkout, "dense", "lstm")
-    repo.dvc("repro")
-    repo.run("git", "add", ".")
-    repo.run("git", "commit", "-q", "-m", "reproduced")
-    return repo
+    """The pipeline, reproduced once for all workers.
+
+    It is for reading; a test that changes something or runs DVC takes a copy.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which all workers share
+    folder = folder / "pipeline"
+    folder.mkdir(exist_ok=True)
+    done = folder / "done"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until the worker that came first has built it
+        if done.exists():
+            return Repo(folder / "repo")
+        shutil.rmtree(folder / "repo", ignore_errors=True)  # of a worker that has failed
+        repo = unbuilt(folder / "repo", checkout, "dense", "lstm")
+        repo.dvc("repro")
+        repo.run("git", "add", ".")
+        repo.run("git", "commit", "-q", "-m", "reproduced")
+        done.touch()
+        return repo
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
+from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -14,27 +16,33 @@ from jena_etl.evaluation.predictions import SCORED, forecast, read_predictions
 from jena_etl.project import open_project
 from jena_etl.training.model_file import load_model
 
-# Trains as `python -m pipeline.train` does, and ends with the files that are on the stack when
-# `tensorflow` is first imported, the importing one first.
+# Trains as `python -m pipeline.train` does until `tensorflow` is first imported, then ends with
+# the files that are on the stack, the importing one first.
 TRAIN_AND_WATCH = """
-import atexit, json, runpy, sys, traceback
+import json, os, runpy, sys, traceback
 
 class Watch:
     def find_spec(self, name, path=None, target=None):
-        if name == "tensorflow" and not stacks:
-            stacks.append([frame.filename for frame in reversed(traceback.extract_stack())])
+        if name == "tensorflow":
+            files = [frame.filename for frame in reversed(traceback.extract_stack())]
+            print(json.dumps(files), flush=True)
+            os._exit(0)
 
-stacks = []
 sys.meta_path.insert(0, Watch())
-atexit.register(lambda: print(json.dumps(stacks)))
 runpy.run_module("pipeline.train", run_name="__main__", alter_sys=True)
 """
 
 
+def skip_without_jax() -> None:
+    if not find_spec("jax"):
+        pytest.skip("Keras' jax backend is not installed")
+
+
 def test_only_keras_imports_tensorflow_and_only_to_save_the_model(repo: Any) -> None:
-    pytest.importorskip("jax", reason="Keras' jax backend is not installed")
-    output = repo.run("python", "-c", TRAIN_AND_WATCH, "dense", KERAS_BACKEND="jax")
-    (files,) = json.loads(output.splitlines()[-1])
+    skip_without_jax()
+    environment = {"KERAS_BACKEND": "jax", "UNIMPORTABLE": ""}
+    output = repo.run("python", "-c", TRAIN_AND_WATCH, "dense", **environment)
+    files = json.loads(output.splitlines()[-1])
     keras = [file for file in files if "/keras/src/" in file and "module_utils" not in file]
     ours = [file for file in files if "/jena_etl/" in file]
     assert keras[0].endswith("/saving/serialization_lib.py")
@@ -42,9 +50,10 @@ def test_only_keras_imports_tensorflow_and_only_to_save_the_model(repo: Any) -> 
     assert files.index(keras[0]) < files.index(ours[0])
 
 
-@pytest.mark.parametrize("name", ["dense", "lstm"])
-def test_the_train_stage_without_tensorflow(repo: Any, name: str) -> None:
-    jax = pytest.importorskip("jax", reason="Keras' jax backend is not installed")
+def test_the_train_stage_without_tensorflow(repo: Any) -> None:
+    """Of one model; tests/training/test_model_file.py trains every architecture under jax."""
+    skip_without_jax()
+    name = "lstm"
     project = open_project(repo.root)
     before = project.model_file(name).read_bytes()
     environment = {"KERAS_BACKEND": "jax", "UNIMPORTABLE": "tensorflow"}
@@ -52,7 +61,7 @@ def test_the_train_stage_without_tensorflow(repo: Any, name: str) -> None:
     run = json.loads(project.run_log.read_text().splitlines()[-1])
     assert (run["stage"], run["architecture"], run["device"]) == ("train", name, "cpu")
     assert (run["deterministic"], run["mixed_precision"]) == (True, False)
-    assert run["versions"]["jax"] == jax.__version__
+    assert run["versions"]["jax"] == version("jax")
     assert "tensorflow" not in run["versions"]
     assert project.model_file(name).read_bytes() != before
     with project.history_csv(name).open() as file:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,19 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from jena_etl.project import open_project
-
-STAGES = [
-    "check",
-    "download",
-    "convert",
-    "statistics",
-    "splits",
-    "arrays",
-    "baseline",
-    "train@dense",
-    "train@lstm",
-    "evaluate",
-]
 
 
 def test_every_output_is_there(built: Any) -> None:
@@ -47,46 +33,27 @@ def test_a_second_repro_runs_nothing_and_keeps_the_lock(repo: Any) -> None:
     assert (repo.root / "dvc.lock").read_bytes() == before
 
 
-def test_a_forced_repro_gives_the_same_bytes_for_another_user(repo: Any) -> None:
-    """Another time zone, locale, hash seed and umask, and fewer threads for OpenMP."""
-    before = (repo.root / "dvc.lock").read_bytes()
-    forced = f"umask 077; exec '{sys.executable}' -m dvc repro --force --no-run-cache"
-    elsewhere = {"TZ": "Asia/Kolkata", "LC_ALL": "C", "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1"}
-    output = repo.run("sh", "-c", forced, **elsewhere)
-    assert sorted(repo.stages_run(output)) == sorted(STAGES)
-    assert (repo.root / "dvc.lock").read_bytes() == before
-
-
-def test_a_changed_block_reruns_that_model_alone(repo: Any) -> None:
-    repo.edit(lambda params: params["models"]["dense"].update(units=3))
-    ran = repo.stages_run(repo.dvc("repro"))
-    assert ran == ["check", "train@dense", "evaluate"]
-
-
-def test_a_model_off_the_list_leaves_the_leaderboard(repo: Any) -> None:
-    repo.edit(lambda params: params["architectures"].remove("lstm"))
-    assert repo.stages_run(repo.dvc("repro")) == ["check", "evaluate"]
-    with (repo.root / "reports/leaderboard.csv").open() as file:
-        assert {row["architecture"] for row in csv.DictReader(file)} == {"dense", "naive"}
-    assert "lstm" not in (repo.root / "reports/leaderboard.md").read_text()
-    assert set(repo.json("reports/metrics.json")) == {"dense", "naive", "scored"}
-
-
-def test_a_colleague_is_up_to_date_after_a_model_left_the_list(repo: Any, tmp_path: Path) -> None:
+def test_a_model_off_the_list_leaves_the_leaderboard(repo: Any, tmp_path: Path) -> None:
     """What evaluate depends on is what `dvc pull` brings: the model that is left over is not."""
     model = (repo.root / "models/lstm.keras").read_bytes()
     repo.edit(lambda params: params["architectures"].remove("lstm"))
     output = repo.dvc("repro")
+    assert repo.stages_run(output) == ["check", "evaluate"]
+    with (repo.root / "reports/leaderboard.csv").open() as file:
+        assert {row["architecture"] for row in csv.DictReader(file)} == {"dense", "naive"}
+    assert "lstm" not in (repo.root / "reports/leaderboard.md").read_text()
+    assert set(repo.json("reports/metrics.json")) == {"dense", "naive", "scored"}
     assert "models/lstm.keras: architecture not listed; moved to unlisted/models/" in output
     assert (repo.root / "unlisted/models/lstm.keras").read_bytes() == model
     assert not (repo.root / "data/predictions/lstm.parquet").exists()
     assert (repo.root / "data/predictions/naive.parquet").exists()
+
+    # A colleague is up to date.
     repo.dvc("remote", "add", "-d", "team", str(tmp_path / "remote"))
     repo.run("git", "add", ".")
     repo.run("git", "commit", "-q", "-m", "without lstm")
     repo.dvc("push")
-    clone = type(repo)(tmp_path / "clone")
-    repo.run("git", "clone", "-q", str(repo.root), str(clone.root))
+    clone = repo.clone(tmp_path / "clone")
     clone.dvc("pull")
     assert "Data and pipelines are up to date" in clone.dvc("status")
 
@@ -164,11 +131,11 @@ def test_batches_equal_the_reference_loader(built: Any) -> None:
             np.testing.assert_array_equal(mine[at][1], expected[at][1].astype(np.float32))
 
 
-def test_metrics_and_plots_are_declared(built: Any) -> None:
-    shown = built.dvc("metrics", "show")
+def test_metrics_and_plots_are_declared(repo: Any) -> None:
+    shown = repo.dvc("metrics", "show")
     for name in ("dense", "lstm", "naive"):
         assert f"{name}.validation" in shown
-    plots = built.dvc("plots", "show", "--json")
+    plots = repo.dvc("plots", "show", "--json")
     assert "reports/history/lstm.csv" in plots
     assert "reports/leaderboard.csv" in plots
 

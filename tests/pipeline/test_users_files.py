@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,6 @@ import pytest
 from jena_etl.files import sha256_of
 
 COPY = b"the only copy"
-DVC = (sys.executable, "-m", "dvc", "repro", "download")
-DIRECTLY = (sys.executable, "-m", "pipeline.download")
 
 
 def put(path: Path) -> Path:
@@ -22,19 +20,20 @@ def put(path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=[DVC, DIRECTLY], ids=["dvc repro", "directly"])
-def command(request: pytest.FixtureRequest) -> tuple[str, ...]:
+@pytest.fixture(params=["dvc repro", "directly"])
+def download(request: pytest.FixtureRequest, repo: Any) -> partial[str]:
     """Both ways to run the stage."""
-    return request.param  # type: ignore[no-any-return]
+    by_dvc = request.param == "dvc repro"
+    return partial(repo.dvc, "repro", "download") if by_dvc else partial(repo.stage, "download")
 
 
-def test_what_lies_in_data_raw_stays_there(repo: Any, command: tuple[str, ...]) -> None:
+def test_what_lies_in_data_raw_stays_there(repo: Any, download: partial[str]) -> None:
     """A station's own zip may lie in data/raw and be fetched from there."""
     notes = put(repo.root / "data/raw/notes.txt")
     station = repo.root / "data/raw/mystation.zip"
     shutil.copyfile(repo.root / "station.zip", station)
     repo.edit(lambda params: params["download"].update(url="data/raw/mystation.zip"))
-    repo.run(*command)
+    download()
     assert sha256_of(station) == sha256_of(repo.root / "data/download/mystation.zip")
     assert notes.read_bytes() == COPY
     assert not (repo.root / "data/download/station.zip").exists()  # the stage's own, and stale
@@ -42,11 +41,11 @@ def test_what_lies_in_data_raw_stays_there(repo: Any, command: tuple[str, ...]) 
 
 @pytest.mark.parametrize("url", ["station.zip", "data/download/mine.zip"])
 def test_the_folder_of_the_downloads_is_not_emptied(
-    repo: Any, command: tuple[str, ...], url: str
+    repo: Any, download: partial[str], url: str
 ) -> None:
     mine = [put(repo.root / f"data/download/{name}") for name in ("mine.zip", "folder/notes.txt")]
     repo.edit(lambda params: params["download"].update(url=url))
-    message = repo.run(*command, fails=True)
+    message = download(fails=True)
     assert "nothing was removed" in message
     assert "Traceback" not in message
     assert [path.read_bytes() for path in mine] == [COPY, COPY]
@@ -55,20 +54,20 @@ def test_the_folder_of_the_downloads_is_not_emptied(
     for name in ("mine.zip", "folder"):  # as the message says
         shutil.move(repo.root / "data/download" / name, repo.root / "data/raw" / name)
     repo.edit(lambda params: params["download"].update(url="station.zip"))
-    repo.run(*command)
+    download()
 
 
 @pytest.mark.parametrize("linked", ["data", "data/raw", "data/download"])
 def test_a_linked_folder_is_not_emptied(
-    repo: Any, command: tuple[str, ...], linked: str, tmp_path: Path
+    repo: Any, download: partial[str], linked: str, tmp_path: Path
 ) -> None:
     elsewhere = tmp_path / "a larger disk"
     mine = [put(elsewhere / f"{name}/mine.csv") for name in (".", "raw", "download")]
     shutil.rmtree(repo.root / linked, ignore_errors=True)
     (repo.root / linked).symlink_to(elsewhere)
     repo.edit(lambda params: params["download"].update(max_bytes=10**7))  # so that it has to run
-    message = repo.run(*command, fails=linked != "data/raw")
-    if linked == "data" and command == DVC:
+    message = download(fails=linked != "data/raw")
+    if linked == "data" and download.func == repo.dvc:
         assert "is outside of git repository" in message  # DVC's own: it can have no outs there
     else:
         assert ("nothing was removed" in message) == (linked != "data/raw")
@@ -76,7 +75,7 @@ def test_a_linked_folder_is_not_emptied(
     if linked == "data/download":
         shutil.rmtree(elsewhere)
         elsewhere.mkdir()
-        repo.run(*command)
+        download()
         assert (elsewhere / "station.zip").exists()
 
 
@@ -95,7 +94,7 @@ def test_reports_are_replaced_and_notes_beside_them_are_not(repo: Any) -> None:
 def test_a_folder_that_is_gone_comes_back_from_the_cache(repo: Any) -> None:
     """For a folder that persists, DVC has no run cache: it is `dvc checkout` that restores it."""
     put(repo.root / "data/raw/notes.txt")
-    assert "Stage 'download' didn't change, skipping" in repo.run(*DVC)
+    assert "Stage 'download' didn't change, skipping" in repo.dvc("repro", "download")
     shutil.rmtree(repo.root / "data/download")
     repo.dvc("checkout", "data/download")
-    assert "Stage 'download' didn't change, skipping" in repo.run(*DVC)
+    assert "Stage 'download' didn't change, skipping" in repo.dvc("repro", "download")

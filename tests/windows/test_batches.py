@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from jena_etl import timeseries_dataset_from_array
 from jena_etl.errors import WindowError
-from jena_etl.windows.batches import WindowBatches
+from jena_etl.windows.batches import BLOCK_BYTES, BLOCK_WINDOWS, WindowBatches
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import WindowReader, phase_major
 from jena_etl.windows.sampler import BatchSampler
@@ -130,27 +131,36 @@ def test_a_pass_can_begin_later(form: str, start: int, batch_size: int) -> None:
 
 
 @pytest.mark.parametrize("windows", [1, 7, 8, 9, 20])
-def test_batches_do_not_depend_on_the_size_of_a_block(
-    monkeypatch: pytest.MonkeyPatch, windows: int
-) -> None:
-    whole = read(WINDOWS.batches(4, shuffle=True, start_batch=1))
-    monkeypatch.setattr("jena_etl.windows.batches.BLOCK_WINDOWS", windows)
-    for form in (WINDOWS.batches, WINDOWS.dataset):
-        assert read(form(4, shuffle=True, start_batch=1)) == whole
+def in_blocks(
+    batches: WindowBatches, *, block_windows: int = BLOCK_WINDOWS, block_bytes: int = BLOCK_BYTES
+) -> WindowBatches:
+    """The same batches, read in blocks of another size."""
+    inputs, targets = batches._readers
+    return WindowBatches(
+        batches.sampler, inputs, targets, block_windows=block_windows, block_bytes=block_bytes
+    )
 
 
-def test_a_block_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    def blocks(**options: Any) -> list[list[int]]:
-        found: list[list[int]] = WINDOWS.batches(8, **options).blocks(2).tolist()
-        return found
+@pytest.mark.parametrize("windows", [1, 7, 8, 9, 20])
+def test_batches_do_not_depend_on_the_size_of_a_block(windows: int) -> None:
+    def made() -> WindowBatches:
+        return WINDOWS.batches(4, shuffle=True, start_batch=1)
+
+    whole = read(made())
+    assert read(in_blocks(made(), block_windows=windows)) == whole
+    assert read(in_blocks(made(), block_windows=windows).dataset()) == whole
+
+
+def test_a_block_is_bounded() -> None:
+    def blocks(epoch: int = 0, **block: int) -> list[list[int]]:
+        return in_blocks(WINDOWS.batches(8, epoch=epoch), **block).blocks(2).tolist()  # type: ignore[no-any-return]
 
     # 33 windows: four whole batches and a short one.
     assert blocks(epoch=3) == [[5, 0, 4], [5, 4, 5]]
     # A window takes 4 rows of 8 bytes and a target of 4 bytes, a batch of 8 takes 288 bytes.
-    monkeypatch.setattr("jena_etl.windows.batches.BLOCK_BYTES", 600)
-    assert blocks() == [[2, 0, 2], [2, 2, 4], [2, 4, 5]]
-    monkeypatch.setattr("jena_etl.windows.batches.BLOCK_BYTES", 1)
-    assert blocks() == [[2, 0, 1], [2, 1, 2], [2, 2, 3], [2, 3, 4], [2, 4, 5]]
+    assert blocks(block_bytes=600) == [[2, 0, 2], [2, 2, 4], [2, 4, 5]]
+    single = [[2, 0, 1], [2, 1, 2], [2, 2, 3], [2, 3, 4], [2, 4, 5]]
+    assert blocks(block_bytes=1) == blocks(block_windows=15) == single
 
 
 def test_cardinality() -> None:
@@ -304,6 +314,31 @@ def test_arrays_are_freed_with_the_dataset() -> None:
     array = used()
     gc.collect()
     assert array() is None
+
+
+def own_memory() -> int:
+    """The bytes that this process alone holds in memory."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells it")
+def test_memory_does_not_grow_with_datasets_and_epochs() -> None:
+    """By less than a tenth of the arrays, and less than a tenth of the batches of all epochs."""
+
+    def use(epochs: int) -> None:
+        data = np.zeros(1 << 21)  # 17 MB, as much as an epoch's batches
+        dataset = timeseries_dataset_from_array(data, None, 32, 32, batch_size=8192)
+        assert sum(1 for _ in dataset.repeat(epochs)) == 8 * epochs
+
+    use(2)
+    before = own_memory()
+    for _ in range(30):
+        use(1)
+    use(30)
+    assert own_memory() - before < 50_000_000
 
 
 def test_a_dataset_lives_as_long_as_what_was_made_from_it() -> None:

@@ -33,6 +33,7 @@ class WindowBatches:
         inputs: reads the windows' inputs, (batch, sequence_length, ...).
         targets: reads the windows' targets, (batch, ...); None yields inputs alone.
         unbatched: yield each window without the batch axis; the sampler's batch_size must be 1.
+        block_windows, block_bytes: how much is read at once at most, but for one whole batch.
     """
 
     def __init__(
@@ -42,11 +43,16 @@ class WindowBatches:
         targets: WindowReader | None = None,
         *,
         unbatched: bool = False,
+        block_windows: int = BLOCK_WINDOWS,
+        block_bytes: int = BLOCK_BYTES,
     ) -> None:
         self.sampler = sampler
         self._readers = [inputs] if targets is None else [inputs, targets]
         self._unbatched = unbatched
         self._passes = itertools.count()
+        window = sum(math.prod(part.shape) * part.dtype.itemsize for part in self._readers)
+        windows = min(block_windows, block_bytes // max(1, window))
+        self._batches_a_block = max(1, windows // sampler.batch_size)
 
     def __len__(self) -> int:
         """Batches in a whole pass."""
@@ -144,9 +150,3 @@ class WindowBatches:
         from jena_etl.windows.keras_dataset import KerasDataset
 
         return KerasDataset(self)
-
-    @property
-    def _batches_a_block(self) -> int:
-        window = sum(math.prod(part.shape) * part.dtype.itemsize for part in self._readers)
-        windows = min(BLOCK_WINDOWS, BLOCK_BYTES // max(1, window))
-        return max(1, windows // self.sampler.batch_size)
