@@ -12,7 +12,7 @@ from jena_etl.params import Params, Window
 from jena_etl.prepare.data_card import (
     DataCard,
 )
-from jena_etl.prepare.outputs import Counts, Splits
+from jena_etl.prepare.outputs import Splits
 from jena_etl.prepare.splits import SplitFractions
 from jena_etl.project import Project
 from jena_etl.windows.spec import WindowSpec

@@ -7,7 +7,8 @@ from typing import Any
 
 from jena_etl.commands.wording import duration_text, every_text, period_text, timestamp_text
 from jena_etl.ingest.source import SourceSummary
-from jena_etl.prepare.data_card import Counts, DataCard, Gaps, Preset, Readings, Repeats
+from jena_etl.prepare.data_card import DataCard, Gaps, Preset, Readings, Repeats
+from jena_etl.prepare.outputs import Counts
 from jena_etl.windows.spec import WindowSpec
 
 GAPS_SHOWN = 3  # of holes, and of irregular steps: the longest
