@@ -112,12 +112,14 @@ def read_parquet(path: Path, *, built_by: str, columns: Iterable[str] = ()) -> p
     import pyarrow.parquet as pq
 
     try:
-        file = path.open("rb")  # pyarrow would read all files of a folder
+        path.open("rb").close()  # fails on a folder, all of whose files pyarrow would read
     except FileNotFoundError:
         raise not_built(path, built_by) from None
     again = f"build it again: dvc repro -f {built_by}"
     try:
-        with file:
+        # If this were a file of Python's, pyarrow's threads could still hold it when the process
+        # ends, which on a busy machine aborts it ("terminate called without an active exception").
+        with pa.OSFile(str(path)) as file:
             table = pq.read_table(file)
     except (pa.ArrowException, OSError) as error:
         raise ProjectError(
