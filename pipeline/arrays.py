@@ -13,7 +13,8 @@ def main(project: Project, params: Params) -> None:
     """Write arrays that can be memory-mapped, and a record of what they were made from."""
     climate, statistics = read_climate(project.climate_parquet), project.statistics
     rate, target = params.window.sampling_rate, params.window.target
-    record = arrays_record(climate, statistics, sampling_rate=rate, target=target)
+    units = project.source.units
+    record = arrays_record(climate, statistics, units=units, sampling_rate=rate, target=target)
     project.arrays_json.unlink(
         missing_ok=True
     )  # written last: it says that the arrays are complete

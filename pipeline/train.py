@@ -14,6 +14,7 @@ from jena_etl.project import Project
 from jena_etl.training.checkpoint import run_key
 from jena_etl.training.device import use_device
 from jena_etl.training.fit import seeded_model, train
+from jena_etl.training.metadata import forecast_task
 from jena_etl.training.model_file import load_model, write_model
 from jena_etl.training.run_log import logged
 from pipeline import run
@@ -49,7 +50,8 @@ def main(project: Project, params: Params, name: str) -> None:
             xla=architecture.xla_on_cpu and device == "cpu",
         )
         _refuse_if_outdated(key, project, name, device)
-        write_model(model, project.model_file(name), architecture=name, order=order)
+        task = forecast_task(project.arrays, project.statistics, windows["train"].spec)
+        write_model(model, project.model_file(name), task, architecture=name, order=order)
         write_text(project.history_csv(name), history)
         model = load_model(project.model_file(name), architecture=name)
         predictions = {}

@@ -76,6 +76,8 @@ def build(project: Project, target: str = "a", **others: Any) -> None:
             climate_sha256=climate,
             statistics_sha256=statistics.sha256,
             columns=names,
+            units=("",) * len(names),
+            step_seconds=1,
             sampling_rate=rate,
             target=target,
         ).write(project.arrays_json)

@@ -16,6 +16,7 @@ from jena_etl.prepare.splits import SplitFractions
 from jena_etl.prepare.statistics import train_statistics
 
 NAMES = ("p (mbar)", "T (degC)", "wv (m/s)")
+UNITS = {"T (degC)": "degC", "wv (m/s)": "m/s", "p (mbar)": "mbar", "left out": "?"}
 TIMESTAMPS = np.datetime64("2009-01-01T00:10:00", "s") + np.arange(400) * np.timedelta64(600, "s")
 RAW = np.round(np.random.default_rng(3).normal((989, 9, 2), (8, 8, 1.5), (400, 3)), 2)
 CLIMATE = Climate(TIMESTAMPS, {name: RAW[:, at] for at, name in enumerate(NAMES)})
@@ -71,11 +72,13 @@ def test_constant_column_becomes_0() -> None:
 
 
 def test_what_they_are_made_from_is_recorded() -> None:
-    record = arrays_record(CLIMATE, STATISTICS, sampling_rate=6, target="T (degC)")
+    record = arrays_record(CLIMATE, STATISTICS, units=UNITS, sampling_rate=6, target="T (degC)")
     assert record == ArraysRecord(
         climate_sha256=CLIMATE.sha256,
         statistics_sha256=STATISTICS.sha256,
         columns=NAMES,
+        units=("mbar", "degC", "m/s"),
+        step_seconds=600,
         sampling_rate=6,
         target="T (degC)",
     )
@@ -87,7 +90,7 @@ def test_what_they_are_made_from_is_recorded() -> None:
 def test_statistics_of_other_columns_are_refused(names: tuple[str, ...]) -> None:
     statistics = statistics_of(names, [0.0] * len(names), [1.0] * len(names))
     with pytest.raises(ProjectError) as caught:
-        arrays_record(CLIMATE, statistics, sampling_rate=6, target="T (degC)")
+        arrays_record(CLIMATE, statistics, units=UNITS, sampling_rate=6, target="T (degC)")
     assert str(caught.value) == (
         f"statistics.json has the columns {', '.join(names)}; climate.parquet has "
         "p (mbar), T (degC), wv (m/s), in this order; build it again: dvc repro statistics"
@@ -99,7 +102,7 @@ def test_statistics_of_other_values_are_refused() -> None:
     with pytest.raises(
         ProjectError, match=r"from an earlier climate.parquet; .*dvc repro statistics$"
     ):
-        arrays_record(changed, STATISTICS, sampling_rate=6, target="T (degC)")
+        arrays_record(changed, STATISTICS, units=UNITS, sampling_rate=6, target="T (degC)")
 
 
 def test_target_is_the_raw_column() -> None:
@@ -111,7 +114,7 @@ def test_target_is_the_raw_column() -> None:
 @pytest.mark.parametrize("name", ["T", "Date Time"])
 def test_target_that_is_not_a_column(name: str) -> None:
     with pytest.raises(ProjectError, match=r"no column .*, it holds p \(mbar\), T .*dvc repro"):
-        arrays_record(CLIMATE, STATISTICS, sampling_rate=6, target=name)
+        arrays_record(CLIMATE, STATISTICS, units=UNITS, sampling_rate=6, target=name)
 
 
 def test_files_can_be_mapped(tmp_path: Path) -> None:

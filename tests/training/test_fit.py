@@ -22,6 +22,7 @@ from jena_etl.training.model_file import load_model, write_model
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
 from jena_etl.windows.split import SplitWindows
+from tests.training.tasks import task
 
 SMALL = {"epochs": 3, "optimizer": "rmsprop", "learning_rate": 0.01, "order": "forward", "units": 4}
 
@@ -82,6 +83,7 @@ from jena_etl.training.fit import seeded_model, train
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
 from jena_etl.windows.split import SplitWindows
+from tests.training.tasks import task
 
 rows = np.random.default_rng(0).standard_normal((1, 300, 2)).astype(np.float32)
 spec = WindowSpec(sequence_length=5)
@@ -108,7 +110,8 @@ def run(folder):
         checkpoint_file=folder / "checkpoint.npz",
         xla=True,
     )
-    write_model(model, folder / "model.keras", architecture="lstm_dropout", order="forward")
+    path = folder / "model.keras"
+    write_model(model, path, task("a", "b"), architecture="lstm_dropout", order="forward")
     (folder / "history.csv").write_text(history)
 
 whole, cut = (Path(sys.argv[1]) / name for name in ("whole", "cut"))
@@ -131,7 +134,7 @@ def test_xla_gives_the_same_model_to_rounding_and_the_same_file(tmp_path: Path) 
     configs = []
     for number, model in enumerate(models):
         file = tmp_path / f"{number}.keras"
-        write_model(model, file, architecture="lstm", order="forward")
+        write_model(model, file, task("a", "b"), architecture="lstm", order="forward")
         with zipfile.ZipFile(file) as archive:
             configs.append(archive.read("config.json"))
     assert configs[0] == configs[1]
@@ -201,7 +204,7 @@ def test_mixed_precision_leaves_weights_forecast_and_loss_in_32_bits(tmp_path: P
 
     train(model, lambda epoch: part.for_model(16, epoch=epoch), held_out.for_model(16), epochs=3)
     path = tmp_path / "models/lstm_dropout.keras"
-    write_model(model, path, architecture="lstm_dropout", order="forward")
+    write_model(model, path, task("a", "b"), architecture="lstm_dropout", order="forward")
     again = load_model(path, architecture="lstm_dropout")
     assert [layer.compute_dtype for layer in again.layers] == ["float16", "float16", "float32"]
     pairs = zip(

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +20,9 @@ import pytest
 
 from jena_etl.errors import ProjectError, TrainingError
 from jena_etl.training import model_file
-from jena_etl.training.model_file import ModelMetadata, load_model, read_metadata, write_model
+from jena_etl.training.metadata import Layer, layers_of
+from jena_etl.training.model_file import load_model, read_metadata, write_model
+from tests.training.tasks import task
 
 # Trainable parameters, by hand, of 2 units on windows of 3 rows and 3 features, then Dense(1).
 LSTM = 4 * (3 * 2 + 2 * 2 + 2)
@@ -58,6 +61,7 @@ from jena_etl.training.fit import seeded_model, train
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
 from jena_etl.windows.split import SplitWindows
+from tests.training.tasks import task
 
 folder, params, names = Path(sys.argv[1]), read_params(Path(sys.argv[2])), sys.argv[3:]
 blocks = params.models
@@ -81,7 +85,8 @@ for name in names:
         epochs=2,
         xla=architecture.xla_on_cpu,
     )
-    write_model(model, folder / f"models/{{name}}.keras", architecture=name, order="forward")
+    path = folder / f"models/{{name}}.keras"
+    write_model(model, path, task("a", "b", "c"), architecture=name, order="forward")
     (folder / f"{{name}}.csv").write_text(history)
     x = np.load(folder.parent / "x.npy")
     np.save(folder / f"{{name}}.npy", keras.ops.convert_to_numpy(model(x)))
@@ -94,7 +99,8 @@ for name in {LARGE} if keras.config.backend() == "tensorflow" else ():
     architecture = configure(name, blocks[name])
     model = seeded_model(architecture, large, seed=42)
     train(model, lambda epoch: large.for_model(256), large.for_model(256), epochs=1)
-    write_model(model, folder / f"large/{{name}}.keras", architecture=name, order="forward")
+    path = folder / f"large/{{name}}.keras"
+    write_model(model, path, task("a"), architecture=name, order="forward")
 """
 
 # Before code that is to run where a package is not installed.
@@ -205,14 +211,8 @@ def test_no_clock_in_the_file(model_path: Path) -> None:
         assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         metadata = json.loads(archive.read("metadata.json"))
     assert metadata.pop("keras_version")[0] == "3"
-    assert metadata == {
-        "date_saved": "1980-01-01@00:00:00",
-        "jena_etl": {
-            "architecture": "lstm",
-            "order": "forward",
-            "trainable_parameters": PARAMETERS["lstm"],
-        },
-    }
+    assert list(metadata) == ["date_saved", "jena_etl"]
+    assert metadata["date_saved"] == "1980-01-01@00:00:00"
 
 
 def test_shared_objects_are_numbered_in_order_of_appearance() -> None:
@@ -264,17 +264,116 @@ def test_short_memory_does_not_change_the_bytes(
     runs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = load_model(runs[0] / "models/lstm.keras", architecture="lstm")
-    write_model(model, tmp_path / "plenty.keras", architecture="lstm", order="forward")
+    write_model(model, tmp_path / "plenty.keras", task("a"), architecture="lstm", order="forward")
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=0))
-    write_model(model, tmp_path / "short.keras", architecture="lstm", order="forward")
+    write_model(model, tmp_path / "short.keras", task("a"), architecture="lstm", order="forward")
     assert (tmp_path / "plenty.keras").read_bytes() == (tmp_path / "short.keras").read_bytes()
 
 
-@pytest.mark.parametrize(("name", "parameters"), PARAMETERS.items())
-def test_metadata(runs: tuple[Path, Path], name: str, parameters: int) -> None:
-    assert read_metadata(runs[0] / f"models/{name}.keras") == ModelMetadata(
-        name, "forward", parameters
+def test_the_file_says_how_to_forecast_with_it(model_path: Path) -> None:
+    with zipfile.ZipFile(model_path) as archive:
+        metadata = json.loads(archive.read("metadata.json"))["jena_etl"]
+    layers = metadata.pop("layers")
+    assert metadata == {
+        "columns": ["a", "b", "c"],
+        "units": ["unit of a", "unit of b", "unit of c"],
+        "mean": [0.0, 1.0, 2.0],
+        "std": [1.0, 2.0, 3.0],
+        "step_seconds": 600,
+        "sequence_length": 3,
+        "sampling_rate": 1,
+        "horizon": 1,
+        "target": "a",
+        "target_unit": "unit of a",
+        "climate_sha256": "c" * 64,
+        "architecture": "lstm",
+        "order": "forward",
+        "trainable_parameters": PARAMETERS["lstm"],
+    }
+    first, *others = layers
+    assert first == {
+        "name": "input_layer",
+        "class_name": "InputLayer",
+        "output_shape": [None, 3, 3],
+        "parameters": 0,
+        "inputs": [],
+    }
+    assert [(layer["name"], layer["inputs"]) for layer in others] == [
+        ("lstm", ["input_layer"]),
+        ("dense", ["lstm"]),
+    ]
+
+
+# The layers of each architecture: class, output shape without the batch, and parameters.
+HEAD = ("Dense", (1,), 3)
+LAYERS = {
+    "dense": [("Flatten", (9,), 0), ("Dense", (2,), 9 * 2 + 2), HEAD],
+    "conv1d": [
+        ("Conv1D", (2, 2), 2 * 3 * 2 + 2),
+        ("MaxPooling1D", (1, 2), 0),
+        ("Conv1D", (1, 2), 1 * 2 * 2 + 2),
+        ("GlobalAveragePooling1D", (2,), 0),
+        HEAD,
+    ],
+    "bidirectional_lstm": [("Bidirectional(LSTM)", (4,), 2 * LSTM), ("Dense", (1,), 5)],
+    "lstm_dropout": [("LSTM", (2,), LSTM), ("Dropout", (2,), 0), HEAD],
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers(runs: tuple[Path, Path], name: str) -> None:
+    first, *layers = read_metadata(runs[0] / f"models/{name}.keras").layers
+    found = [(layer.class_name, layer.output_shape[1:], layer.parameters) for layer in layers]
+    assert found == LAYERS[name]
+    assert {layer.output_shape[0] for layer in layers} == {None}
+    assert [layer.inputs for layer in layers] == [(layer.name,) for layer in (first, *layers[:-1])]
+
+
+def test_layers_that_read_several_others() -> None:
+    import keras
+
+    left, right = keras.Input((2,), name="left"), keras.Input((2,), name="right")
+    both = keras.layers.Concatenate(name="both")([right, left])
+    layers = {layer.name: layer for layer in layers_of(keras.Model([left, right], both))}
+    assert layers["both"] == Layer(
+        name="both",
+        class_name="Concatenate",
+        output_shape=(None, 4),
+        parameters=0,
+        inputs=("right", "left"),
     )
+
+
+@pytest.mark.parametrize(("name", "parameters"), PARAMETERS.items())
+def test_parameters(runs: tuple[Path, Path], name: str, parameters: int) -> None:
+    metadata = read_metadata(runs[0] / f"models/{name}.keras")
+    assert (metadata.architecture, metadata.order) == (name, "forward")
+    assert metadata.trainable_parameters == parameters
+    assert sum(layer.parameters for layer in metadata.layers) == parameters  # none is fixed
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda block: block.pop("columns"), "(columns in its metadata.json: Field required)"),
+        (lambda block: block["mean"].pop(), "mean has 2 entries for 3 columns)"),
+        (lambda block: block.update(target="d"), "the target 'd' is not one of the columns)"),
+        (lambda block: block.update(std=[1.0, 0.0, 1.0]), "(std.1 in its metadata.json: Input sh"),
+    ],
+)
+def test_a_file_of_another_version_says_how_to_train_it_again(
+    model_path: Path, change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    members = model_file._read_members(model_path)
+    metadata = json.loads(members["metadata.json"])
+    change(metadata["jena_etl"])
+    with zipfile.ZipFile(model_path, "w") as archive:
+        for name, content in (members | {"metadata.json": json.dumps(metadata)}).items():
+            archive.writestr(name, content)
+    text = refusal(model_path)
+    assert text.startswith("models/lstm.keras was written by another version of this package (")
+    assert message in text
+    assert text.endswith("; train the model again: dvc repro -f train@lstm")
 
 
 def test_metadata_needs_neither_keras_nor_tensorflow(model_path: Path) -> None:
@@ -289,15 +388,14 @@ def test_metadata_needs_neither_keras_nor_tensorflow(model_path: Path) -> None:
 def test_failed_write_leaves_the_old_file_alone(model_path: Path) -> None:
     before = model_path.read_bytes()
 
-    class Full:
-        trainable_weights = ()
+    def save(folder: str, **_: Any) -> None:
+        Path(folder, "config.json").write_text("{")
+        raise OSError(28, "No space left on device")
 
-        def save(self, folder: str, **_: Any) -> None:
-            Path(folder, "config.json").write_text("{")
-            raise OSError(28, "No space left on device")
-
+    model = load_model(model_path, architecture="lstm")
+    model.save = save
     with pytest.raises(ProjectError, match="No space left"):
-        write_model(Full(), model_path, architecture="lstm", order="forward")
+        write_model(model, model_path, task("a"), architecture="lstm", order="forward")
     assert model_path.read_bytes() == before
     assert list(model_path.parent.iterdir()) == [model_path]
 
@@ -385,7 +483,7 @@ def test_lambda_is_refused(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x * 2)])
     model.compile(loss="mse")
     path = tmp_path / "models/doubled.keras"
-    write_model(model, path, architecture="doubled", order="forward")
+    write_model(model, path, task("a"), architecture="doubled", order="forward")
     assert refusal(path, "doubled") == (
         "Keras' safe mode refuses models/doubled.keras: Requested the deserialization of a "
         "`Lambda` layer whose `function` is a Python lambda. Expected Keras' own layers and no "

@@ -12,7 +12,7 @@ from jena_etl.errors import ParamsError
 from jena_etl.models import configure
 from jena_etl.params import Params
 from jena_etl.training.device import use_device
-from jena_etl.training.model_file import trainable_parameters
+from jena_etl.training.metadata import trainable_parameters
 
 NO_FAST_PATH = "Keras has none for it"
 

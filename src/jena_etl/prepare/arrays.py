@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from jena_etl.errors import ProjectError
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.outputs import ArraysRecord, Statistics
+from jena_etl.windows.grid import commonest_step
 
 
 def arrays_record(
-    climate: Climate, statistics: Statistics, *, sampling_rate: int, target: str
+    climate: Climate,
+    statistics: Statistics,
+    *,
+    units: Mapping[str, str],
+    sampling_rate: int,
+    target: str,
 ) -> ArraysRecord:
     """Record what the arrays are made from.
+
+    Args:
+        climate: the series.
+        statistics: what the features are normalised with.
+        units: the unit of each column.
+        sampling_rate: the rate whose phases the features are grouped by.
+        target: the column that is forecast.
 
     Raises:
         ProjectError: the statistics belong to another series, or there is no column `target`.
@@ -24,10 +39,13 @@ def arrays_record(
             f"climate.parquet has no column {target!r}, it holds {', '.join(columns)}; "
             "set window.target, or build it again: dvc repro convert"
         )
+    step = commonest_step(climate.timestamps)
     return ArraysRecord(
         climate_sha256=climate.sha256,
         statistics_sha256=statistics.sha256,
         columns=columns,
+        units=tuple(units[name] for name in columns),
+        step_seconds=None if step is None else int(step / np.timedelta64(1, "s")),
         sampling_rate=sampling_rate,
         target=target,
     )

@@ -193,6 +193,9 @@ class ArraysRecord(StageOutput, stage="arrays"):
         climate_sha256: the digest of the series (`Climate.sha256`).
         statistics_sha256: the digest of the statistics (`Statistics.sha256`).
         columns: the names of the features, in order.
+        units: their units, in the same order; "" where none is known.
+        step_seconds: the time from one row to the next; None if no timestamp is later than the one
+            before it.
         sampling_rate: the rate whose phases the features are grouped by.
         target: the column in targets.npy.
     """
@@ -200,6 +203,8 @@ class ArraysRecord(StageOutput, stage="arrays"):
     climate_sha256: Sha256
     statistics_sha256: Sha256
     columns: tuple[str, ...]
+    units: tuple[str, ...]
+    step_seconds: Positive | None
     sampling_rate: Positive
     target: str
 

@@ -13,16 +13,23 @@ from __future__ import annotations
 import io
 import json
 import lzma
-import math
 import tempfile
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from jena_etl.errors import TrainingError
 from jena_etl.files import replacing
+from jena_etl.params import Order
+from jena_etl.training.metadata import (
+    ForecastTask,
+    ModelMetadata,
+    layers_of,
+    trainable_parameters,
+)
 
 _MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 # What zipfile raises for damaged bytes; these errors have no common base class.
@@ -38,24 +45,26 @@ _DAMAGE = (
 )
 
 
-@dataclass(frozen=True)
-class ModelMetadata:
-    """What `write_model` adds to a model file, to identify it later."""
-
-    architecture: str
-    order: str  # forward or reversed: the direction of the windows it was trained on
-    trainable_parameters: int
-
-
-def write_model(model: Any, path: Path, *, architecture: str, order: str) -> None:
-    """Write a compiled Keras model with its optimizer.
+def write_model(
+    model: Any, path: Path, task: ForecastTask, *, architecture: str, order: Order
+) -> None:
+    """Write a compiled Keras model with its optimizer, and what is needed to forecast with it.
 
     An existing file is replaced only when the new one is complete.
+
+    Args:
+        model: the model.
+        path: the file to write.
+        task: what the model reads and what it forecasts.
+        architecture: the architecture's name in params.yaml.
+        order: the order of the steps in a window.
     """
     metadata = ModelMetadata(
+        **dict(task),
         architecture=architecture,
         order=order,
         trainable_parameters=trainable_parameters(model),
+        layers=layers_of(model),
     )
     with replacing(path) as part:
         members = _saved_by_keras(model, path)
@@ -69,24 +78,28 @@ def write_model(model: Any, path: Path, *, architecture: str, order: str) -> Non
                 archive.writestr(member, members[name])
 
 
-def trainable_parameters(model: Any) -> int:
-    """Count the numbers that training changes in a Keras model."""
-    return sum(math.prod(weight.shape) for weight in model.trainable_weights)
-
-
 def read_metadata(path: Path) -> ModelMetadata:
     """Read what `write_model` added to the file, without importing Keras.
 
     Raises:
-        TrainingError: the file is missing, damaged or was written by something else.
+        TrainingError: the file is missing, damaged or was written by something else, or by another
+            version of this package.
     """
     metadata = json.loads(_read_members(path)["metadata.json"])
-    try:
-        return ModelMetadata(**metadata["jena_etl"])
-    except (KeyError, TypeError):
+    again = f"train the model again: dvc repro -f train@{path.stem}"
+    if "jena_etl" not in metadata:
         raise TrainingError(
             f"{_shown(path)} was written by something else: its metadata.json has no jena_etl "
-            f"block; train the model: dvc repro -f train@{path.stem}"
+            f"block; {again}"
+        )
+    try:
+        return ModelMetadata.model_validate_json(json.dumps(metadata["jena_etl"]))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        field = ".".join(map(str, fault["loc"]))
+        raise TrainingError(
+            f"{_shown(path)} was written by another version of this package ({field} in its "
+            f"metadata.json: {fault['msg']}); {again}"
         ) from None
 
 
@@ -128,7 +141,7 @@ def _saved_by_keras(model: Any, path: Path) -> dict[str, bytes]:
 
 
 def _canonical_metadata(saved: bytes, metadata: ModelMetadata) -> bytes:
-    fixed = {"date_saved": "1980-01-01@00:00:00", "jena_etl": asdict(metadata)}
+    fixed = {"date_saved": "1980-01-01@00:00:00", "jena_etl": metadata.model_dump(mode="json")}
     return json.dumps(json.loads(saved) | fixed).encode()
 
 
