@@ -42,7 +42,7 @@ def test_version_and_help() -> None:
     assert run("--version").stdout == f"jena-etl {jena_etl.__version__}\n"
     shown = run("--help").stdout
     assert "Show the version." in shown
-    for command in ("doctor", "inspect", "peek", "synth", "demo"):
+    for command in ("doctor", "inspect", "forecast", "export", "peek", "synth", "demo"):
         assert command in shown
 
 

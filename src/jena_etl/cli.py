@@ -87,6 +87,52 @@ def inspect(
 
 
 @app.command()
+def forecast(
+    *,
+    model: Annotated[
+        str, typer.Option(help="A trained architecture, or the best one on validation.")
+    ] = "best",
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="TIMESTAMP", help="Issue it at this row, not at the last one."),
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="A newer export of the station (.csv, .csv.gz or .zip)."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Forecast the target from the latest measurements, with a drawing of the last 24 hours."""
+    from jena_etl.commands.forecast import issue, render_forecast
+    from jena_etl.params import read_params
+    from jena_etl.project import find_project
+
+    project = find_project()
+    issued = issue(project, read_params(project.params_yaml), model=model, at=at, source=source)
+    for warning in issued.forecast.warnings:
+        _show(f"warning: {warning}", err=True)
+    _show(
+        json.dumps(issued.forecast.model_dump(mode="json"), indent=2)
+        if as_json
+        else render_forecast(issued, sys.stdout.encoding)
+    )
+
+
+@app.command()
+def export(
+    model: Annotated[str, typer.Argument(metavar="NAME", help="A trained architecture, or best.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file to write.")],
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a model as ONNX: measurements in their units in, the target in its own unit out."""
+    from jena_etl.commands.export import export as export_model
+    from jena_etl.project import find_project
+
+    _show(export_model(find_project(), model, out, replace=force))
+
+
+@app.command()
 def doctor(
     project: ProjectFolder = None,
     *,

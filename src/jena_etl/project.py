@@ -15,8 +15,10 @@ from jena_etl.files import not_built
 from jena_etl.ingest.source import Source
 from jena_etl.prepare.outputs import ArraysRecord, Splits, Statistics, check_arrays
 from jena_etl.signatures import takes_arguments_of
+from jena_etl.text import nearest
 
 if TYPE_CHECKING:
+    from jena_etl.forecasting.forecaster import Forecaster
     from jena_etl.prepare.data_card import DataCard
     from jena_etl.windows.batches import WindowBatches
     from jena_etl.windows.split import SplitWindows
@@ -225,6 +227,44 @@ class Project:
     def dataset(self, split: str, *args: Any, **options: Any) -> Any:
         """The same batches as a tf.data.Dataset; takes the arguments of `batches`."""
         return self.batches(split, *args, **options).dataset()
+
+    def forecaster(self, model: str = "best") -> Forecaster:
+        """A trained model that takes measurements in their units; loading it imports Keras.
+
+        Args:
+            model: the name of a trained architecture, or "best" for the one that the leaderboard
+                ranks highest, which has the lowest MAE on the validation split.
+
+        Raises:
+            ProjectError: there is no such model, or no leaderboard.
+            TrainingError: the model's file is missing or damaged, or was written by another version
+                of this package.
+        """
+        from jena_etl.forecasting.forecaster import load_forecaster
+
+        name = self.trained_model(model)
+        return load_forecaster(self.model_file(name), architecture=name)
+
+    def trained_model(self, model: str) -> str:
+        """The architecture that `forecaster` would load for this name.
+
+        Raises:
+            ProjectError: there is no such model, or no leaderboard to say which is the best.
+        """
+        from jena_etl.evaluation.leaderboard import read_ranking
+        from jena_etl.evaluation.predictions import NAIVE
+        from jena_etl.models import names
+
+        if model == "best":
+            return next(name for name in read_ranking(self.leaderboard_csv) if name != NAIVE)
+        if model == NAIVE:
+            raise ProjectError(
+                f"{NAIVE} is not a model that is loaded; every forecaster gives the naive forecast "
+                "beside its own"
+            )
+        if model not in names():
+            raise ProjectError(f"there is no model {model!r}" + nearest(model, ["best", *names()]))
+        return model
 
     def _array(self, path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:
         again = "build it again: dvc repro -f arrays"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jena_etl.errors import ProjectError
 from jena_etl.evaluation.predictions import NAIVE
+from jena_etl.files import not_built
 from jena_etl.prepare.outputs import Splits
 from jena_etl.text import markdown, printable
 
@@ -103,3 +106,21 @@ def as_metrics(entries: list[Entry], heading: str) -> dict[str, Any]:
 
 def _skill(score: dict[str, Any]) -> str:
     return "" if score["skill"] is None else f"{score['skill']:+.3f}"
+
+
+def read_ranking(path: Path) -> list[str]:
+    """The names of the architectures in leaderboard.csv, best on validation first.
+
+    Raises:
+        ProjectError: the file is missing or damaged; names the command that builds it.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            names = [row["architecture"] for row in csv.DictReader(file)]
+    except FileNotFoundError:
+        raise not_built(path, "evaluate") from None
+    except (KeyError, ValueError, csv.Error):
+        names = []
+    if not names:
+        raise ProjectError(f"{path.name} is damaged; build it again: dvc repro -f evaluate")
+    return names

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from jena_etl.errors import TrainingError
 from jena_etl.params import Order
 from jena_etl.prepare.outputs import ArraysRecord, Statistics
 from jena_etl.stage_output import Count, Part, Sha256
@@ -69,6 +71,20 @@ class ForecastTask(Part):
             sampling_rate=self.sampling_rate,
             horizon=self.horizon,
         )
+
+    @property
+    def lead_time(self) -> timedelta:
+        """The time from the last input to the target.
+
+        Raises:
+            TrainingError: the series that the model was trained on has no regular step.
+        """
+        if self.step_seconds is None:
+            raise TrainingError(
+                "the timestamps of the series that the model was trained on never advance, so "
+                "nobody knows how far ahead it forecasts; check convert.datetime_format"
+            )
+        return timedelta(seconds=self.step_seconds * self.sampling_rate * self.horizon)
 
 
 class Layer(Part):

@@ -1,0 +1,200 @@
+"""What `jena-etl forecast` does: one forecast, beside the naive one and what was observed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jena_etl.commands.chart import Mark, chart
+from jena_etl.commands.wording import duration_text, timestamp_text
+from jena_etl.errors import DataError
+from jena_etl.evaluation.leaderboard import read_ranking
+from jena_etl.evaluation.predictions import NAIVE
+from jena_etl.forecasting.series import exported_series, project_series
+from jena_etl.params import Params
+from jena_etl.project import Project
+from jena_etl.stage_output import Part
+from jena_etl.training.device import use_device
+from jena_etl.training.metadata import ModelMetadata
+from jena_etl.training.model_file import read_metadata
+
+DRAWN = np.timedelta64(24, "h")  # how much of the past
+
+
+class Forecast(Part):
+    """One forecast, as `--json` prints it; docs/forecast.md lists the fields.
+
+    Attributes:
+        model: the architecture.
+        source: the file that the measurements come from.
+        split: the split of the project that the issue time lies in; None if it lies in none.
+        issued: the timestamp of the last row that the model reads.
+        timestamp: the time that is forecast.
+        target: the column that is forecast.
+        unit: its unit, in which the next three are; "" if it is not known.
+        forecast: the model's forecast.
+        naive: the target at the issue time.
+        observed: what was measured at `timestamp`; None if that is not known.
+        warnings: what is wrong with the source, and what is to be said about the model.
+    """
+
+    model: str
+    source: str
+    split: str | None
+    issued: str
+    timestamp: str
+    target: str
+    unit: str
+    forecast: float
+    naive: float
+    observed: float | None
+    warnings: tuple[str, ...]
+
+
+class Issued(NamedTuple):
+    """A forecast, and what was measured up to it.
+
+    Attributes:
+        forecast: the forecast.
+        timestamps: of the measurements, datetime64[s] of shape (rows,).
+        values: the target at these times, (rows,).
+    """
+
+    forecast: Forecast
+    timestamps: np.ndarray
+    values: np.ndarray
+
+
+def issue(
+    project: Project, params: Params, *, model: str, at: str | None, source: Path | None
+) -> Issued:
+    """Make one forecast.
+
+    Whatever can be refused is refused before the model is loaded, which takes seconds.
+
+    Args:
+        project: the project that the model was trained in.
+        params: its params; they say how `source` is written.
+        model: the name of an architecture, or "best".
+        at: the timestamp of the last row that the model may read; None for the last row of all.
+        source: a station's newer export; None for the project's own series.
+
+    Raises:
+        JenaEtlError: there is no such model or time, or the measurements up to it have a hole, lack
+            a column or hold no measurement.
+    """
+    name = project.trained_model(model)
+    metadata = read_metadata(project.model_file(name))
+    if source is None:
+        series = project_series(project)
+    else:
+        series = exported_series(source, params.convert, metadata)
+    row = series.row_of(None if at is None else _timestamp(at))
+    window = series.window(row, metadata)
+    issued = window.timestamps[-1]
+    timestamp = (issued + np.timedelta64(metadata.lead_time)).astype("datetime64[s]")
+    _, observed = series.measured(
+        metadata.target, after=timestamp - np.timedelta64(1, "s"), up_to=timestamp
+    )
+    split = _split(project, metadata, issued)
+
+    use_device("cpu", deterministic=params.train.deterministic)  # leaves a GPU's memory free
+    forecaster = project.forecaster(name)
+    return Issued(
+        Forecast(
+            model=name,
+            source=series.name,
+            split=split,
+            issued=str(issued),
+            timestamp=str(timestamp),
+            target=metadata.target,
+            unit=metadata.target_unit,
+            forecast=_shortest(forecaster.forecast(window.columns)[0]),
+            naive=_shortest(forecaster.naive(window.columns)[0]),
+            observed=float(observed[0]) if len(observed) else None,
+            warnings=(*series.warnings, *_about_the_model(project, model, split)),
+        ),
+        *series.measured(metadata.target, after=issued - DRAWN, up_to=issued),
+    )
+
+
+def render_forecast(issued: Issued, encoding: str | None) -> str:
+    """Format the forecast for a terminal, with a drawing of the last 24 hours.
+
+    Args:
+        issued: the forecast and the past.
+        encoding: of the terminal; the drawing makes do with ASCII where it cannot do better.
+    """
+    found = issued.forecast
+    start, end = np.datetime64(found.issued), np.datetime64(found.timestamp)
+    ahead = duration_text(int((end - start) / np.timedelta64(1, "s")))
+    values = {"forecast": found.forecast, "naive": found.naive, "observed": found.observed}
+    marks = [Mark("past", issued.timestamps, issued.values)]
+    marks += [
+        Mark(kind, np.array([end]), np.array([values[kind]]))
+        for kind in ("observed", "naive", "forecast")
+        if values[kind] is not None
+    ]
+    return "\n".join(
+        [
+            f"{found.target} on {timestamp_text(end)}, {ahead} after {timestamp_text(start)}",
+            f"  from {found.source}, by {found.model}",
+            "",
+            *(f"  {kind:<10}{_figure(value, found.unit)}" for kind, value in values.items()),
+            "",
+            chart(marks, encoding),
+        ]
+    )
+
+
+def _timestamp(text: str) -> np.datetime64:
+    try:
+        timestamp = datetime.fromisoformat(text)
+    except ValueError:
+        timestamp = None
+    if timestamp is None or timestamp.tzinfo is not None:
+        raise DataError(
+            f"--at {text!r:.60} is not a timestamp of the station's clock; write one like "
+            "'2016-12-31 23:50'"
+        )
+    return np.datetime64(timestamp, "s")
+
+
+def _split(project: Project, metadata: ModelMetadata, issued: np.datetime64) -> str | None:
+    """The split that the time lies in, if the project's splits are of the model's own series."""
+    splits = project.splits
+    if splits.climate_sha256 != metadata.climate_sha256:
+        return None
+    for name, split in splits.splits.items():
+        if np.datetime64(split.first) <= issued <= np.datetime64(split.last):
+            return name
+    return None
+
+
+def _about_the_model(project: Project, model: str, split: str | None) -> list[str]:
+    warnings = []
+    if split == "train":
+        warnings.append("the issue time lies in the train split, which the model has learnt from")
+    if model == "best" and read_ranking(project.leaderboard_csv)[0] == NAIVE:
+        warnings.append("on the validation split, the naive forecast is better than every model")
+    return warnings
+
+
+def _shortest(value: Any) -> float:
+    """The shortest number that is this float32, as in 3.42 instead of 3.4200000762939453."""
+    return float(str(np.float32(value)))
+
+
+def _figure(value: float | None, unit: str) -> str:
+    """Two decimals, as stations report them, or four digits of a smaller number.
+
+    >>> _figure(-3.4567, "degC"), _figure(0.0012345, ""), _figure(None, "degC")
+    ('-3.46 degC', '0.001234', 'not known')
+    """
+    if value is None:
+        return "not known"
+    digits = ".4g" if 0 < abs(value) < 0.1 else ".2f"  # noqa: PLR2004  where two decimals say little
+    return f"{value:{digits}} {unit}".rstrip()

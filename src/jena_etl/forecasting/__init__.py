@@ -1,0 +1,1 @@
+"""Uses a trained model: a forecast from new measurements, or a file for another program."""

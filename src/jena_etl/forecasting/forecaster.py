@@ -1,0 +1,183 @@
+"""Forecasts from measurements in their own units, with a model from its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from jena_etl.errors import DataError, TrainingError
+from jena_etl.training.metadata import ModelMetadata
+from jena_etl.training.model_file import load_model, read_metadata
+from jena_etl.windows.reader import WindowReader
+from jena_etl.windows.spec import input_steps
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+BATCH_SIZE = 256  # windows that the model is given at once
+
+
+class Measurements(Protocol):
+    """Anything that gives a column by its name: a dict of arrays, a Polars or pandas DataFrame."""
+
+    def __getitem__(self, name: str, /) -> npt.ArrayLike:
+        """The values of a column, in time order."""
+
+
+@dataclass(frozen=True, repr=False)
+class Forecaster:
+    """A trained model that takes measurements in their units and forecasts in the target's unit.
+
+    Columns are found by their names, so that their order cannot be mistaken and any library's table
+    will do.
+
+    Attributes:
+        metadata: the columns and the window that the model reads, and what it forecasts.
+        model: the Keras model, which takes normalised windows.
+    """
+
+    metadata: ModelMetadata
+    model: Any
+
+    def __repr__(self) -> str:
+        """One line, because the metadata would fill the screen."""
+        found = self.metadata
+        return (
+            f"<Forecaster: {found.architecture}, {found.target} {found.lead_time} ahead, from "
+            f"{self.rows:,} rows of {len(found.columns)} columns>"
+        )
+
+    @property
+    def rows(self) -> int:
+        """How many rows a forecast needs, from the first that the model reads to the last."""
+        return self.metadata.spec.last_input + 1
+
+    def forecast(
+        self, measurements: Measurements, timestamps: npt.ArrayLike | None = None
+    ) -> np.ndarray:
+        """Forecast the target for every row that has a whole window up to it.
+
+        The first forecast is issued at row `rows - 1`, each further one a row later. With exactly
+        `rows` rows there is one forecast, issued at the last row.
+
+        Args:
+            measurements: the columns of the series, at least those of `metadata.columns`, with the
+                rows one step of the series apart.
+            timestamps: the timestamps of the rows, datetime64 of shape (rows,), to have it checked
+                that none is missing.
+
+        Returns:
+            The forecasts in `metadata.target_unit`, float32 of shape (rows of the measurements -
+            rows + 1,).
+
+        Raises:
+            DataError: a column is missing or holds something other than finite numbers, there are
+                too few rows, or the timestamps have a hole.
+            TrainingError: the model forecasts NaN or infinity.
+        """
+        columns = self._columns(measurements)
+        if timestamps is not None:
+            clock = np.asarray(timestamps)
+            if clock.shape != columns[0].shape:
+                raise DataError(
+                    f"there are {len(columns[0]):,} rows, but {clock.size:,} timestamps"
+                )
+            check_regular(clock, self.metadata.step_seconds)
+        features = np.empty((len(columns[0]), len(columns)), dtype=np.float32)
+        for at, values in enumerate(columns):
+            features[:, at] = (values - self.metadata.mean[at]) / self.metadata.std[at]
+        spec = self.metadata.spec
+        steps = input_steps(spec.sequence_length, spec.sampling_rate, self.metadata.order)
+        reader = WindowReader(features, steps)
+        starts = np.arange(len(features) - self.rows + 1)
+        batches = [starts[at : at + BATCH_SIZE] for at in range(0, len(starts), BATCH_SIZE)]
+        # Called, not `predict`ed: compiling takes longer than a single forecast.
+        parts = [self.model(reader.read(batch), training=False) for batch in batches]
+        forecasts = np.concatenate([np.asarray(part) for part in parts])
+        if not np.isfinite(forecasts).all():
+            raise TrainingError(
+                f"the model {self.metadata.architecture} forecasts NaN or infinity; train it "
+                f"again: dvc repro -f train@{self.metadata.architecture}"
+            )
+        return forecasts[:, 0].astype(np.float32)
+
+    def naive(self, measurements: Measurements) -> np.ndarray:
+        """The forecasts, for the same rows, that the target stays as it is.
+
+        Raises:
+            DataError: for the same reasons as `forecast`.
+        """
+        target = self._columns(measurements)[self.metadata.columns.index(self.metadata.target)]
+        return target[self.rows - 1 :].astype(np.float32)
+
+    def _columns(self, measurements: Measurements) -> list[np.ndarray]:
+        columns = [_column(measurements, name) for name in self.metadata.columns]
+        lengths = {len(values) for values in columns}
+        if len(lengths) > 1:
+            raise DataError(
+                f"the columns have different lengths ({', '.join(map(str, sorted(lengths)))} "
+                "rows), expected a value in each column for every row"
+            )
+        if (found := lengths.pop()) < self.rows:
+            raise DataError(
+                f"{found:,} rows are too few for a forecast of {self.metadata.architecture}, which "
+                f"reads {self.rows:,} rows up to the one at which it is issued"
+            )
+        return columns
+
+
+def load_forecaster(path: Path, *, architecture: str) -> Forecaster:
+    """Load the model of a model file.
+
+    Raises:
+        TrainingError: the file is missing or damaged, or holds another architecture.
+    """
+    metadata = read_metadata(path)
+    return Forecaster(metadata, load_model(path, architecture=architecture))
+
+
+def check_regular(timestamps: np.ndarray, step_seconds: int | None) -> None:
+    """Refuse timestamps that are not one step apart.
+
+    Args:
+        timestamps: datetime64 of shape (rows,).
+        step_seconds: the time from one row to the next.
+
+    Raises:
+        DataError: there is a hole, a repeated or an irregular timestamp; names the first one.
+    """
+    seconds = timestamps.astype("datetime64[s]")
+    steps = np.diff(seconds).astype(np.int64)
+    if not (steps != step_seconds).any():
+        return
+    at = int((steps != step_seconds).argmax())
+    what = "there is a hole" if steps[at] > (step_seconds or 0) else "the timestamps do not advance"
+    raise DataError(
+        f"{what}: {seconds[at]} is followed by {seconds[at + 1]}, expected a row every "
+        f"{step_seconds} seconds as in the series that the model was trained on"
+    )
+
+
+def _column(measurements: Measurements, name: str) -> np.ndarray:
+    try:
+        cells = measurements[name]
+    except Exception:  # noqa: BLE001  every library has its own error for an unknown column
+        raise DataError(
+            f"the measurements have no column {name!r}, which the model reads"
+        ) from None
+    try:
+        values = np.asarray(cells, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"the column {name!r} holds something other than numbers") from None
+    if values.ndim != 1:
+        raise DataError(f"the column {name!r} has shape {values.shape}, expected (rows,)")
+    if not (is_finite := np.isfinite(values)).all():
+        row = int((~is_finite).argmax())
+        raise DataError(
+            f"the column {name!r} holds {values[row]} in row {row}, expected a measurement in "
+            "every row; fill it, or leave out the rows up to it"
+        )
+    return values
