@@ -101,6 +101,9 @@ def test_all_ways_to_a_forecast_agree(
 
     export_onnx(trained, tmp_path / "model.onnx")
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
+    for layer in trained.model.layers:  # where there is a GPU, "auto" would export cuDNN's
+        for inner in (layer, getattr(layer, "backward_layer", None)):
+            assert not getattr(inner, "use_cudnn", False)
     session = onnxruntime.InferenceSession(
         tmp_path / "model.onnx", providers=["CPUExecutionProvider"]
     )
