@@ -1,5 +1,6 @@
 """evaluate: score and rank every forecast -> reports/metrics/, reports/leaderboard.*."""
 
+from jena_etl.evaluation.history import read_history
 from jena_etl.evaluation.leaderboard import (
     Entry,
     as_csv,
@@ -20,22 +21,23 @@ from pipeline import run, show
 def main(project: Project, params: Params) -> None:
     """Score and rank the architectures of params.yaml and the naive forecast."""
     naive = read_predictions(project.predictions_parquet(NAIVE), built_by="baseline")
-    entries = [Entry(NAIVE, 0, evaluate(NAIVE, naive, naive))]
+    entries = [Entry(NAIVE, 0, None, evaluate(NAIVE, naive, naive))]
     for name in params.architectures:
         parameters = read_metadata(project.model_file(name)).trainable_parameters
-        predicted = read_predictions(project.predictions_parquet(name), built_by=f"train@{name}")
-        entries.append(Entry(name, parameters, evaluate(name, predicted, naive)))
+        stage = f"train@{name}"
+        predicted = read_predictions(project.predictions_parquet(name), built_by=stage)
+        best_epoch = read_history(project.history_csv(name), built_by=stage).best_epoch
+        entries.append(Entry(name, parameters, best_epoch, evaluate(name, predicted, naive)))
     for name in set(params.models) - set(params.architectures):  # since removed from the list
-        project.scores_json(name).unlink(missing_ok=True)
+        project.metrics_json(name).unlink(missing_ok=True)
     for entry in entries:
-        write_json(project.scores_json(entry.architecture), entry.scores)
+        write_json(project.metrics_json(entry.architecture), as_metrics(entry))
     heading = title(project.splits, project.data_card.source)
     write_text(project.leaderboard_csv, as_csv(entries))
     write_text(project.leaderboard_md, as_markdown(entries, heading))
-    write_json(project.metrics_json, as_metrics(entries, heading))
     _set_unlisted_aside(project, params.architectures)
     best = ranked(entries)[0]
-    mae = best.scores["validation"]["mae"]
+    mae = best.scores["validation"].mae
     show(f"best on validation: {best.architecture}, MAE {mae:.2f}\n")
 
 

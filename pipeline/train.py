@@ -6,7 +6,13 @@ change to the scores does not retrain anything.
 """
 
 from jena_etl.errors import TrainingError
-from jena_etl.evaluation.predictions import SCORED, forecast, with_observations, write_predictions
+from jena_etl.evaluation.predictions import (
+    SCORED,
+    forecast,
+    naive_mae,
+    with_observations,
+    write_predictions,
+)
 from jena_etl.files import write_text
 from jena_etl.models import configure
 from jena_etl.params import Params, read_params
@@ -47,6 +53,8 @@ def main(project: Project, params: Params, name: str) -> None:
             epochs=architecture.epochs,
             patience=architecture.early_stopping,
             checkpoint_file=checkpoint_file,
+            history_file=project.history_csv(name),
+            naive_mae=naive_mae(windows["validation"]),
             xla=architecture.xla_on_cpu and device == "cpu",
         )
         _refuse_if_outdated(key, project, name, device)

@@ -67,9 +67,13 @@ def inspect(
     models: Annotated[
         bool, typer.Option("--models", help="Show the architectures instead; takes some seconds.")
     ] = False,
+    plots: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Draw the data instead, as SVG files in this folder."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the source, the columns, the splits and the window; or the models."""
+    """Show the source, the columns, the splits and the window; or the models; or pictures."""
     from jena_etl.commands.inspect import inspection
     from jena_etl.commands.inspect_text import render_inspection
     from jena_etl.commands.models import model_summary, render_models
@@ -77,6 +81,12 @@ def inspect(
     from jena_etl.params import read_params
 
     opened = _opened(project)
+    if plots:
+        from jena_etl.commands.plots import write_data_pictures
+
+        for path in write_data_pictures(opened, plots):
+            _show(str(path))
+        return
     params = read_params(opened.params_yaml)
     configure_all(params)
     found = model_summary(params) if models else inspection(opened, params)

@@ -204,6 +204,18 @@ class Train(Block):
     cpu_threads: Positive
 
 
+class Report(Block):
+    """What the report page says about the data.
+
+    Attributes:
+        label: a word in large letters below the title, such as STAND-IN; None for none.
+        credit: who recorded the data, and its licence; None if it need not be said.
+    """
+
+    label: Text | None
+    credit: Text | None
+
+
 class Params(Block):
     """All of params.yaml; the blocks of `models` are checked by `jena_etl.models`."""
 
@@ -213,6 +225,7 @@ class Params(Block):
     split: Split
     window: Window
     train: Train
+    report: Report
     architectures: Names
     models: dict[str, dict[str, Any]]
 

@@ -69,7 +69,10 @@ class Project:
     arrays_json = _Path("data/processed/arrays.json")
     leaderboard_csv = _Path("reports/leaderboard.csv")
     leaderboard_md = _Path("reports/leaderboard.md")
-    metrics_json = _Path("reports/metrics.json")
+    report_html = _Path("reports/index.html")
+    # For `dvc plots`: the validation MAE of all models, and two weeks of forecasts.
+    validation_curves_csv = _Path("reports/plots/validation_curves.csv")
+    forecasts_csv = _Path("reports/plots/forecasts.csv")
     # Duration, device and versions of each run; git-ignored, not an output of any stage.
     run_log = _Path("logs/runs.jsonl")
 
@@ -99,7 +102,7 @@ class Project:
     def history_csv(self, architecture: str) -> Path:
         return self.root / f"reports/history/{architecture}.csv"
 
-    def scores_json(self, architecture: str) -> Path:
+    def metrics_json(self, architecture: str) -> Path:
         return self.root / f"reports/metrics/{architecture}.json"
 
     def predictions_parquet(self, architecture: str) -> Path:
@@ -251,12 +254,13 @@ class Project:
         Raises:
             ProjectError: there is no such model, or no leaderboard to say which is the best.
         """
-        from jena_etl.evaluation.leaderboard import read_ranking
+        from jena_etl.evaluation.leaderboard import read_leaderboard
         from jena_etl.evaluation.predictions import NAIVE
         from jena_etl.models import names
 
         if model == "best":
-            return next(name for name in read_ranking(self.leaderboard_csv) if name != NAIVE)
+            rows = read_leaderboard(self.leaderboard_csv)
+            return next(row["architecture"] for row in rows if row["architecture"] != NAIVE)
         if model == NAIVE:
             raise ProjectError(
                 f"{NAIVE} is not a model that is loaded; every forecaster gives the naive forecast "

@@ -65,7 +65,10 @@ def test_comments_stay_and_the_form_is_dvcs(project: Project, station: Path) -> 
     assert [line.partition("#")[2] for line in written.splitlines() if "#" in line] == comments
     kept = written[written.index("\nsplit:") : written.index("\nwindow:")]
     assert kept in before  # the other blocks, letter by letter
-    assert written[written.index("\ntrain:") :] in before
+    assert written[written.index("\ntrain:") : written.index("\nreport:")] in before
+    assert written[written.index("\narchitectures:") :] in before
+    report = read_params(project.params_yaml).report
+    assert (report.label, report.credit) == (None, None)  # nobody else is credited for it
     apply_overrides(project.params_yaml, ["window.horizon=12"])
     again = project.params_yaml.read_text()
     lines = difflib.ndiff(written.splitlines(), again.splitlines())

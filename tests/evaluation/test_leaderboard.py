@@ -2,17 +2,31 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
-from jena_etl.evaluation.leaderboard import Entry, as_csv, as_markdown, as_metrics, title
+import pytest
+
+from jena_etl.errors import ProjectError
+from jena_etl.evaluation.leaderboard import (
+    Entry,
+    as_csv,
+    as_markdown,
+    as_metrics,
+    read_leaderboard,
+    title,
+)
+from jena_etl.evaluation.metrics import Scores
 from jena_etl.evaluation.predictions import NAIVE
 from jena_etl.ingest.source import SourceSummary
 from jena_etl.prepare.outputs import Splits, Window
 
 
 def entry(name: str, validation: float, test: float, skill: float | None = 0.5) -> Entry:
-    score = {"rmse": 1.0, "bias": 0.0, "skill": skill, "windows": 7}
-    scores = {"validation": {**score, "mae": validation}, "test": {**score, "mae": test}}
-    return Entry(name, 1_234, scores)
+    mae = {"validation": validation, "test": test}
+    scores = {
+        split: Scores(mae=mae[split], rmse=1.0, bias=0.0, skill=skill, windows=7) for split in mae
+    }
+    return Entry(name, 1_234, None if name == NAIVE else 5, scores)
 
 
 ENTRIES = [
@@ -28,21 +42,42 @@ def test_best_first_by_validation_then_by_name() -> None:
     assert [row["architecture"] for row in rows] == ["alike", "best", "naive", "worse"]
     assert [row["rank"] for row in rows] == ["1", "2", "3", "4"]
     assert rows[0]["test_mae"] == "2.8"
-    metrics = as_metrics(ENTRIES, "what")
-    assert metrics.pop("scored") == "what"
-    assert list(metrics) == ["alike", "best", "naive", "worse"]
-    assert metrics["best"] == {"validation": 2.1, "test": 2.9}
+    assert [row["best_epoch"] for row in rows] == ["5", "5", "", "5"]
+
+
+def test_a_model_has_five_metrics() -> None:
+    assert as_metrics(ENTRIES[2]) == {
+        "validation_mae": 2.1,
+        "test_mae": 2.9,
+        "validation_skill": 0.125,
+        "test_skill": 0.125,
+        "best_epoch": 5,
+    }
+
+
+def test_the_leaderboard_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "leaderboard.csv"
+    with pytest.raises(ProjectError, match="not built yet; build it: dvc repro evaluate"):
+        read_leaderboard(path)
+    path.write_text(as_csv(ENTRIES))
+    assert len(read_leaderboard(path)) == 4
+    assert read_leaderboard(path)[0]["architecture"] == "alike"
+    path.write_text("rank,architecture\n1,alike\n")
+    with pytest.raises(ProjectError, match="damaged; build it again: dvc repro -f evaluate"):
+        read_leaderboard(path)
 
 
 def test_a_model_worse_than_naive_is_marked() -> None:
     lines = as_markdown(ENTRIES, "what").splitlines()
     marked = [line for line in lines if "beaten by naive" in line]
-    assert marked == ["| 4 | worse (beaten by naive) | 1,234 | 2.500 | 2.500 | -0.040 | -0.040 |"]
+    assert marked == [
+        "| 4 | worse (beaten by naive) | 1,234 | 5 | 2.500 | 2.500 | -0.040 | -0.040 |"
+    ]
 
 
 def test_a_perfect_naive_forecast_leaves_the_skill_out() -> None:
     line = as_markdown([entry("any", 1.0, 1.0, None)], "what").splitlines()[6]
-    assert line == "| 1 | any (beaten by naive) | 1,234 | 1.000 | 1.000 |  |  |"
+    assert line == "| 1 | any (beaten by naive) | 1,234 | 5 | 1.000 | 1.000 |  |  |"
 
 
 def source(*, synthetic: bool) -> SourceSummary:

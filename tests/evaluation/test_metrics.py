@@ -22,15 +22,16 @@ def test_scores_are_their_definitions(cases: list[tuple[float, float, float]]) -
     n = len(cases)
     mae = math.fsum(abs(p - a) for a, p, _ in cases) / n
     base = math.fsum(abs(b - a) for a, _, b in cases) / n
-    assert math.isclose(found["mae"], mae, rel_tol=1e-9, abs_tol=1e-12)
-    assert math.isclose(found["bias"], math.fsum(p - a for a, p, _ in cases) / n, abs_tol=1e-9)
+    assert math.isclose(found.mae, mae, rel_tol=1e-9, abs_tol=1e-12)
+    assert math.isclose(found.bias, math.fsum(p - a for a, p, _ in cases) / n, abs_tol=1e-9)
     rmse = math.sqrt(math.fsum((p - a) ** 2 for a, p, _ in cases) / n)
-    assert math.isclose(found["rmse"], rmse, rel_tol=1e-9, abs_tol=1e-12)
-    assert found["windows"] == n
+    assert math.isclose(found.rmse, rmse, rel_tol=1e-9, abs_tol=1e-12)
+    assert found.windows == n
     if base == 0:
-        assert found["skill"] is None
+        assert found.skill is None
     else:
-        assert math.isclose(found["skill"], 1 - mae / base, rel_tol=1e-6, abs_tol=1e-9)
+        assert found.skill is not None
+        assert math.isclose(found.skill, 1 - mae / base, rel_tol=1e-6, abs_tol=1e-9)
 
 
 def predictions(values: list[float]) -> Predictions:
@@ -46,10 +47,9 @@ def test_each_split_is_scored_against_the_naive_forecast_of_it() -> None:
     report = evaluate(
         "any", {"validation": predictions([1, 6]), "test": predictions([2, 3])}, naive
     )
-    assert report["architecture"] == "any"
-    assert [report[split]["mae"] for split in ("validation", "test")] == [1.5, 0.5]
-    assert [report[split]["skill"] for split in ("validation", "test")] == [0.0, 0.0]
-    assert evaluate("naive", naive, naive)["test"]["mae"] == 0.5
+    assert [report[split].mae for split in ("validation", "test")] == [1.5, 0.5]
+    assert [report[split].skill for split in ("validation", "test")] == [0.0, 0.0]
+    assert evaluate("naive", naive, naive)["test"].mae == 0.5
 
 
 def test_forecasts_of_other_windows_are_refused() -> None:

@@ -29,7 +29,16 @@ from jena_etl.ingest.synthetic import write_synthetic
 from tests.pipeline import dvc_process
 
 ROWS = 3_000
-COPIED = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", ".dvc/config", "pipeline", "src")
+COPIED = (
+    "dvc.yaml",
+    "params.yaml",
+    ".dvcignore",
+    ".gitignore",
+    ".dvc/config",
+    ".dvc/plots",
+    "pipeline",
+    "src",
+)
 
 # Writes, as each process ends, which of the project's modules it had imported; and lets it import
 # none of those named in UNIMPORTABLE.

@@ -28,4 +28,4 @@ def test_an_experiment_with_one_number_changed(repo: Any) -> None:
     assert repo.json("data/processed/splits.json")["window"]["sequence_length"] == 6
     shown = repo.dvc("exp", "show", "--csv")
     assert "shorter" in shown
-    assert "naive.validation" in shown
+    assert "validation_mae" in shown

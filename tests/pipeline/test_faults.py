@@ -92,7 +92,7 @@ def test_a_build_by_another_user_killed_in_every_stage(repo: Any) -> None:
     plan = {stage: {"rename": 1, "strike": "kill"} for stage in stages}
     del plan["train@lstm"]  # TensorFlow is started often enough
     plan["arrays"] = {"rename": 2, "strike": "kill all"}  # one of three files is written
-    plan["train@dense"] = {"rename": 2, "strike": "kill all"}  # the checkpoint of epoch 2 of 2
+    plan["train@dense"] = {"rename": 3, "strike": "kill all"}  # the checkpoint of epoch 2 of 2
     struck = Struck(repo, plan)
 
     outputs = []

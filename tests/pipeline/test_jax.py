@@ -65,7 +65,7 @@ def test_the_train_stage_without_tensorflow(repo: Any) -> None:
     assert "tensorflow" not in run["versions"]
     assert project.model_file(name).read_bytes() != before
     with project.history_csv(name).open() as file:
-        assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
+        assert [row["step"] for row in csv.DictReader(file)] == ["1", "2"]
     # Loaded here, under TensorFlow, it forecasts what it forecast there.
     model = load_model(project.model_file(name), architecture=name)
     written = read_predictions(project.predictions_parquet(name), built_by=f"train@{name}")

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from jena_etl.evaluation.leaderboard import read_leaderboard
 from jena_etl.project import open_project
 
 
@@ -38,11 +39,12 @@ def test_a_model_off_the_list_leaves_the_leaderboard(repo: Any, tmp_path: Path) 
     model = (repo.root / "models/lstm.keras").read_bytes()
     repo.edit(lambda params: params["architectures"].remove("lstm"))
     output = repo.dvc("repro")
-    assert repo.stages_run(output) == ["check", "evaluate"]
+    assert repo.stages_run(output) == ["check", "evaluate", "report"]
     with (repo.root / "reports/leaderboard.csv").open() as file:
         assert {row["architecture"] for row in csv.DictReader(file)} == {"dense", "naive"}
     assert "lstm" not in (repo.root / "reports/leaderboard.md").read_text()
-    assert set(repo.json("reports/metrics.json")) == {"dense", "naive", "scored"}
+    metrics = {path.stem for path in (repo.root / "reports/metrics").iterdir()}
+    assert metrics == {"dense", "naive"}
     assert "models/lstm.keras: architecture not listed; moved to unlisted/models/" in output
     assert (repo.root / "unlisted/models/lstm.keras").read_bytes() == model
     assert not (repo.root / "data/predictions/lstm.parquet").exists()
@@ -65,14 +67,19 @@ def test_a_model_off_the_list_leaves_the_leaderboard(repo: Any, tmp_path: Path) 
 
 def test_scores_follow_from_the_predictions(built: Any) -> None:
     project = open_project(built.root)
+    ranked = {row["architecture"]: row for row in read_leaderboard(project.leaderboard_csv)}
     rows = pq.read_table(project.climate_parquet).to_pydict()
     at = {timestamp: row for row, timestamp in enumerate(rows["Date Time"])}
     for name in ("dense", "lstm"):
         predictions = pq.read_table(project.predictions_parquet(name)).to_pylist()
         for split in ("validation", "test"):
-            scores = built.json(f"reports/metrics/{name}.json")[split]
+            scores = {
+                score: float(ranked[name][f"{split}_{score}"])
+                for score in ("mae", "rmse", "bias", "skill")
+            }
+            assert built.json(f"reports/metrics/{name}.json")[f"{split}_mae"] == scores["mae"]
             mine = [p for p in predictions if p["split"] == split]
-            assert len(mine) == scores["windows"] == len({p["issued"] for p in mine})
+            assert len(mine) == len(project.windows(split)) == len({p["issued"] for p in mine})
             errors = [p["prediction"] - p["truth"] for p in mine]
             naive = [rows["T (degC)"][at[p["issued"]]] - p["truth"] for p in mine]
             mae = math.fsum(map(abs, errors)) / len(errors)
@@ -133,11 +140,15 @@ def test_batches_equal_the_reference_loader(built: Any) -> None:
 
 def test_metrics_and_plots_are_declared(repo: Any) -> None:
     shown = repo.dvc("metrics", "show")
-    for name in ("dense", "lstm", "naive"):
-        assert f"{name}.validation" in shown
+    head, *rows = shown.splitlines()
+    figures = "best_epoch test_mae test_skill validation_mae validation_skill"
+    assert head.split() == f"Path {figures}".split()
+    names = [f"reports/metrics/{name}.json" for name in ("dense", "lstm", "naive")]
+    assert [row.split()[0] for row in rows] == names
     plots = repo.dvc("plots", "show", "--json")
     assert "reports/history/lstm.csv" in plots
-    assert "reports/leaderboard.csv" in plots
+    for name in ("leaderboard", "plots/forecasts", "plots/validation_curves"):
+        assert f"reports/{name}.csv" in plots
 
 
 def test_a_users_mistake_is_one_line(repo: Any) -> None:

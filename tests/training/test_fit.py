@@ -151,7 +151,7 @@ def test_the_model_is_left_at_its_best_epoch() -> None:
     # So fast that the loss goes up again.
     model, history = fitted(epochs=5, learning_rate=0.3)
     rows = list(csv.DictReader(io.StringIO(history)))
-    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4", "5"]
     losses = [float(row["val_loss"]) for row in rows]
     assert min(losses) < losses[-1]
     held_out = windows(120, 180)

@@ -11,7 +11,7 @@ import numpy as np
 from jena_etl.commands.chart import Mark, chart
 from jena_etl.commands.wording import duration_text, timestamp_text
 from jena_etl.errors import DataError
-from jena_etl.evaluation.leaderboard import read_ranking
+from jena_etl.evaluation.leaderboard import read_leaderboard
 from jena_etl.evaluation.predictions import NAIVE
 from jena_etl.forecasting.series import exported_series, project_series
 from jena_etl.params import Params
@@ -178,7 +178,8 @@ def _about_the_model(project: Project, model: str, split: str | None) -> list[st
     warnings = []
     if split == "train":
         warnings.append("the issue time lies in the train split, which the model has learnt from")
-    if model == "best" and read_ranking(project.leaderboard_csv)[0] == NAIVE:
+    best = read_leaderboard(project.leaderboard_csv)[0]["architecture"]
+    if model == "best" and best == NAIVE:
         warnings.append("on the validation split, the naive forecast is better than every model")
     return warnings
 

@@ -70,6 +70,7 @@ def write_guess(guess: Guess, file: Path, project: Project) -> list[str]:
         },
         "convert": guess.convert.model_dump(mode="json"),
         "window": guess.window.model_dump(mode="json"),
+        "report": {"label": None, "credit": None},  # those of the station before
     }
     changes: list[str] = []
 

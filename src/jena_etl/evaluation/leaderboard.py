@@ -6,10 +6,11 @@ import csv
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jena_etl.errors import ProjectError
-from jena_etl.evaluation.predictions import NAIVE
+from jena_etl.evaluation.metrics import Scores
+from jena_etl.evaluation.predictions import NAIVE, SCORED
 from jena_etl.files import not_built
 from jena_etl.prepare.outputs import Splits
 from jena_etl.text import markdown, printable
@@ -17,36 +18,51 @@ from jena_etl.text import markdown, printable
 if TYPE_CHECKING:
     from jena_etl.ingest.source import SourceSummary
 
+SCORES = ("mae", "skill", "rmse", "bias")
 COLUMNS = (
     "rank",
     "architecture",
     "parameters",
-    "validation_mae",
-    "test_mae",
-    "validation_skill",
-    "test_skill",
+    "best_epoch",
+    *(f"{split}_{score}" for score in SCORES for split in SCORED),
 )
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the leaderboard."""
+    """One line of the leaderboard.
+
+    Attributes:
+        architecture: its name, or the naive forecast's.
+        parameters: the number of trainable parameters.
+        best_epoch: the epoch whose weights were kept, from 1; None for the naive forecast.
+        scores: by split.
+    """
 
     architecture: str
     parameters: int
-    scores: dict[str, Any]
+    best_epoch: int | None
+    scores: dict[str, Scores]
 
     @property
     def is_beaten(self) -> bool:
         """Whether the naive forecast is at least as good on the validation split."""
         score = self.scores["validation"]
-        naive_is_perfect = score["skill"] is None  # on a target that never changes
-        return self.architecture != NAIVE and (naive_is_perfect or score["skill"] <= 0)
+        # The naive forecast is perfect on a target that never changes.
+        return self.architecture != NAIVE and (score.skill is None or score.skill <= 0)
+
+    def figures(self) -> dict[str, float | None]:
+        """The scores by the names of their columns, "validation_mae" and so on."""
+        return {
+            f"{split}_{score}": getattr(self.scores[split], score)
+            for score in SCORES
+            for split in SCORED
+        }
 
 
 def ranked(entries: list[Entry]) -> list[Entry]:
     """Sort by validation MAE, best first, and equal scores by name."""
-    return sorted(entries, key=lambda e: (e.scores["validation"]["mae"], e.architecture))
+    return sorted(entries, key=lambda e: (e.scores["validation"].mae, e.architecture))
 
 
 def title(splits: Splits, source: SourceSummary) -> str:
@@ -66,10 +82,24 @@ def as_csv(entries: list[Entry]) -> str:
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(COLUMNS)
     for rank, entry in enumerate(ranked(entries), start=1):
-        validation, test = entry.scores["validation"], entry.scores["test"]
-        figures = [validation["mae"], test["mae"], validation["skill"], test["skill"]]
-        rows.writerow([rank, entry.architecture, entry.parameters, *figures])
+        named = [rank, entry.architecture, entry.parameters, entry.best_epoch]
+        rows.writerow([*named, *entry.figures().values()])
     return text.getvalue()
+
+
+def read_leaderboard(path: Path) -> list[dict[str, str]]:
+    """Read the rows of the leaderboard, best first, by the names of their columns.
+
+    Raises:
+        ProjectError: the file is missing or damaged; names the command that builds it.
+    """
+    if not path.is_file():
+        raise not_built(path, "evaluate")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or set(rows[0]) != set(COLUMNS):
+        raise ProjectError(f"{path.name} is damaged; build it again: dvc repro -f evaluate")
+    return rows
 
 
 def as_markdown(entries: list[Entry], heading: str) -> str:
@@ -79,15 +109,15 @@ def as_markdown(entries: list[Entry], heading: str) -> str:
         "",
         markdown(heading),
         "",
-        "| | architecture | parameters | MAE validation | test | skill validation | test |",
-        "|--:|:--|--:|--:|--:|--:|--:|",
+        "| | architecture | parameters | epoch | MAE validation | test | skill validation | test |",
+        "|--:|:--|--:|--:|--:|--:|--:|--:|",
     ]
     for rank, entry in enumerate(ranked(entries), start=1):
         validation, test = entry.scores["validation"], entry.scores["test"]
         name = markdown(entry.architecture) + (" (beaten by naive)" if entry.is_beaten else "")
         lines.append(
-            f"| {rank} | {name} | {entry.parameters:,} | {validation['mae']:.3f} "
-            f"| {test['mae']:.3f} | {_skill(validation)} | {_skill(test)} |"
+            f"| {rank} | {name} | {entry.parameters:,} | {entry.best_epoch or ''} "
+            f"| {validation.mae:.3f} | {test.mae:.3f} | {_skill(validation)} | {_skill(test)} |"
         )
     lines += [
         "",
@@ -96,31 +126,11 @@ def as_markdown(entries: list[Entry], heading: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_metrics(entries: list[Entry], heading: str) -> dict[str, Any]:
-    """The compact figures for `dvc metrics` and `dvc exp show`."""
-    return {"scored": heading} | {
-        entry.architecture: {split: entry.scores[split]["mae"] for split in ("validation", "test")}
-        for entry in ranked(entries)
-    }
+def as_metrics(entry: Entry) -> dict[str, float | None]:
+    """The few figures of a model for `dvc metrics show`, which gives them a row of their own."""
+    names = [f"{split}_{score}" for score in ("mae", "skill") for split in SCORED]
+    return {name: entry.figures()[name] for name in names} | {"best_epoch": entry.best_epoch}
 
 
-def _skill(score: dict[str, Any]) -> str:
-    return "" if score["skill"] is None else f"{score['skill']:+.3f}"
-
-
-def read_ranking(path: Path) -> list[str]:
-    """The names of the architectures in leaderboard.csv, best on validation first.
-
-    Raises:
-        ProjectError: the file is missing or damaged; names the command that builds it.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            names = [row["architecture"] for row in csv.DictReader(file)]
-    except FileNotFoundError:
-        raise not_built(path, "evaluate") from None
-    except (KeyError, ValueError, csv.Error):
-        names = []
-    if not names:
-        raise ProjectError(f"{path.name} is damaged; build it again: dvc repro -f evaluate")
-    return names
+def _skill(score: Scores) -> str:
+    return "" if score.skill is None else f"{score.skill:+.3f}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,15 +10,34 @@ from jena_etl.errors import ProjectError
 from jena_etl.evaluation.predictions import Predictions
 
 
+@dataclass(frozen=True)
+class Scores:
+    """How well one split was forecast, in the target's unit.
+
+    Attributes:
+        mae: mean absolute error.
+        rmse: root of the mean squared error.
+        bias: mean of prediction - observation.
+        skill: 1 - MAE / MAE of the naive forecast; None if the naive forecast is perfect.
+        windows: the number of forecasts.
+    """
+
+    mae: float
+    rmse: float
+    bias: float
+    skill: float | None
+    windows: int
+
+
 def evaluate(
     name: str, predicted: dict[str, Predictions], naive: dict[str, Predictions]
-) -> dict[str, Any]:
+) -> dict[str, Scores]:
     """Score the forecasts of architecture `name` in each split of the naive forecast.
 
     Raises:
         ProjectError: the two do not forecast the same windows.
     """
-    report: dict[str, Any] = {"architecture": name}
+    report = {}
     for split, reference in naive.items():
         model = predicted[split]
         for field in ("issued", "timestamp", "truth"):
@@ -32,22 +51,19 @@ def evaluate(
     return report
 
 
-def scores(actual: np.ndarray, predicted: np.ndarray, naive: np.ndarray) -> dict[str, Any]:
-    """MAE, RMSE and bias in the target's unit, skill against `naive`; all arrays (windows,).
-
-    bias = mean(prediction - observation); skill = 1 - MAE / MAE of the naive forecast, or None if
-    the naive forecast is perfect. Computed in float64.
+def scores(actual: np.ndarray, predicted: np.ndarray, naive: np.ndarray) -> Scores:
+    """Score forecasts, computing in float64; all arrays have shape (windows,).
 
     >>> scores(np.array([1.0, 2.0]), np.array([1.0, 4.0]), np.array([3.0, 4.0]))
-    {'mae': 1.0, 'rmse': 1.4142135623730951, 'bias': 1.0, 'skill': 0.5, 'windows': 2}
+    Scores(mae=1.0, rmse=1.4142135623730951, bias=1.0, skill=0.5, windows=2)
     """
     error = predicted.astype(np.float64) - actual
     mae = float(np.abs(error).mean())
     naive_mae = float(np.abs(naive.astype(np.float64) - actual).mean())
-    return {
-        "mae": mae,
-        "rmse": float(np.sqrt((error**2).mean())),
-        "bias": float(error.mean()),
-        "skill": 1 - mae / naive_mae if naive_mae else None,
-        "windows": len(error),
-    }
+    return Scores(
+        mae=mae,
+        rmse=float(np.sqrt((error**2).mean())),
+        bias=float(error.mean()),
+        skill=1 - mae / naive_mae if naive_mae else None,
+        windows=len(error),
+    )

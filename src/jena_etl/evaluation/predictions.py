@@ -43,6 +43,12 @@ def naive_forecast(windows: SplitWindows) -> np.ndarray:
     return last
 
 
+def naive_mae(windows: SplitWindows) -> float:
+    """The mean absolute error of the naive forecast, in the target's unit."""
+    error = naive_forecast(windows).astype(np.float64) - windows.targets[windows.target_rows()]
+    return float(np.abs(error).mean())
+
+
 def forecast(model: Any, windows: SplitWindows, *, batch_size: int, order: str) -> np.ndarray:
     """The model's forecast for every window, float32 of shape (windows,), in time order.
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from jena_etl.errors import TrainingError
+from jena_etl.files import write_text
 from jena_etl.models import Architecture
 from jena_etl.training import checkpoint
 from jena_etl.windows.split import SplitWindows
@@ -71,6 +72,8 @@ def train(
     epochs: int,
     patience: int | None = None,
     checkpoint_file: Path | None = None,
+    history_file: Path | None = None,
+    naive_mae: float = math.nan,
     xla: bool = False,
 ) -> str:
     """Fit `model`, leave it at the epoch with the best validation loss, return the history as CSV.
@@ -86,6 +89,10 @@ def train(
         patience: stop after this many epochs without a better validation loss; None never stops.
         checkpoint_file: written after every epoch; an interrupted run resumes from it. The caller
             removes it once the results are written.
+        history_file: removed first, then rewritten after every epoch, so that the curve can be
+            watched while it grows.
+        naive_mae: the validation MAE of the naive forecast, which is repeated in every row of the
+            history so that a chart of it can draw the line to beat.
         xla: whether to compile the steps with XLA; this leaves no trace in the model's file.
 
     Raises:
@@ -106,8 +113,10 @@ def train(
         if progress.epochs:
             _assign(variables, progress.state)
 
+    history = _History(naive_mae, history_file)
+
     class EveryEpoch(keras.callbacks.Callback):  # keras is imported when training starts
-        """Saves a checkpoint, and stops if a loss is not finite."""
+        """Saves a checkpoint and the history, and stops if a loss is not finite."""
 
         def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
             for name in ("loss", "val_loss"):
@@ -120,6 +129,7 @@ def train(
             progress.add([logs[name] for name in checkpoint.COLUMNS], values)
             if checkpoint_file:
                 checkpoint.save(checkpoint_file, progress)
+            history.show(progress)
             model.stop_training = progress.is_over(epochs, patience)
 
     if xla:
@@ -141,7 +151,7 @@ def train(
             ) from None
     _assign(variables, progress.best)
     sys.stdout.write(_hint(progress))
-    return _history_csv(progress)
+    return history.csv(progress)
 
 
 def _assign(variables: list[Any], values: list[Any]) -> None:
@@ -158,9 +168,33 @@ def _hint(progress: checkpoint.Progress) -> str:
     )
 
 
-def _history_csv(progress: checkpoint.Progress) -> str:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["epoch", *checkpoint.COLUMNS])
-    rows.writerows([epoch, *row] for epoch, row in enumerate(progress.history, start=1))
-    return text.getvalue()
+class _History:
+    """The MAE and loss of each epoch as CSV, in the columns that `dvc plots` and DVCLive use."""
+
+    def __init__(self, naive_mae: float, file: Path | None) -> None:
+        self._naive_mae = naive_mae
+        self._file = file
+        self._shown: str | None = None
+        if file:
+            file.unlink(missing_ok=True)
+
+    def csv(self, progress: checkpoint.Progress) -> str:
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(["step", *checkpoint.COLUMNS, "naive_val_mae"])
+        for step, row in enumerate(progress.history, start=1):
+            rows.writerow([step, *row, self._naive_mae])
+        return text.getvalue()
+
+    def show(self, progress: checkpoint.Progress) -> None:
+        """Rewrite the file, unless somebody else has written it.
+
+        A stage whose DVC was killed trains on. In the meantime DVC may have put the results of
+        another run in place, which must stay as they are.
+        """
+        if not self._file:
+            return
+        found = self._file.read_text(encoding="utf-8") if self._file.exists() else None
+        if found == self._shown:
+            self._shown = self.csv(progress)
+            write_text(self._file, self._shown)

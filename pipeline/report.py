@@ -1,0 +1,50 @@
+"""report: pictures of the data and the models -> reports/index.html, reports/plots/."""
+
+from jena_etl.evaluation.history import read_history
+from jena_etl.evaluation.leaderboard import read_leaderboard
+from jena_etl.evaluation.predictions import NAIVE, read_predictions
+from jena_etl.files import write_text
+from jena_etl.params import Params
+from jena_etl.prepare.climate import read_climate
+from jena_etl.prepare.describe import CellMarks
+from jena_etl.project import Project
+from jena_etl.report.compose import Models, compose_page, forecasts_csv, validation_curves_csv
+from jena_etl.report.data_pictures import draw_data
+from jena_etl.report.page import render_page
+from pipeline import run, show
+
+
+def main(project: Project, params: Params) -> None:
+    """Draw and describe what the other stages have built."""
+    builders = {NAIVE: "baseline"} | {name: f"train@{name}" for name in params.architectures}
+    models = Models(
+        leaderboard=read_leaderboard(project.leaderboard_csv),
+        histories={
+            name: read_history(project.history_csv(name), built_by=builders[name])
+            for name in params.architectures
+        },
+        predictions={
+            name: read_predictions(project.predictions_parquet(name), built_by=stage)["test"]
+            for name, stage in builders.items()
+        },
+    )
+    card, splits = project.data_card, project.splits
+    climate = read_climate(project.climate_parquet)
+    page = compose_page(
+        card,
+        project.statistics,
+        splits,
+        models,
+        draw_data(climate, CellMarks(project.findings_parquet), card, splits),
+        credit=params.report.credit,
+        label=params.report.label,
+        params=project.params_yaml.read_text(encoding="utf-8"),
+    )
+    write_text(project.validation_curves_csv, validation_curves_csv(models.histories))
+    write_text(project.forecasts_csv, forecasts_csv(models))
+    write_text(project.report_html, render_page(page))
+    show(f"open {project.report_html.relative_to(project.root)} in a browser\n")
+
+
+if __name__ == "__main__":
+    run(main)

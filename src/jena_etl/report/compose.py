@@ -1,0 +1,257 @@
+"""Decides what stands in the report: which words, tables and pictures, in which order."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+
+from jena_etl.evaluation.history import History
+from jena_etl.evaluation.predictions import NAIVE, SCORED, Predictions
+from jena_etl.prepare.data_card import DataCard
+from jena_etl.prepare.outputs import Splits, Statistics
+from jena_etl.report.figure import Picture
+from jena_etl.report.model_pictures import (
+    against_observation,
+    errors,
+    leaderboard,
+    middle_days,
+    training_curves,
+)
+from jena_etl.report.page import Page, Section, Table
+
+DAYS_SHOWN = 14
+MODELS_SHOWN = 3  # in pictures where more lines could not be told apart: the best ones
+POLICIES = {
+    "reference": "the inputs of a window lie in its split, but its target may lie in the next one, "
+    "as in the reference",
+    "strict": "the inputs and the target of a window lie in the same split",
+    "lookback": "the target of a window lies in its split, and its inputs may reach back into the "
+    "split before",
+}
+
+
+@dataclass(frozen=True)
+class Models:
+    """What is known about the trained models, by architecture.
+
+    Attributes:
+        leaderboard: the rows of the leaderboard, best first.
+        histories: how each architecture trained.
+        predictions: the forecasts of the test split, those of the naive forecast included.
+    """
+
+    leaderboard: list[dict[str, str]]
+    histories: dict[str, History]
+    predictions: dict[str, Predictions]
+
+    @property
+    def shown(self) -> dict[str, Predictions]:
+        """The forecasts of the best architectures and the naive forecast."""
+        ranked = [row["architecture"] for row in self.leaderboard]
+        best = [name for name in ranked if name != NAIVE][:MODELS_SHOWN]
+        return {name: self.predictions[name] for name in (NAIVE, *best)}
+
+
+def compose_page(
+    card: DataCard,
+    statistics: Statistics,
+    splits: Splits,
+    models: Models,
+    data_pictures: list[Picture],
+    *,
+    credit: str | None,
+    label: str | None,
+    params: str,
+) -> Page:
+    """Put the report together.
+
+    Args:
+        card: the data card.
+        statistics: the statistics of the train rows.
+        splits: the splits.
+        models: what is known about the models.
+        data_pictures: the pictures of the data.
+        credit: who recorded the data, and its licence.
+        label: what to write in large letters below the title; synthetic data has a label anyway.
+        params: the text of params.yaml.
+    """
+    unit = card.columns[splits.target].unit
+    pictures = {picture.name: picture for picture in data_pictures}
+    faults = pictures.pop("events", None)
+    window = pictures.pop("splits-and-window")
+    return Page(
+        title=f"{splits.target}: forecasts from {card.source.name}",
+        label=label or ("SYNTHETIC DATA" if card.source.synthetic else ""),
+        summary=_summary(card, splits, models.leaderboard, unit),
+        credit=credit or "Nobody is credited for the data: set report.credit in params.yaml.",
+        sections=[
+            _leaderboard_section(models.leaderboard, unit),
+            _forecasts_section(models, splits.target, unit),
+            _training_section(models, unit),
+            _data_section(card, statistics, list(pictures.values())),
+            _faults_section(card, faults),
+            _splits_section(splits, window),
+            Section(
+                title="How to make this page again",
+                paragraphs=[
+                    "In a clone of the project, dvc repro computes everything on this page.",
+                    "Or let dvc pull fetch what a colleague has computed.",
+                    f"Drawn by jena-etl {version('jena-etl')}, Matplotlib {version('matplotlib')}.",
+                ],
+                listing=params,
+            ),
+        ],
+    )
+
+
+def _summary(card: DataCard, splits: Splits, rows: list[dict[str, str]], unit: str) -> str:
+    window = splits.window
+    ahead = window.horizon * window.sampling_rate * (card.step_seconds or 0) / 3600
+    models = [row for row in rows if row["architecture"] != NAIVE]
+    naive = next(row for row in rows if row["architecture"] == NAIVE)
+    better = [m for m in models if all(float(m[_mae(s)]) < float(naive[_mae(s)]) for s in SCORED)]
+    best = models[0] if models else naive
+    return (
+        f"Forecasts of {splits.target}, {ahead:g} hours ahead, from "
+        f"{len(card.columns)} measurements between {card.first[:10]} and {card.last[:10]}. "
+        f"Of {len(models)} models, {len(better)} beat the naive forecast on both the validation "
+        f"and the test split. The best on the validation split is {best['architecture']}, with a "
+        f"mean absolute error on the test split of {float(best['test_mae']):.2f} {unit}; that of "
+        f"the naive forecast is {float(naive['test_mae']):.2f} {unit}."
+    )
+
+
+def _mae(split: str) -> str:
+    return f"{split}_mae"
+
+
+def _leaderboard_section(rows: list[dict[str, str]], unit: str) -> Section:
+    heads = ("architecture", "parameters", "best epoch", "MAE validation", "MAE test", "skill test")
+    cells = [
+        (
+            row["architecture"],
+            f"{int(row['parameters']):,}",
+            row["best_epoch"] or "-",
+            f"{float(row['validation_mae']):.3f}",
+            f"{float(row['test_mae']):.3f}",
+            f"{float(row['test_skill']):+.3f}" if row["test_skill"] else "-",
+        )
+        for row in rows
+    ]
+    scores = {r["architecture"]: {s: float(r[_mae(s)]) for s in SCORED} for r in rows}
+    return Section(
+        title="Leaderboard",
+        paragraphs=[
+            f"MAE, the mean absolute error, is in {unit}.",
+            "Skill is 1 - MAE / the naive forecast's MAE on the same windows.",
+        ],
+        tables=[Table("Leaderboard", heads, cells)],
+        pictures=[leaderboard(scores, unit)],
+    )
+
+
+def _forecasts_section(models: Models, target: str, unit: str) -> Section:
+    return Section(
+        title="Forecasts of the test split",
+        pictures=[
+            against_observation(models.shown, target, days=DAYS_SHOWN),
+            errors(models.shown, unit),
+        ],
+    )
+
+
+def _training_section(models: Models, unit: str) -> Section:
+    naive = next(row for row in models.leaderboard if row["architecture"] == NAIVE)
+    pictures = []
+    if models.histories:
+        pictures = [training_curves(models.histories, float(naive["validation_mae"]), unit)]
+    return Section(title="Training", pictures=pictures)
+
+
+def _data_section(card: DataCard, statistics: Statistics, pictures: list[Picture]) -> Section:
+    files = [(f.name, f"{f.bytes:,}", f.sha256) for f in card.source.files]
+    heads = ("column", "min", "mean", "max", "train mean", "train std")
+    columns = []
+    for name, column in card.columns.items():
+        trained = statistics.columns[name]
+        figures = (column.min, column.mean, column.max, trained.mean, trained.std)
+        columns.append((name, *(f"{figure:,.2f}" for figure in figures)))
+    step = f", {card.step_seconds / 60:g} minutes apart" if card.step_seconds else ""
+    first, last = (timestamp.replace("T", " ") for timestamp in (card.first, card.last))
+    return Section(
+        title="The data",
+        paragraphs=[
+            f"{card.rows:,} rows{step}, from {first} to {last}.",
+            "Models read the columns normalised with the mean and std of the train rows.",
+        ],
+        tables=[
+            Table("Files", ("file", "bytes", "SHA-256"), files),
+            Table("Columns", heads, columns),
+        ],
+        pictures=pictures,
+    )
+
+
+def _faults_section(card: DataCard, events: Picture | None) -> Section:
+    lines = str(card).splitlines()
+    lines += [f"{warning.column}: {warning}" for warning in card.sensors]
+    return Section(
+        title="What is wrong with the data",
+        paragraphs=[] if lines or events else ["No hole, repeat or doubtful value was found."],
+        items=lines,
+        pictures=[events] if events else [],
+    )
+
+
+def _splits_section(splits: Splits, picture: Picture) -> Section:
+    rows = [
+        (name, f"{len(split.rows):,}", split.first[:10], split.last[:10], f"{split.windows:,}")
+        for name, split in splits.splits.items()
+    ]
+    gaps = (
+        "Windows across a hole or a repeated timestamp are left out."
+        if splits.gaps == "drop"
+        else "Windows across a hole or a repeated timestamp are kept."
+    )
+    return Section(
+        title="Splits and windows",
+        paragraphs=[f"Policy {splits.policy}: {POLICIES[splits.policy]}. {gaps}"],
+        tables=[Table("Splits", ("split", "rows", "first day", "last day", "windows"), rows)],
+        pictures=[picture],
+    )
+
+
+def validation_curves_csv(histories: Mapping[str, History]) -> str:
+    """The validation MAE of every model after every epoch, for `dvc plots`."""
+    rows = [
+        (step, name, mae)
+        for name, history in histories.items()
+        for step, mae in enumerate(history.val_mae, start=1)
+    ]
+    return _csv(("step", "architecture", "val_mae"), rows)
+
+
+def forecasts_csv(models: Models) -> str:
+    """Observation, naive forecast and best forecast of a fortnight, for `dvc plots`."""
+    naive, *others = models.shown.values()
+    best = others[0] if others else naive
+    at = np.flatnonzero(middle_days(naive, DAYS_SHOWN))
+    rows = zip(
+        (str(timestamp) for timestamp in naive.timestamp[at]),
+        *(values[at].tolist() for values in (naive.truth, naive.prediction, best.prediction)),
+        strict=True,
+    )
+    return _csv(("timestamp", "observation", "naive", "best_model"), rows)
+
+
+def _csv(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return text.getvalue()
