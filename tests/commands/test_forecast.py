@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from jena_etl.cli import app
 from jena_etl.commands.chart import HEIGHT, WIDTH, Mark, chart
 from jena_etl.errors import JenaEtlError, ParamsError, ProjectError
+from jena_etl.evaluation.leaderboard import COLUMNS
 from jena_etl.ingest.convert import convert
 from jena_etl.params import read_params
 from jena_etl.prepare.climate import read_climate
@@ -93,7 +94,9 @@ def project(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def ranking(project: Project, *names: str) -> None:
     project.leaderboard_csv.parent.mkdir(exist_ok=True)
     rows = [f"{rank},{name}" for rank, name in enumerate(names, start=1)]
-    project.leaderboard_csv.write_text("\n".join(["rank,architecture", *rows]) + "\n")
+    empty = "," * (len(COLUMNS) - 2)
+    lines = [",".join(COLUMNS), *(row + empty for row in rows)]
+    project.leaderboard_csv.write_text("\n".join(lines) + "\n")
 
 
 def run(*arguments: object) -> tuple[dict[str, Any], str]:

@@ -180,7 +180,12 @@ def test_a_merge_of_two_trainings_trains_nothing_again(repo: Any, tmp_path: Path
     for side, name in (repo, "dense"), (colleague, "lstm"):
         side.edit(lambda params, name=name: params["models"][name].update(units=3))
         # A changed block reruns that model alone.
-        assert side.stages_run(side.dvc("repro")) == ["check", f"train@{name}", "evaluate", "report"]
+        assert side.stages_run(side.dvc("repro")) == [
+            "check",
+            f"train@{name}",
+            "evaluate",
+            "report",
+        ]
         side.dvc("push")
         side.run("git", "commit", "-qam", name)
     repo.run("git", "pull", "-q", "--no-rebase", str(colleague.root), "main", fails=True)

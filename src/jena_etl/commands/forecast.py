@@ -178,8 +178,8 @@ def _about_the_model(project: Project, model: str, split: str | None) -> list[st
     warnings = []
     if split == "train":
         warnings.append("the issue time lies in the train split, which the model has learnt from")
-    best = read_leaderboard(project.leaderboard_csv)[0]["architecture"]
-    if model == "best" and best == NAIVE:
+    first = read_leaderboard(project.leaderboard_csv)[0] if model == "best" else {}
+    if first.get("architecture") == NAIVE:
         warnings.append("on the validation split, the naive forecast is better than every model")
     return warnings
 
