@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from jena_etl.cli import app
 from jena_etl.commands.chart import HEIGHT, WIDTH, Mark, chart
 from jena_etl.errors import JenaEtlError, ParamsError, ProjectError
-from jena_etl.evaluation.leaderboard import COLUMNS
+from jena_etl.evaluation import leaderboard
 from jena_etl.ingest.convert import convert
 from jena_etl.params import read_params
 from jena_etl.prepare.climate import read_climate
@@ -94,8 +94,8 @@ def project(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def ranking(project: Project, *names: str) -> None:
     project.leaderboard_csv.parent.mkdir(exist_ok=True)
     rows = [f"{rank},{name}" for rank, name in enumerate(names, start=1)]
-    empty = "," * (len(COLUMNS) - 2)
-    lines = [",".join(COLUMNS), *(row + empty for row in rows)]
+    empty = "," * (len(leaderboard.COLUMNS) - 2)
+    lines = [",".join(leaderboard.COLUMNS), *(row + empty for row in rows)]
     project.leaderboard_csv.write_text("\n".join(lines) + "\n")
 
 
