@@ -11,6 +11,7 @@ from jena_etl.project import Project
 from jena_etl.report.compose import Models, compose_page, forecasts_csv, validation_curves_csv
 from jena_etl.report.data_pictures import draw_data
 from jena_etl.report.page import render_page
+from jena_etl.training.model_file import read_metadata
 from pipeline import run, show
 
 
@@ -22,6 +23,9 @@ def main(project: Project, params: Params) -> None:
         histories={
             name: read_history(project.history_csv(name), built_by=builders[name])
             for name in params.architectures
+        },
+        layers={
+            name: read_metadata(project.model_file(name)).layers for name in params.architectures
         },
         predictions={
             name: read_predictions(project.predictions_parquet(name), built_by=stage)["test"]

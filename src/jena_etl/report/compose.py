@@ -17,12 +17,14 @@ from jena_etl.prepare.outputs import Splits, Statistics
 from jena_etl.report.figure import Picture
 from jena_etl.report.model_pictures import (
     against_observation,
+    architectures,
     errors,
     leaderboard,
     middle_days,
     training_curves,
 )
 from jena_etl.report.page import Page, Section, Table
+from jena_etl.training.metadata import Layer
 
 DAYS_SHOWN = 14
 MODELS_SHOWN = 3  # in pictures where more lines could not be told apart: the best ones
@@ -42,11 +44,13 @@ class Models:
     Attributes:
         leaderboard: the rows of the leaderboard, best first.
         histories: how each architecture trained.
+        layers: the layers of each architecture.
         predictions: the forecasts of the test split, those of the naive forecast included.
     """
 
     leaderboard: list[dict[str, str]]
     histories: dict[str, History]
+    layers: dict[str, tuple[Layer, ...]]
     predictions: dict[str, Predictions]
 
     @property
@@ -92,7 +96,7 @@ def compose_page(
         sections=[
             _leaderboard_section(models.leaderboard, unit),
             _forecasts_section(models, splits.target, unit),
-            _training_section(models, unit),
+            _models_section(models, unit),
             _data_section(card, statistics, list(pictures.values())),
             _faults_section(card, faults),
             _splits_section(splits, window),
@@ -165,12 +169,15 @@ def _forecasts_section(models: Models, target: str, unit: str) -> Section:
     )
 
 
-def _training_section(models: Models, unit: str) -> Section:
+def _models_section(models: Models, unit: str) -> Section:
     naive = next(row for row in models.leaderboard if row["architecture"] == NAIVE)
     pictures = []
     if models.histories:
-        pictures = [training_curves(models.histories, float(naive["validation_mae"]), unit)]
-    return Section(title="Training", pictures=pictures)
+        pictures = [
+            training_curves(models.histories, float(naive["validation_mae"]), unit),
+            architectures(models.layers),
+        ]
+    return Section(title="Models", pictures=pictures)
 
 
 def _data_section(card: DataCard, statistics: Statistics, pictures: list[Picture]) -> Section:

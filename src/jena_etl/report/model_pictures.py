@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from jena_etl.report.figure import (
     draw,
     label_days,
 )
+from jena_etl.training.metadata import Layer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,6 +74,49 @@ def training_curves(histories: Mapping[str, History], naive: float, unit: str) -
         "forecast.",
         height=0.5 + 1.8 * rows,
     )
+
+
+def architectures(layers: Mapping[str, Sequence[Layer]]) -> Picture:
+    """Draw the layers of each model from input to forecast, with the shape of what they put out.
+
+    Args:
+        layers: by architecture, in the order in which they compute.
+    """
+    most = max(len(chain) for chain in layers.values())
+
+    def plot(figure: Figure) -> None:
+        axes = figure.subplots()
+        box = {"boxstyle": "round", "edgecolor": BLUE, "facecolor": "none"}
+        for place, (name, chain) in enumerate(layers.items()):
+            axes.text(0, place - 0.33, name, fontsize=8, weight="bold", va="center")
+            for at, layer in enumerate(chain):
+                shape = " x ".join(str(size or "any") for size in layer.output_shape[1:])
+                text = f"{_short(layer.class_name)}\n{shape}"
+                axes.text(
+                    at + 0.5, place + 0.1, text, fontsize=6, ha="center", va="center", bbox=box
+                )
+            for at in range(1, len(chain)):
+                axes.annotate("", (at + 0.13, place + 0.1), (at - 0.13, place + 0.1), arrowprops={
+                    "arrowstyle": "->", "color": INK,
+                })  # fmt: skip
+        axes.set_xlim(0, most)
+        axes.set_ylim(len(layers) - 0.4, -0.6)
+        axes.set_axis_off()
+
+    return draw(
+        plot,
+        name="architectures",
+        title="The architectures",
+        caption="Each layer with the shape of what it puts out for one window: time steps x "
+        "features, or features alone.",
+        height=0.2 + 0.72 * len(layers),
+    )
+
+
+def _short(class_name: str) -> str:
+    """A layer's class on two lines if it wraps another: Bidirectional(LSTM)."""
+    shortened = class_name.replace("GlobalAveragePooling1D", "GlobalAvgPool1D")
+    return shortened.replace("(", "\n(").replace("InputLayer", "input")
 
 
 def leaderboard(scores: Mapping[str, Mae], unit: str) -> Picture:
