@@ -19,7 +19,7 @@ demo: $(INSTALLED)  ## the whole pipeline on a synthetic station, in demo/
 # The tests start Python hundreds of times. Without bytecode, TensorFlow takes twice as long to import.
 test: $(WITH_DEV)  ## the tests
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONDONTWRITEBYTECODE= \
-	  $(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder --cov
+	  $(BIN)/python -m pytest -q -n 2 --cov
 
 lint: $(WITH_DEV)  ## ruff and mypy
 	@$(BIN)/ruff check

@@ -4,28 +4,43 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # TensorFlow's start-up notes would drown a failing test's own words.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 ROOT = Path(__file__).resolve().parents[1]
+PIPELINE = "tests/pipeline/"
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist has a hook that reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share the tests out: a file to a worker, and those of tests/pipeline one by one.
+class Schedule(LoadScopeScheduling):  # type: ignore[misc]
+    """A file's tests go to one worker together, but those of tests/pipeline one by one.
 
-    The first of these comes before all other tests: it builds the repository that the rest of them,
-    which come last, copy.
+    The marks of `--dist loadgroup` have no effect with pytest 9.
     """
-    pipeline = [item for item in items if ROOT / "tests/pipeline" in item.path.parents]
-    building = [item for item in pipeline if "built" in getattr(item, "fixturenames", ())][:1]
-    others = [item for item in items if item not in pipeline]
-    for item in others:
-        item.add_marker(pytest.mark.xdist_group(str(item.path)))
-    items[:] = [*building, *others, *(item for item in pipeline if item not in building)]
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if nodeid.startswith(PIPELINE) else nodeid.split("::", maxsplit=1)[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Schedule:
+    """Hand the tests out in the order of the collection."""
+    config.option.loadscopereorder = False
+    return Schedule(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with a test that builds the repository of tests/pipeline; end with those that copy it.
+
+    So one worker builds it while the others have enough to do.
+    """
+    last = [item for item in items if item.nodeid.startswith(PIPELINE)]
+    first = [item for item in last if "built" in getattr(item, "fixturenames", ())][:1]
+    others = [item for item in items if item not in last]
+    items[:] = [*first, *others, *(item for item in last if item not in first)]
 
 
 @pytest.fixture(scope="session")
