@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from jena_etl.errors import ParamsError
 from jena_etl.models import configure, names
 from jena_etl.params import Download, Params, SourceFile, read_params
-from jena_etl.params_block import check
+from jena_etl.params_check import check
 
 yaml = YAML()
 

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, model_
 from ruamel.yaml import YAML
 
 from jena_etl.csv_dialect import Dialect, Names, Text
-from jena_etl.params_block import Block, check, load_yaml
+from jena_etl.params_check import Block, check, load_yaml
 from jena_etl.text import nearest
 
 REMOTE = ("http", "https")

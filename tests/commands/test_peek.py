@@ -27,11 +27,11 @@ from jena_etl.ingest.convert import convert
 from jena_etl.ingest.jena import JENA_COLUMNS
 from jena_etl.ingest.synthetic import write_synthetic
 from jena_etl.params import Convert, Policy, Split, Window
-from jena_etl.params_block import check
+from jena_etl.params_check import check
 from jena_etl.prepare.describe import CellMarks
 from jena_etl.prepare.splits import SplitFractions
 from jena_etl.windows.grid import segments_from_timestamps
-from jena_etl.windows.index import split_windows
+from jena_etl.windows.policies import split_windows
 from jena_etl.windows.spec import WindowSpec
 
 EXPORT = [  # the station's current export: 21 columns beside the timestamps

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jena_etl.params import Download, SourceFile, read_params
-from jena_etl.params_block import check
+from jena_etl.params_check import check
 from jena_etl.project import Project
 from pipeline.download import main
 from tests.ingest.serving import (

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from jena_etl.ingest import jena
+from jena_etl.ingest import jena, plausibility
 from jena_etl.ingest.jena import FloatArray
 
 YEAR_2020 = Path(__file__).parents[2] / "../shared/data/weather_2020.csv.zip"
@@ -75,33 +75,33 @@ def test_formulas_give_the_year_2020() -> None:
 
 
 def test_formulas_hold_within_their_own_rounding_for_recorded_rows() -> None:
-    for formula in jena.FORMULAS:
+    for formula in plausibility.FORMULAS:
         inputs = [RECORDED[name] for name in formula.inputs]
         assert formula.excess(RECORDED[formula.column], inputs).max() < 0, formula.column
 
 
 def test_what_rounding_explains_is_worked_out() -> None:
     """VPact from VPmax 20.00 and rh 50.0: 10 +- 0.005 own, 0.0025 of VPmax, 0.01 of rh."""
-    (formula,) = [each for each in jena.FORMULAS if each.column == "VPact (mbar)"]
+    (formula,) = [each for each in plausibility.FORMULAS if each.column == "VPact (mbar)"]
     recorded = np.array([10.0, 10.0174, 9.9824, 10.0276])
     excess = formula.excess(recorded, [np.full(4, 20.0), np.full(4, 50.0)])
     np.testing.assert_allclose(excess, [-0.0175, -0.0001, 0.0001, 0.0101], atol=2e-6)
 
 
 def test_ranges_hold_every_recorded_row_and_no_sentinel() -> None:
-    assert list(jena.RANGES) == list(jena.JENA_COLUMNS)
+    assert list(plausibility.RANGES) == list(jena.JENA_COLUMNS)
     for name, values in RECORDED.items():
-        low, high = jena.RANGES[name]
+        low, high = plausibility.RANGES[name]
         assert low <= values.min() <= values.max() <= high
         assert not low <= -9999 <= high
 
 
 def test_derived_ranges_are_what_the_formulas_make_of_the_measured_ones() -> None:
     """Corners of pressure, temperature and dew point; each limit rounded outwards."""
-    (p0, p1), (t0, t1) = jena.RANGES["p (mbar)"], jena.RANGES["T (degC)"]
+    (p0, p1), (t0, t1) = plausibility.RANGES["p (mbar)"], plausibility.RANGES["T (degC)"]
     one = np.ones(1)
     vpmax = jena.saturation_vapour_pressure(one * t1)
-    vpact = jena.saturation_vapour_pressure(one * jena.RANGES["Tdew (degC)"][1])
+    vpact = jena.saturation_vapour_pressure(one * plausibility.RANGES["Tdew (degC)"][1])
     sh = jena.specific_humidity(vpact, one * p0)
     widest = {
         "Tpot (K)": (
@@ -119,8 +119,10 @@ def test_derived_ranges_are_what_the_formulas_make_of_the_measured_ones() -> Non
         ),
     }
     for name, (low, high) in widest.items():
-        assert jena.RANGES[name][0] <= low[0] <= 1.06 * jena.RANGES[name][0] + 1e-9, name
-        assert 0.97 * jena.RANGES[name][1] <= high[0] <= jena.RANGES[name][1], name
+        assert (
+            plausibility.RANGES[name][0] <= low[0] <= 1.06 * plausibility.RANGES[name][0] + 1e-9
+        ), name
+        assert 0.97 * plausibility.RANGES[name][1] <= high[0] <= plausibility.RANGES[name][1], name
 
 
 def test_magnus_at_round_numbers() -> None:

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from jena_etl.files import sha256_of
 from jena_etl.ingest.convert import convert, render_conversion
-from jena_etl.ingest.jena import JENA_COLUMNS, RANGES
+from jena_etl.ingest.jena import JENA_COLUMNS
+from jena_etl.ingest.plausibility import RANGES
 from jena_etl.ingest.synthetic import MEMBER, write_synthetic
 from jena_etl.params import Convert, read_params
 from jena_etl.prepare.climate import read_climate

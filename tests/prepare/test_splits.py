@@ -16,12 +16,8 @@ from jena_etl.prepare.outputs import BySplit, Choice, Splits, Statistics
 from jena_etl.prepare.splits import SplitFractions, describe_splits
 from jena_etl.prepare.statistics import train_statistics
 from jena_etl.windows.grid import segments_from_timestamps
-from jena_etl.windows.index import (
-    POLICIES,
-    SPLITS,
-    WindowIndex,
-    split_windows,
-)
+from jena_etl.windows.index import SPLITS, WindowIndex
+from jena_etl.windows.policies import POLICIES, split_windows
 from jena_etl.windows.spec import WindowSpec
 
 JENA = WindowSpec(sequence_length=120, sampling_rate=6, horizon=24)

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from jena_etl.files import write_text
 from jena_etl.params import Params
-from jena_etl.params_block import check, load_yaml
+from jena_etl.params_check import check, load_yaml
 
 
 def params_writer() -> YAML:

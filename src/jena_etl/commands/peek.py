@@ -26,7 +26,7 @@ from jena_etl.ingest.archives import member_names
 from jena_etl.ingest.jena import unit_of
 from jena_etl.ingest.lines import Lines
 from jena_etl.params import Convert, Split, Window
-from jena_etl.params_block import check
+from jena_etl.params_check import check
 
 LISTED_FILES = 5_000  # the most that convert.members may name: one a day for 13 years
 INPUTS, HORIZON = 120, 24  # the reference's window: 5 days of hours, a day ahead

@@ -22,7 +22,8 @@ from jena_etl.prepare.describe import sensor_warnings
 from jena_etl.prepare.readings import ReadingCounter
 from jena_etl.prepare.splits import SplitFractions
 from jena_etl.windows.grid import segments_from_timestamps
-from jena_etl.windows.index import WindowIndex, split_windows
+from jena_etl.windows.index import WindowIndex
+from jena_etl.windows.policies import split_windows
 from jena_etl.windows.spec import WindowSpec
 
 if TYPE_CHECKING:

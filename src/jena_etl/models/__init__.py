@@ -12,7 +12,7 @@ from pkgutil import iter_modules
 from jena_etl.errors import ParamsError
 from jena_etl.models.architecture import Architecture
 from jena_etl.params import Params
-from jena_etl.params_block import check
+from jena_etl.params_check import check
 from jena_etl.text import nearest
 
 __all__ = ["Architecture", "configure", "configure_all", "names"]

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from jena_etl.errors import ParamsError
 from jena_etl.params import Order, Positive
-from jena_etl.params_block import Block
+from jena_etl.params_check import Block
 
 Optimizer = Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from jena_etl.files import read_parquet
-from jena_etl.ingest.jena import FORMULAS, RANGES
+from jena_etl.ingest.plausibility import FORMULAS, RANGES
 from jena_etl.ingest.sensors import SensorFinding, sensor_findings
 from jena_etl.ingest.source import Source
 from jena_etl.ingest.timestamps import Gap as TimestampGap
@@ -32,7 +32,8 @@ from jena_etl.prepare.outputs import Counts, Splits
 from jena_etl.prepare.readings import ReadingCounter
 from jena_etl.prepare.splits import SplitFractions, window_counts
 from jena_etl.windows.grid import segments_from_timestamps
-from jena_etl.windows.index import WindowIndex, split_windows
+from jena_etl.windows.index import WindowIndex
+from jena_etl.windows.policies import split_windows
 from jena_etl.windows.spec import WindowSpec
 
 Columns = Mapping[str, np.ndarray]

@@ -141,7 +141,7 @@ class Splits(StageOutput, stage="splits"):
     Attributes:
         climate_sha256: the digest of the series that was split (`Climate.sha256`).
         rows: how many rows the series has.
-        policy: the rule for which windows belong to a split; see `jena_etl.windows.index`.
+        policy: the rule for which windows belong to a split; see `jena_etl.windows.policies`.
         gaps: whether windows across a hole or a repeated timestamp were kept or dropped.
         target: the column that is forecast.
         window: the shape of a window.

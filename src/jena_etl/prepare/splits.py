@@ -12,7 +12,8 @@ from jena_etl.errors import DataError, ProjectError
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.outputs import BySplit, Choice, Counts, Split, Splits, Statistics, Window
 from jena_etl.windows.grid import segments_from_timestamps
-from jena_etl.windows.index import POLICIES, SPLITS, WindowIndex, split_windows
+from jena_etl.windows.index import SPLITS, WindowIndex
+from jena_etl.windows.policies import POLICIES, split_windows
 from jena_etl.windows.spec import WindowSpec
 
 
@@ -58,7 +59,7 @@ def describe_splits(
         climate: the series.
         statistics: the statistics of its train rows.
         fractions: the fractions of the rows in each split.
-        policy: the rule for which windows belong to a split; see `jena_etl.windows.index`.
+        policy: the rule for which windows belong to a split; see `jena_etl.windows.policies`.
         gaps: drop leaves out windows across a hole or a repeated timestamp, keep does not.
         target: the column that is forecast.
         spec: the shape of a window.

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from jena_etl.errors import WindowError
 from jena_etl.prepare.splits import SplitFractions
-from jena_etl.windows.index import POLICIES, SPLITS, WindowIndex, split_windows
+from jena_etl.windows.index import SPLITS, WindowIndex
+from jena_etl.windows.policies import POLICIES, split_windows
 from jena_etl.windows.spec import WindowSpec
 
 small = st.integers(1, 5)
