@@ -1,6 +1,6 @@
 """Kills at random moments of a whole small build, each completed with the same bytes.
 
-Run by hand, in the checkout, as forty kills take the better part of an hour:
+Run by hand, in the checkout, as forty kills take one to two hours:
 
     python -m tests.pipeline.random_kills --kills 40 --seed 0
 
