@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from jena_etl.report.data_pictures import Series, events
+from jena_etl.report.data_pictures import events
+from jena_etl.report.series_pictures import Series
 
 MINUTE = np.timedelta64(60, "s")
 
@@ -31,3 +32,15 @@ def test_nothing_wrong_is_no_picture() -> None:
     drawn = events({"holes": [(timestamps[0], timestamps[1])]}, timestamps)
     assert drawn is not None
     assert "holes (1)" in drawn.svg
+
+
+def test_a_hundred_thousand_cells_are_counted_and_drawn_as_one_line() -> None:
+    timestamps = series(list(range(0, 3_000_000, 10))).timestamps
+    cells = [(timestamp, timestamp) for timestamp in timestamps[:100_000]]
+    alone = (timestamps[-1], timestamps[-1])
+    drawn = events({"wv (m/s): sentinel, kept": [*cells, alone]}, timestamps)
+    few = events({"wv (m/s): sentinel, kept": [(cells[0][0], cells[-1][1]), alone]}, timestamps)
+    assert drawn is not None
+    assert few is not None
+    assert "kept (100,001)" in drawn.svg
+    assert drawn.svg.count("<use") == few.svg.count("<use")

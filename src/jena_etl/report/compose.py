@@ -81,7 +81,7 @@ def compose_page(
         models: what is known about the models.
         data_pictures: the pictures of the data.
         credit: who recorded the data, and its licence.
-        label: what to write in large letters below the title; synthetic data has a label anyway.
+        label: a word in large letters below the title, beside SYNTHETIC DATA where that is so.
         params: the text of params.yaml.
     """
     unit = card.columns[splits.target].unit
@@ -90,7 +90,7 @@ def compose_page(
     window = pictures.pop("splits-and-window")
     return Page(
         title=f"{splits.target}: forecasts from {card.source.name}",
-        label=label or ("SYNTHETIC DATA" if card.source.synthetic else ""),
+        label=_label(label, synthetic=card.source.synthetic),
         summary=_summary(card, splits, models.leaderboard, unit),
         credit=credit or "Nobody is credited for the data: set report.credit in params.yaml.",
         sections=[
@@ -111,6 +111,10 @@ def compose_page(
             ),
         ],
     )
+
+
+def _label(label: str | None, *, synthetic: bool) -> str:
+    return ", ".join(filter(None, ["SYNTHETIC DATA" if synthetic else None, label]))
 
 
 def _summary(card: DataCard, splits: Splits, rows: list[dict[str, str]], unit: str) -> str:

@@ -79,8 +79,8 @@ def draw(
 
     Args:
         plot: called with an empty figure to draw in.
-        name: the picture's name. Every id in the SVG begins with it, so that no two pictures of a
-            page have an id in common.
+        name: the picture's name. Every id in the SVG begins with it, so that ids do not clash when
+            several pictures share a page.
         title: the line above it.
         caption: what there is to see, in a sentence or two.
         height: in inches; the width is WIDTH.
@@ -106,7 +106,7 @@ def label_days(axes: Axes) -> None:
 
 
 def _for_a_page(text: str, name: str, title: str, caption: str) -> str:
-    """Make Matplotlib's SVG fit into a page: its ids its own, its text described."""
+    """Prepare Matplotlib's SVG for a page: make its ids unique, add a title and a description."""
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)

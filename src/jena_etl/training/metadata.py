@@ -94,7 +94,7 @@ class Layer(Part):
         name: its name, which is unique in the model.
         class_name: its class; a layer around another one is written as Bidirectional(LSTM).
         output_shape: the shape of its output; None for the batch and for a length that may vary.
-        parameters: how many numbers it holds.
+        parameters: the number of its parameters.
         inputs: the names of the layers whose outputs it reads.
     """
 
@@ -111,7 +111,7 @@ class ModelMetadata(ForecastTask):
     Attributes:
         architecture: the architecture's name in params.yaml.
         order: the order of the steps in a window: forward, or reversed for the latest first.
-        trainable_parameters: how many numbers training changes.
+        trainable_parameters: the number of trainable parameters.
         layers: the layers from the input to the forecast.
     """
 
