@@ -8,10 +8,10 @@ WITH_DEV := .venv/.installed-with-dev
 
 SYNC := UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --python $(BIN)/python
 
-.PHONY: help demo test lint docs clean
+.PHONY: help demo test test-team lint docs clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: $(INSTALLED)  ## the whole pipeline on a synthetic station, in demo/
 	@$(BIN)/jena-etl demo
@@ -19,7 +19,11 @@ demo: $(INSTALLED)  ## the whole pipeline on a synthetic station, in demo/
 # The tests start Python hundreds of times. Without bytecode, TensorFlow takes twice as long to import.
 test: $(WITH_DEV)  ## the tests
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONDONTWRITEBYTECODE= \
-	  $(BIN)/python -m pytest -q -n 2 --cov
+	  $(BIN)/python -m pytest -q -n 2 --cov --ignore=tests/team
+
+test-team: $(WITH_DEV)  ## two colleagues sharing data and models, as docs/team.md tells it
+	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONDONTWRITEBYTECODE= \
+	  $(BIN)/python -m pytest -q -n 2 tests/team
 
 lint: $(WITH_DEV)  ## ruff and mypy
 	@$(BIN)/ruff check

@@ -13,17 +13,17 @@ from xdist.scheduler import LoadScopeScheduling
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 ROOT = Path(__file__).resolve().parents[1]
-PIPELINE = "tests/pipeline/"
+REPOSITORIES = ("tests/pipeline/", "tests/team/")  # folders whose tests run DVC in a repository
 
 
 class Schedule(LoadScopeScheduling):  # type: ignore[misc]
-    """A file's tests go to one worker together, but those of tests/pipeline one by one.
+    """A file's tests go to one worker together, but those that run DVC go one by one.
 
     The marks of `--dist loadgroup` have no effect with pytest 9.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid if nodeid.startswith(PIPELINE) else nodeid.split("::", maxsplit=1)[0]
+        return nodeid if nodeid.startswith(REPOSITORIES) else nodeid.split("::", maxsplit=1)[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Schedule:
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     So one worker builds it while the others have enough to do.
     """
-    last = [item for item in items if item.nodeid.startswith(PIPELINE)]
+    last = [item for item in items if item.nodeid.startswith(REPOSITORIES)]
     first = [item for item in last if "built" in getattr(item, "fixturenames", ())][:1]
     others = [item for item in items if item not in last]
     items[:] = [*first, *others, *(item for item in last if item not in first)]
