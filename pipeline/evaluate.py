@@ -1,12 +1,13 @@
 """evaluate: score and rank every forecast -> reports/metrics/, reports/leaderboard.*."""
 
 from jena_etl.evaluation.history import read_history
+from jena_etl.evaluation.intervals import compare
 from jena_etl.evaluation.leaderboard import (
     Entry,
     as_csv,
     as_markdown,
     as_metrics,
-    ranked,
+    best_on_validation,
     title,
 )
 from jena_etl.evaluation.metrics import evaluate
@@ -20,14 +21,19 @@ from pipeline import run, show
 
 def main(project: Project, params: Params) -> None:
     """Score and rank the architectures of params.yaml and the naive forecast."""
-    naive = read_predictions(project.predictions_parquet(NAIVE), built_by="baseline")
-    entries = [Entry(NAIVE, 0, None, evaluate(NAIVE, naive, naive))]
+    builders = {NAIVE: "baseline"} | {name: f"train@{name}" for name in params.architectures}
+    forecasts = {
+        name: read_predictions(project.predictions_parquet(name), built_by=stage)
+        for name, stage in builders.items()
+    }
+    scores = {name: evaluate(name, forecasts[name], forecasts[NAIVE]) for name in forecasts}
+    best = best_on_validation(scores)
+    compared = compare({name: parts["test"] for name, parts in forecasts.items()}, best=best)
+    entries = [Entry(NAIVE, 0, None, scores[NAIVE], compared[NAIVE])]
     for name in params.architectures:
         parameters = read_metadata(project.model_file(name)).trainable_parameters
-        stage = f"train@{name}"
-        predicted = read_predictions(project.predictions_parquet(name), built_by=stage)
-        best_epoch = read_history(project.history_csv(name), built_by=stage).best_epoch
-        entries.append(Entry(name, parameters, best_epoch, evaluate(name, predicted, naive)))
+        best_epoch = read_history(project.history_csv(name), built_by=builders[name]).best_epoch
+        entries.append(Entry(name, parameters, best_epoch, scores[name], compared[name]))
     for name in set(params.models) - set(params.architectures):  # since removed from the list
         project.metrics_json(name).unlink(missing_ok=True)
     for entry in entries:
@@ -36,9 +42,7 @@ def main(project: Project, params: Params) -> None:
     write_text(project.leaderboard_csv, as_csv(entries))
     write_text(project.leaderboard_md, as_markdown(entries, heading))
     _set_unlisted_aside(project, params.architectures)
-    best = ranked(entries)[0]
-    mae = best.scores["validation"].mae
-    show(f"best on validation: {best.architecture}, MAE {mae:.2f}\n")
+    show(f"best on validation: {best}, MAE {scores[best]['validation'].mae:.2f}\n")
 
 
 def _set_unlisted_aside(project: Project, names: tuple[str, ...]) -> None:

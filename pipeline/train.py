@@ -5,6 +5,8 @@ would take longer than most models take to forecast. They are scored in another 
 change to the scores does not retrain anything.
 """
 
+import time
+
 from jena_etl.errors import TrainingError
 from jena_etl.evaluation.predictions import (
     SCORED,
@@ -37,7 +39,9 @@ def main(project: Project, params: Params, name: str) -> None:
     key = _run_key(project, name, device)
     checkpoint_file = project.checkpoint(name, key)
     batch_size, order = params.train.batch_size, architecture.order
-    with logged(project.run_log, stage="train", architecture=name, device=device, **settings):
+    with logged(
+        project.run_log, stage="train", architecture=name, device=device, **settings
+    ) as entry:
         model = seeded_model(
             architecture,
             windows["train"],
@@ -64,9 +68,13 @@ def main(project: Project, params: Params, name: str) -> None:
         model = load_model(project.model_file(name), architecture=name)
         predictions = {}
         for split in SCORED:
+            started = time.perf_counter()
             predicted = forecast(model, windows[split], batch_size=batch_size, order=order)
+            # Kept from the last split: the first forecasts of a process wait for compilation.
+            milliseconds = 1000 * (time.perf_counter() - started) / max(len(predicted), 1)
             predictions[split] = with_observations(windows[split], timestamps, predicted)
         write_predictions(project.predictions_parquet(name), predictions)
+        entry["milliseconds_per_forecast"] = round(milliseconds, 4)
     for checkpoint in checkpoint_file.parent.glob(f"{name}-*.npz"):  # abandoned runs' as well
         checkpoint.unlink()
 

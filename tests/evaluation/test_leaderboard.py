@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from jena_etl.errors import ProjectError
+from jena_etl.evaluation.intervals import Comparison, Interval, Verdict
 from jena_etl.evaluation.leaderboard import (
     Entry,
+    about_intervals,
     as_csv,
     as_markdown,
     as_metrics,
+    best_on_validation,
     read_leaderboard,
     title,
 )
@@ -21,19 +24,28 @@ from jena_etl.ingest.source import SourceSummary
 from jena_etl.prepare.outputs import Splits, Window
 
 
-def entry(name: str, validation: float, test: float, skill: float | None = 0.5) -> Entry:
+def entry(
+    name: str,
+    validation: float,
+    test: float,
+    skill: float | None = 0.5,
+    verdict: Verdict = "worse",
+) -> Entry:
     mae = {"validation": validation, "test": test}
     scores = {
         split: Scores(mae=mae[split], rmse=1.0, bias=0.0, skill=skill, windows=7) for split in mae
     }
-    return Entry(name, 1_234, None if name == NAIVE else 5, scores)
+    comparison = Comparison(Interval(test - 0.25, test + 0.5), 7, Interval(0.125, 0.5), verdict)
+    if verdict == "unknown":
+        comparison = Comparison(None, None, None, verdict)
+    return Entry(name, 1_234, None if name == NAIVE else 5, scores, comparison)
 
 
 ENTRIES = [
     entry(NAIVE, 2.4, 2.6, 0.0),
     entry("worse", 2.5, 2.5, -0.04),
-    entry("best", 2.1, 2.9, 0.125),
-    entry("alike", 2.1, 2.8, 0.125),
+    entry("best", 2.1, 2.9, 0.125, "tie"),
+    entry("alike", 2.1, 2.8, 0.125, "best"),
 ]
 
 
@@ -43,14 +55,24 @@ def test_best_first_by_validation_then_by_name() -> None:
     assert [row["rank"] for row in rows] == ["1", "2", "3", "4"]
     assert rows[0]["test_mae"] == "2.8"
     assert [row["best_epoch"] for row in rows] == ["5", "5", "", "5"]
+    assert [row["against_best"] for row in rows] == ["best", "tie", "worse", "worse"]
+    found = [rows[0][f"test_{what}"] for what in ("mae_low", "mae_high", "block_days")]
+    assert found == ["2.55", "3.3", "7"]
+    assert (rows[0]["test_difference_low"], rows[0]["test_difference_high"]) == ("0.125", "0.5")
 
 
-def test_a_model_has_five_metrics() -> None:
+def test_the_best_is_that_of_the_validation_split() -> None:
+    assert best_on_validation({e.architecture: e.scores for e in ENTRIES}) == "alike"
+
+
+def test_a_model_has_a_handful_of_metrics() -> None:
     assert as_metrics(ENTRIES[2]) == {
         "validation_mae": 2.1,
         "test_mae": 2.9,
         "validation_skill": 0.125,
         "test_skill": 0.125,
+        "test_mae_low": 2.65,
+        "test_mae_high": 3.4,
         "best_epoch": 5,
     }
 
@@ -70,14 +92,32 @@ def test_the_leaderboard_is_read_back(tmp_path: Path) -> None:
 def test_a_model_worse_than_naive_is_marked() -> None:
     lines = as_markdown(ENTRIES, "what").splitlines()
     marked = [line for line in lines if "beaten by naive" in line]
-    assert marked == [
-        "| 4 | worse (beaten by naive) | 1,234 | 5 | 2.500 | 2.500 | -0.040 | -0.040 |"
-    ]
+    (line,) = marked
+    assert line.startswith("| 4 | worse (beaten by naive) | 1,234 | 5 | 2.500 | 2.500 |")
+    assert line.endswith("| 2.250 to 3.000 | worse | -0.040 | -0.040 |")
+
+
+def test_what_cannot_be_told_apart_is_said() -> None:
+    lines = as_markdown(ENTRIES, "what").splitlines()
+    assert "| 2.550 to 3.300 | the best |" in lines[6]
+    assert "| 2.650 to 3.400 | not distinguishable |" in lines[7]
+    assert "blocks of 7 days" in lines[-1]
+    assert "blocks of 3 to 9 days" in about_intervals([None, 9, 3])
+
+
+def test_a_short_test_split_has_no_intervals() -> None:
+    short = [entry("any", 1.0, 1.0, verdict="unknown")]
+    assert as_markdown(short, "what").splitlines()[-1] == (
+        "The test split has less than 60 days of forecasts, too few for an interval."
+    )
+    assert as_csv(short).splitlines()[1].endswith(",,,,,,unknown")
+    assert as_metrics(short[0])["test_mae_low"] is None
 
 
 def test_a_perfect_naive_forecast_leaves_the_skill_out() -> None:
     line = as_markdown([entry("any", 1.0, 1.0, None)], "what").splitlines()[6]
-    assert line == "| 1 | any (beaten by naive) | 1,234 | 5 | 1.000 | 1.000 |  |  |"
+    assert line.startswith("| 1 | any (beaten by naive) | 1,234 | 5 | 1.000 | 1.000 |")
+    assert line.endswith("| worse |  |  |")
 
 
 def source(*, synthetic: bool) -> SourceSummary:

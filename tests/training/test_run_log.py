@@ -12,10 +12,11 @@ from jena_etl.training.run_log import logged
 
 def test_a_line_per_run(tmp_path: Path) -> None:
     for name in ("dense", "lstm"):
-        with logged(tmp_path / "logs/runs.jsonl", architecture=name):
-            pass
-    lines = (tmp_path / "logs/runs.jsonl").read_text().splitlines()
-    assert [json.loads(line)["architecture"] for line in lines] == ["dense", "lstm"]
+        with logged(tmp_path / "logs/runs.jsonl", architecture=name) as entry:
+            entry["measured"] = len(name)
+    lines = [json.loads(x) for x in (tmp_path / "logs/runs.jsonl").read_text().splitlines()]
+    assert [line["architecture"] for line in lines] == ["dense", "lstm"]
+    assert [line["measured"] for line in lines] == [5, 4]
 
 
 def test_a_log_that_cannot_be_written_does_not_undo_the_run(

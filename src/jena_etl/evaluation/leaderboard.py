@@ -9,6 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jena_etl.errors import ProjectError
+from jena_etl.evaluation.intervals import (
+    FEWEST_DAYS,
+    LEVEL,
+    RESAMPLES,
+    Comparison,
+    Interval,
+)
 from jena_etl.evaluation.metrics import Scores
 from jena_etl.evaluation.predictions import NAIVE, SCORED
 from jena_etl.files import not_built
@@ -25,7 +32,20 @@ COLUMNS = (
     "parameters",
     "best_epoch",
     *(f"{split}_{score}" for score in SCORES for split in SCORED),
+    "test_mae_low",
+    "test_mae_high",
+    "test_block_days",
+    "test_difference_low",
+    "test_difference_high",
+    "against_best",
 )
+VERDICTS = {
+    "best": "the best",
+    "tie": "not distinguishable",
+    "worse": "worse",
+    "better": "better",
+    "unknown": "",
+}
 
 
 @dataclass(frozen=True)
@@ -37,12 +57,15 @@ class Entry:
         parameters: the number of trainable parameters.
         best_epoch: the epoch whose weights were kept, from 1; None for the naive forecast.
         scores: by split.
+        comparison: of its test forecasts with those of the architecture that is best on the
+            validation split.
     """
 
     architecture: str
     parameters: int
     best_epoch: int | None
     scores: dict[str, Scores]
+    comparison: Comparison
 
     @property
     def is_beaten(self) -> bool:
@@ -53,11 +76,18 @@ class Entry:
 
     def figures(self) -> dict[str, float | None]:
         """The scores by the names of their columns, "validation_mae" and so on."""
-        return {
+        scores = {
             f"{split}_{score}": getattr(self.scores[split], score)
             for score in SCORES
             for split in SCORED
         }
+        low, high = self.comparison.mae or (None, None)
+        return scores | {"test_mae_low": low, "test_mae_high": high}
+
+
+def best_on_validation(scores: dict[str, dict[str, Scores]]) -> str:
+    """The name with the lowest validation MAE; of equal ones the first in the alphabet."""
+    return min(scores, key=lambda name: (scores[name]["validation"].mae, name))
 
 
 def ranked(entries: list[Entry]) -> list[Entry]:
@@ -83,7 +113,9 @@ def as_csv(entries: list[Entry]) -> str:
     rows.writerow(COLUMNS)
     for rank, entry in enumerate(ranked(entries), start=1):
         named = [rank, entry.architecture, entry.parameters, entry.best_epoch]
-        rows.writerow([*named, *entry.figures().values()])
+        found = entry.comparison
+        compared = [found.block_days, *(found.difference or (None, None)), found.verdict]
+        rows.writerow([*named, *entry.figures().values(), *compared])
     return text.getvalue()
 
 
@@ -104,31 +136,58 @@ def read_leaderboard(path: Path) -> list[dict[str, str]]:
 
 def as_markdown(entries: list[Entry], heading: str) -> str:
     """The leaderboard for people."""
-    lines = [
-        "# Leaderboard",
-        "",
-        markdown(heading),
-        "",
-        "| | architecture | parameters | epoch | MAE validation | test | skill validation | test |",
-        "|--:|:--|--:|--:|--:|--:|--:|--:|",
-    ]
+    heads = (
+        "| | architecture | parameters | epoch | MAE validation | test "
+        f"| {LEVEL:.0%} interval | against the best | skill validation | test |"
+    )
+    lines = ["# Leaderboard", "", markdown(heading), "", heads]
+    lines.append("|--:|:--|--:|--:|--:|--:|:-:|:--|--:|--:|")
     for rank, entry in enumerate(ranked(entries), start=1):
         validation, test = entry.scores["validation"], entry.scores["test"]
         name = markdown(entry.architecture) + (" (beaten by naive)" if entry.is_beaten else "")
         lines.append(
             f"| {rank} | {name} | {entry.parameters:,} | {entry.best_epoch or ''} "
-            f"| {validation.mae:.3f} | {test.mae:.3f} | {_skill(validation)} | {_skill(test)} |"
+            f"| {validation.mae:.3f} | {test.mae:.3f} | {interval_text(entry.comparison.mae)} "
+            f"| {VERDICTS[entry.comparison.verdict]} | {_skill(validation)} | {_skill(test)} |"
         )
     lines += [
         "",
         "MAE in the target's unit; skill = 1 - MAE / the naive forecast's on the same windows.",
+        "",
+        about_intervals([entry.comparison.block_days for entry in entries]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def interval_text(interval: Interval | None) -> str:
+    """The ends of an interval, or nothing."""
+    return "" if interval is None else f"{interval.low:.3f} to {interval.high:.3f}"
+
+
+def about_intervals(block_days: list[int | None]) -> str:
+    """How the intervals were made, for a reader of the leaderboard.
+
+    Args:
+        block_days: the block length of each interval; None where there is no interval.
+    """
+    lengths = sorted({days for days in block_days if days is not None})
+    if not lengths:
+        return (
+            f"The test split has less than {FEWEST_DAYS} days of forecasts, too few for an "
+            "interval."
+        )
+    blocks = f"{lengths[0]} to {lengths[-1]} days" if len(lengths) > 1 else f"{lengths[0]} days"
+    return (
+        f"Intervals: circular block bootstrap with {RESAMPLES:,} resamples, blocks of {blocks} by "
+        "the autocorrelation of the daily errors. Against the best on the validation split: "
+        "whether the interval of the difference of the two MAEs on the test split includes 0."
+    )
 
 
 def as_metrics(entry: Entry) -> dict[str, float | None]:
     """The few figures of a model for `dvc metrics show`, which gives them a row of their own."""
     names = [f"{split}_{score}" for score in ("mae", "skill") for split in SCORED]
+    names += ["test_mae_low", "test_mae_high"]
     return {name: entry.figures()[name] for name in names} | {"best_epoch": entry.best_epoch}
 
 

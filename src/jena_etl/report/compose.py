@@ -11,6 +11,8 @@ from importlib.metadata import version
 import numpy as np
 
 from jena_etl.evaluation.history import History
+from jena_etl.evaluation.intervals import LEVEL, Interval
+from jena_etl.evaluation.leaderboard import VERDICTS, about_intervals, interval_text
 from jena_etl.evaluation.predictions import NAIVE, SCORED, Predictions
 from jena_etl.prepare.data_card import DataCard
 from jena_etl.prepare.outputs import Splits, Statistics
@@ -139,7 +141,17 @@ def _mae(split: str) -> str:
 
 
 def _leaderboard_section(rows: list[dict[str, str]], unit: str) -> Section:
-    heads = ("architecture", "parameters", "best epoch", "MAE validation", "MAE test", "skill test")
+    heads = (
+        "architecture",
+        "parameters",
+        "best epoch",
+        "MAE validation",
+        "MAE test",
+        f"{LEVEL:.0%} interval",
+        "against the best",
+        "skill test",
+    )
+    intervals = {row["architecture"]: _interval(row) for row in rows}
     cells = [
         (
             row["architecture"],
@@ -147,6 +159,8 @@ def _leaderboard_section(rows: list[dict[str, str]], unit: str) -> Section:
             row["best_epoch"] or "-",
             f"{float(row['validation_mae']):.3f}",
             f"{float(row['test_mae']):.3f}",
+            interval_text(intervals[row["architecture"]]) or "-",
+            VERDICTS[row["against_best"]] or "-",
             f"{float(row['test_skill']):+.3f}" if row["test_skill"] else "-",
         )
         for row in rows
@@ -157,10 +171,16 @@ def _leaderboard_section(rows: list[dict[str, str]], unit: str) -> Section:
         paragraphs=[
             f"MAE, the mean absolute error, is in {unit}.",
             "Skill is 1 - MAE / the naive forecast's MAE on the same windows.",
+            about_intervals([int(row["test_block_days"] or 0) or None for row in rows]),
         ],
         tables=[Table("Leaderboard", heads, cells)],
-        pictures=[leaderboard(scores, unit)],
+        pictures=[leaderboard(scores, intervals, unit)],
     )
+
+
+def _interval(row: dict[str, str]) -> Interval | None:
+    low, high = row["test_mae_low"], row["test_mae_high"]
+    return Interval(float(low), float(high)) if low and high else None
 
 
 def _forecasts_section(models: Models, target: str, unit: str) -> Section:

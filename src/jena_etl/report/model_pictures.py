@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jena_etl.evaluation.history import History
+from jena_etl.evaluation.intervals import LEVEL, Interval
 from jena_etl.evaluation.predictions import NAIVE, SCORED, Predictions
 from jena_etl.report.figure import (
     BLUE,
@@ -119,11 +120,14 @@ def _short(class_name: str) -> str:
     return shortened.replace("(", "\n(").replace("InputLayer", "input")
 
 
-def leaderboard(scores: Mapping[str, Mae], unit: str) -> Picture:
+def leaderboard(
+    scores: Mapping[str, Mae], intervals: Mapping[str, Interval | None], unit: str
+) -> Picture:
     """Draw the MAE of every model on both scored splits, with the naive forecast's as lines.
 
     Args:
         scores: by architecture, best first; the naive forecast among them.
+        intervals: of the MAE on the test split, by architecture.
         unit: the target's.
     """
 
@@ -135,10 +139,14 @@ def leaderboard(scores: Mapping[str, Mae], unit: str) -> Picture:
             values = [mae[split] for mae in scores.values()]
             axes.barh(places + offset, values, 0.36, color=colour, label=split)
             axes.axvline(scores[NAIVE][split], color=colour, linestyle=":")
-            for place, value in zip(places, values, strict=True):
+            for place, (name, value) in enumerate(zip(scores, values, strict=True)):
+                drawn = intervals[name] if split == "test" else None
+                if drawn:
+                    at = place + offset
+                    axes.plot(drawn, (at, at), color=INK, linewidth=1, marker="|", markersize=5)
                 axes.annotate(
                     f"{value:.2f}",
-                    (value, place + offset),
+                    (drawn.high if drawn else value, place + offset),
                     (3, 0),
                     textcoords="offset points",
                     va="center",
@@ -156,8 +164,17 @@ def leaderboard(scores: Mapping[str, Mae], unit: str) -> Picture:
         title="Mean absolute error of every model",
         caption="Shorter is better. The dotted lines are the naive forecast, which says that "
         "nothing changes. Models are ranked on the validation split; the test split is kept for a "
-        "final look.",
+        f"final look. {_about_bars(intervals)}",
         height=0.9 + 0.42 * len(scores),
+    )
+
+
+def _about_bars(intervals: Mapping[str, Interval | None]) -> str:
+    if not any(intervals.values()):
+        return "It is too short for intervals."
+    return (
+        f"The thin lines are its {LEVEL:.0%} intervals. Whether a model can be told apart from the "
+        "best is in the table: whether their lines overlap does not tell."
     )
 
 

@@ -15,14 +15,16 @@ from jena_etl.training.device import versions
 
 
 @contextmanager
-def logged(path: Path, **entry: Any) -> Iterator[None]:
+def logged(path: Path, **entry: Any) -> Iterator[dict[str, Any]]:
     """When the block succeeds, append a JSON line to `path`: `entry`, the seconds, the versions.
+
+    The block is given the entry and may add to it what it has measured.
 
     If the line cannot be written, there is only a warning on stderr: the results of the block
     matter more than its log.
     """
     started = time.perf_counter()
-    yield
+    yield entry
     line = {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         **entry,
