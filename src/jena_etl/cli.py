@@ -149,9 +149,17 @@ def doctor(
     verify: Annotated[
         bool, typer.Option("--verify", help="Recompute every hash, DVC's cache included.")
     ] = False,
+    remote: Annotated[
+        bool,
+        typer.Option("--remote", help="Check the remote instead: is all that git names there?"),
+    ] = False,
     mend: Annotated[
         bool,
-        typer.Option("--mend", help="First repair the files of DVC's own that a kill damaged."),
+        typer.Option(
+            "--mend",
+            help="First repair the files of DVC's own that a kill damaged; with --remote, remove "
+            "from it what is damaged and can be pushed again.",
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -161,11 +169,13 @@ def doctor(
     opened = _opened(project)
     root = opened.root.resolve()
     if mend:
-        for step in doctors.mend(root):
+        mended = doctors.mend_remote(root, verify=verify) if remote else doctors.mend(root)
+        for step in mended:
             _show(step, err=True)
     if root != Path.cwd():
         _show(f"type these commands in {root}: cd {os.path.relpath(root)}", err=True)
-    checks = doctors.examine(opened, verify=verify)
+    examine = doctors.examine_remote if remote else doctors.examine
+    checks = examine(opened, verify=verify)
     _show(
         json.dumps(doctors.as_dict(checks), indent=2) if as_json else doctors.render_checks(checks)
     )

@@ -84,7 +84,7 @@ def cure(repo: Any, *, rounds: int = 3, verify: bool = False) -> None:
 
 def test_a_reproduced_pipeline_is_sound(repo: Any) -> None:
     checks = examined(repo, verify=True)
-    assert [check.mark for check in checks.values()] == [*["ok"] * 7, checks["gpu"].mark], checks
+    assert [check.mark for check in checks.values()] == [*["ok"] * 8, checks["gpu"].mark], checks
     outs = YAML(typ="safe", pure=True).load(repo.root / "dvc.lock")["stages"]
     sizes = [out["size"] for stage in outs.values() for out in stage["outs"]]
     assert checks["data"].found.startswith(f"{len(sizes)} outputs, {sum(sizes) / 1e3:,.1f} kB")

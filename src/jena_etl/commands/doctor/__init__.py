@@ -11,14 +11,24 @@ from typing import Any
 
 from jena_etl.commands.doctor.build import EDIT_PARAMS, built_checks, dvc_refused
 from jena_etl.commands.doctor.check import Check
+from jena_etl.commands.doctor.credentials import check_credentials
 from jena_etl.commands.doctor.dvc_files import mend, own_files
 from jena_etl.commands.doctor.environment import check_environment, check_gpu
+from jena_etl.commands.doctor.remote import check_remote, mend_remote
 from jena_etl.errors import ParamsError, one_line
 from jena_etl.models import configure_all
 from jena_etl.params import Params, read_params
 from jena_etl.project import Project
 
-__all__ = ["Check", "as_dict", "examine", "mend", "render_checks"]
+__all__ = [
+    "Check",
+    "as_dict",
+    "examine",
+    "examine_remote",
+    "mend",
+    "mend_remote",
+    "render_checks",
+]
 
 
 def examine(project: Project, *, verify: bool) -> list[Check]:
@@ -37,8 +47,29 @@ def examine(project: Project, *, verify: bool) -> list[Check]:
             checks += built_checks(root, verify=verify)
     except Exception as error:  # noqa: BLE001  DVC raises a dozen kinds of error
         checks.append(dvc_refused(error, root))
+    checks.append(_guarded("credentials", lambda: check_credentials(root)))
     device = params.train.device if params else "auto"
     return [*checks, _guarded("gpu", lambda: check_gpu(root, device))]
+
+
+def examine_remote(project: Project, *, verify: bool) -> list[Check]:
+    """Check whether colleagues can get from the remote what git tells them to expect there.
+
+    This needs nothing that was built, so it also runs where nothing has been pulled.
+
+    Args:
+        project: the project, whose folder may be in any state.
+        verify: whether to read every object on the remote and recompute its hash.
+    """
+    root = project.root.resolve()
+    checks = [_guarded("credentials", lambda: check_credentials(root))]
+    try:
+        checks.append(own_files(root))
+        if checks[-1].mark != "fault":  # otherwise DVC cannot read dvc.lock
+            checks += check_remote(root, verify=verify)
+    except Exception as error:  # noqa: BLE001  DVC raises a dozen kinds of error
+        checks.append(dvc_refused(error, root))
+    return checks
 
 
 def render_checks(checks: Iterable[Check]) -> str:

@@ -52,7 +52,11 @@ def own_files(root: Path) -> Check:
     at_work = running(root) if find_mends(root) else []
     mends = find_mends(root)  # again, as a DVC that has just ended may have been writing them
     if not mends:
-        return Check("dvc", "ok", "its own files are readable")
+        found = "its own files are readable"
+        if killed := _killed(root):
+            found += f"; {RWLOCK} names {first_few(killed)}, which has been killed: go on, DVC "
+            found += "removes the entry when it needs the files"
+        return Check("dvc", "ok", found)
     found = "; ".join(mend.found for mend in mends)
     if at_work:
         found = f"{found}; but DVC is at work here: {first_few(at_work)}"
@@ -113,27 +117,40 @@ def find_mends(root: Path) -> list[Mend]:
 
 
 def _of_rwlock(root: Path) -> Mend | None:
-    from dvc.rwlock import SCHEMA
-    from voluptuous import Invalid
-
     path = _repository(root) / RWLOCK
     shown = os.path.relpath(path, root)
-    fault = ""
-    try:
-        entries = SCHEMA(json.loads(path.read_bytes()))
-    except FileNotFoundError:
-        return None
-    except (ValueError, Invalid):
+    users = _users(path)
+    if users is None:
         fault = "is damaged, as if DVC had been killed while it wrote it"
+    elif reused := {pid for pid in users if _is_another_program(pid)}:
+        # DVC was killed, and another program now has its process number.
+        fault = f"names process {min(reused)} as a running DVC, which it is not"
     else:
-        users = [*entries["write"].values(), *(u for us in entries["read"].values() for u in us)]
-        reused = {user["pid"] for user in users if _is_another_program(user["pid"])}
-        if reused:  # DVC was killed, and another program now has its process number
-            fault = f"names process {min(reused)} as a running DVC, which it is not"
-    if not fault:
         return None
     remove = partial(path.unlink, missing_ok=True)
     return Mend(f"{shown} {fault}", "remove it; DVC writes a new one", f"rm {shown}", remove)
+
+
+def _users(path: Path) -> dict[int, str] | None:
+    """The commands that a rwlock says use files here, by process; None if it is damaged."""
+    from dvc.rwlock import SCHEMA
+    from voluptuous import Invalid
+
+    try:
+        entries = SCHEMA(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, Invalid):
+        return None
+    users = [*entries["write"].values(), *(u for us in entries["read"].values() for u in us)]
+    return {user["pid"]: user["cmd"] for user in users}
+
+
+def _killed(root: Path) -> list[str]:
+    """The processes that a rwlock names and that ended without taking their entry out of it."""
+    users = _users(_repository(root) / RWLOCK) or {}
+    ended = {pid: words for pid, words in sorted(users.items()) if not psutil.pid_exists(pid)}
+    return [f"process {pid} ({words})" for pid, words in ended.items()]
 
 
 def _of_dvc_lock(root: Path) -> Mend | None:

@@ -30,14 +30,18 @@ def check_environment(root: Path) -> Check:
         needed = _required(PACKAGE)
         python = metadata(PACKAGE)["Requires-Python"]
     except PackageNotFoundError:
-        return Check("environment", "fault", f"{PACKAGE} is not installed", _install(root, PACKAGE))
+        return Check(
+            "environment", "fault", f"{PACKAGE} is not installed", install_command(root, PACKAGE)
+        )
     running = platform.python_version()
     if running not in SpecifierSet(python):
         found = f"python is {running}, but {python} is needed"
         return Check("environment", "fault", found, "make clean .venv/.installed PYTHON=python3.13")
     wrong = {str(need): fault for need in needed if (fault := _fault(need))}
     if wrong:
-        return Check("environment", "fault", "; ".join(wrong.values()), _install(root, *wrong))
+        return Check(
+            "environment", "fault", "; ".join(wrong.values()), install_command(root, *wrong)
+        )
     found = ", ".join([f"python {running}", *(f"{name} {version(name)}" for name in SHOWN)])
     called = shutil.which("python")
     if not called or Path(called).parent != Path(sys.executable).parent:
@@ -70,11 +74,13 @@ def check_gpu(root: Path, device: str) -> Check:
         if lacking := [need.name for need in _required(package, extra) if _fault(need)]:
             found += f"; but {backend} lacks {first_few(lacking)} and trains on the CPU"
             locked = "uv sync --extra gpu" if backend == "tensorflow" else ""
-            return Check("gpu", fault, found, _install(root, f"{package}[{extra}]", locked=locked))
+            return Check(
+                "gpu", fault, found, install_command(root, f"{package}[{extra}]", locked=locked)
+            )
     return Check("gpu", "ok", found)
 
 
-def _install(root: Path, *requirements: str, locked: str = "uv sync --frozen") -> str:
+def install_command(root: Path, *requirements: str, locked: str = "uv sync --frozen") -> str:
     """The command to install: `locked` in a checkout, whose uv.lock pins versions, else pip."""
     if locked and (root / "uv.lock").is_file():
         return locked
