@@ -1,4 +1,9 @@
-"""evaluate: score and rank every forecast -> reports/metrics/, reports/leaderboard.*."""
+"""evaluate: score and rank every forecast -> reports/metrics/, reports/leaderboard.*.
+
+The best model is copied to data/best_model.keras, so that others can fetch it under one name.
+"""
+
+import shutil
 
 from jena_etl.evaluation.history import read_history
 from jena_etl.evaluation.intervals import compare
@@ -12,7 +17,7 @@ from jena_etl.evaluation.leaderboard import (
 )
 from jena_etl.evaluation.metrics import evaluate
 from jena_etl.evaluation.predictions import NAIVE, read_predictions
-from jena_etl.files import set_aside, write_json, write_text
+from jena_etl.files import replacing, set_aside, write_json, write_text
 from jena_etl.params import Params
 from jena_etl.project import Project
 from jena_etl.training.model_file import read_metadata
@@ -41,8 +46,15 @@ def main(project: Project, params: Params) -> None:
     heading = title(project.splits, project.data_card.source)
     write_text(project.leaderboard_csv, as_csv(entries))
     write_text(project.leaderboard_md, as_markdown(entries, heading))
+    _copy_best(project, best_on_validation({name: scores[name] for name in params.architectures}))
     _set_unlisted_aside(project, params.architectures)
     show(f"best on validation: {best}, MAE {scores[best]['validation'].mae:.2f}\n")
+
+
+def _copy_best(project: Project, name: str) -> None:
+    """Give the best model a path that does not change with its name; DVC's cache stores it once."""
+    with replacing(project.best_model) as part:
+        shutil.copyfile(project.model_file(name), part)
 
 
 def _set_unlisted_aside(project: Project, names: tuple[str, ...]) -> None:

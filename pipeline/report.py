@@ -1,15 +1,19 @@
-"""report: pictures of the data and the models -> reports/index.html, reports/plots/."""
+"""report: pictures and words about the data and the models.
+
+-> reports/index.html, reports/MODEL_CARD.md, reports/plots/
+"""
 
 from jena_etl.evaluation.history import read_history
 from jena_etl.evaluation.leaderboard import read_leaderboard
 from jena_etl.evaluation.predictions import NAIVE, read_predictions
-from jena_etl.files import write_text
+from jena_etl.files import sha256_of, write_text
 from jena_etl.params import Params
 from jena_etl.prepare.climate import read_climate
 from jena_etl.prepare.describe import CellMarks
 from jena_etl.project import Project
 from jena_etl.report.compose import Models, compose_page, forecasts_csv, validation_curves_csv
 from jena_etl.report.data_pictures import draw_data
+from jena_etl.report.model_card import ModelFile, render_model_card
 from jena_etl.report.page import render_page
 from jena_etl.training.model_file import read_metadata
 from pipeline import run, show
@@ -47,6 +51,12 @@ def main(project: Project, params: Params) -> None:
     write_text(project.validation_curves_csv, validation_curves_csv(models.histories))
     write_text(project.forecasts_csv, forecasts_csv(models))
     write_text(project.report_html, render_page(page))
+    best = ModelFile(
+        read_metadata(project.best_model),
+        bytes=project.best_model.stat().st_size,
+        sha256=sha256_of(project.best_model),
+    )
+    write_text(project.model_card_md, render_model_card(best, card, splits, models, params))
     show(f"open {project.report_html.relative_to(project.root)} in a browser\n")
 
 

@@ -70,6 +70,9 @@ class Project:
     leaderboard_csv = _Path("reports/leaderboard.csv")
     leaderboard_md = _Path("reports/leaderboard.md")
     report_html = _Path("reports/index.html")
+    # What others fetch by name: a copy of the model that is best on validation, and its card.
+    best_model = _Path("data/best_model.keras")
+    model_card_md = _Path("reports/MODEL_CARD.md")
     # For `dvc plots`: the validation MAE of all models, and two weeks of forecasts.
     validation_curves_csv = _Path("reports/plots/validation_curves.csv")
     forecasts_csv = _Path("reports/plots/forecasts.csv")

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable
 
 SHOWN_NAMES, SHOWN_LETTERS = 30, 60  # how many names a message lists, and how much of each
-MARKUP = re.compile(r"[\\`*<>|&\[\]]")
+# Those of Markdown that mean something inside a line; an underscore only does at a word's edge.
+MARKUP = re.compile(r"[\\`*<>|&\[\]~]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def printable(text: str) -> str:
@@ -30,8 +31,8 @@ def printable(text: str) -> str:
 def markdown(text: str) -> str:
     r"""The text escaped so that Markdown shows it as it is, even in a table cell.
 
-    >>> print(markdown("max. wv | <b>"))
-    max. wv \| \<b\>
+    >>> print(markdown("max. wv | <b> _dry_ simple_rnn"))
+    max. wv \| \<b\> \_dry\_ simple_rnn
     """
     return MARKUP.sub(r"\\\g<0>", printable(text))
 

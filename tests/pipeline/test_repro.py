@@ -25,7 +25,18 @@ def test_every_output_is_there(built: Any) -> None:
         "naive.json",
     ]
     assert not list(root.rglob("*.part"))
+    best = best_model(root)
+    assert (root / "data/best_model.keras").read_bytes() == best.read_bytes()
+    assert f"# Model card: {best.stem}\n" in (root / "reports/MODEL_CARD.md").read_text()
     assert "synthetic" in (root / "reports/leaderboard.md").read_text()
+
+
+def best_model(root: Path) -> Path:
+    """The model with the lowest MAE on the validation split."""
+    with (root / "reports/leaderboard.csv").open() as file:
+        mae = {row["architecture"]: float(row["validation_mae"]) for row in csv.DictReader(file)}
+    del mae["naive"]
+    return root / f"models/{min(mae, key=lambda name: mae[name])}.keras"
 
 
 def test_a_second_repro_runs_nothing_and_keeps_the_lock(repo: Any) -> None:
@@ -36,6 +47,7 @@ def test_a_second_repro_runs_nothing_and_keeps_the_lock(repo: Any) -> None:
 
 def test_a_model_off_the_list_leaves_the_leaderboard(repo: Any, tmp_path: Path) -> None:
     """What evaluate depends on is what `dvc pull` brings: the model that is left over is not."""
+    assert best_model(repo.root).stem == "lstm"
     model = (repo.root / "models/lstm.keras").read_bytes()
     repo.edit(lambda params: params["architectures"].remove("lstm"))
     output = repo.dvc("repro")
@@ -43,6 +55,9 @@ def test_a_model_off_the_list_leaves_the_leaderboard(repo: Any, tmp_path: Path) 
     with (repo.root / "reports/leaderboard.csv").open() as file:
         assert {row["architecture"] for row in csv.DictReader(file)} == {"dense", "naive"}
     assert "lstm" not in (repo.root / "reports/leaderboard.md").read_text()
+    dense = (repo.root / "models/dense.keras").read_bytes()
+    assert (repo.root / "data/best_model.keras").read_bytes() == dense
+    assert "lstm" not in (repo.root / "reports/MODEL_CARD.md").read_text()
     metrics = {path.stem for path in (repo.root / "reports/metrics").iterdir()}
     assert metrics == {"dense", "naive"}
     assert "models/lstm.keras: architecture not listed; moved to unlisted/models/" in output

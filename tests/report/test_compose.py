@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from jena_etl.report.compose import POLICIES, _label
+from jena_etl.report.compose import POLICIES, data_label
 from jena_etl.windows import policies
 
 
@@ -18,7 +18,7 @@ from jena_etl.windows import policies
 def test_no_label_hides_that_data_is_synthetic(
     label: str | None, shown: str, *, synthetic: bool
 ) -> None:
-    assert _label(label, synthetic=synthetic) == shown
+    assert data_label(label, synthetic=synthetic) == shown
 
 
 def test_every_policy_is_explained() -> None:

@@ -92,9 +92,9 @@ def compose_page(
     window = pictures.pop("splits-and-window")
     return Page(
         title=f"{splits.target}: forecasts from {card.source.name}",
-        label=_label(label, synthetic=card.source.synthetic),
+        label=data_label(label, synthetic=card.source.synthetic),
         summary=_summary(card, splits, models.leaderboard, unit),
-        credit=credit or "Nobody is credited for the data: set report.credit in params.yaml.",
+        credit=credit_line(credit),
         sections=[
             _leaderboard_section(models.leaderboard, unit),
             _forecasts_section(models, splits.target, unit),
@@ -115,7 +115,13 @@ def compose_page(
     )
 
 
-def _label(label: str | None, *, synthetic: bool) -> str:
+def credit_line(credit: str | None) -> str:
+    """Who recorded the data, and its licence; or what to do so that it says so."""
+    return credit or "Nobody is credited for the data: set report.credit in params.yaml."
+
+
+def data_label(label: str | None, *, synthetic: bool) -> str:
+    """What is written in large letters, so that no label hides that the data is synthetic."""
     return ", ".join(filter(None, ["SYNTHETIC DATA" if synthetic else None, label]))
 
 
@@ -239,19 +245,21 @@ def _faults_section(card: DataCard, events: Picture | None) -> Section:
     )
 
 
+def gaps_sentence(gaps: str) -> str:
+    """What `window.gaps` does, in words."""
+    what = "left out" if gaps == "drop" else "kept"
+    return f"Windows across a hole or a repeated timestamp are {what}."
+
+
 def _splits_section(splits: Splits, picture: Picture) -> Section:
     rows = [
         (name, f"{len(split.rows):,}", split.first[:10], split.last[:10], f"{split.windows:,}")
         for name, split in splits.splits.items()
     ]
-    gaps = (
-        "Windows across a hole or a repeated timestamp are left out."
-        if splits.gaps == "drop"
-        else "Windows across a hole or a repeated timestamp are kept."
-    )
+    policy = f"Policy {splits.policy}: {POLICIES[splits.policy]}."
     return Section(
         title="Splits and windows",
-        paragraphs=[f"Policy {splits.policy}: {POLICIES[splits.policy]}. {gaps}"],
+        paragraphs=[f"{policy} {gaps_sentence(splits.gaps)}"],
         tables=[Table("Splits", ("split", "rows", "first day", "last day", "windows"), rows)],
         pictures=[picture],
     )

@@ -7,8 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from jena_etl.evaluation.breakdown import (
+    HOURS,
+    MONTHS,
+    Floats,
+    Ints,
+    absolute_errors,
+    hours_of_day,
+    means_by_class,
+    months_of_year,
+)
 from jena_etl.evaluation.history import History
 from jena_etl.evaluation.intervals import LEVEL, Interval
 from jena_etl.evaluation.predictions import NAIVE, SCORED, Predictions
@@ -29,9 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Floats = npt.NDArray[np.float64]
 Mae = Mapping[str, float]  # by split
-FEWEST = 30  # forecasts in a class; the mean error of fewer says little
 
 
 def training_curves(histories: Mapping[str, History], naive: float, unit: str) -> Picture:
@@ -236,10 +243,9 @@ def errors(forecasts: Mapping[str, Predictions], unit: str) -> Picture:
         unit: the target's.
     """
     naive = forecasts[NAIVE]
-    moved = np.abs(naive.truth.astype(np.float64) - naive.prediction)
+    moved = absolute_errors(naive)
     edges = np.array([0, 1, 2, 3, 4, 6, 8, 12, np.inf]) * _nice_unit(moved)
-    months = naive.timestamp.astype("datetime64[M]").astype(int) % 12
-    hours = (naive.timestamp - naive.timestamp.astype("datetime64[D]")).astype("timedelta64[h]")
+    months, hours = months_of_year(naive.timestamp), hours_of_day(naive.timestamp)
     classes = np.digitize(moved, edges) - 1
 
     def plot(figure: Figure) -> None:
@@ -248,11 +254,11 @@ def errors(forecasts: Mapping[str, Predictions], unit: str) -> Picture:
         )
         colours = iter(COLOURS)
         for name, forecast in forecasts.items():
-            error = np.abs(forecast.prediction.astype(np.float64) - forecast.truth)
+            error = absolute_errors(forecast)
             colour, line = (GREY, ":") if name == NAIVE else (next(colours), "-")
             style = {"color": colour, "linestyle": line, "label": name}
-            _plot_means(by_hour, hours.astype(int), error, 24, style)
-            _plot_means(by_month, months, error, 12, style)
+            _plot_means(by_hour, hours, error, HOURS, style)
+            _plot_means(by_month, months, error, MONTHS, style)
             _plot_means(by_change, classes, error, len(edges) - 1, style)
         by_hour.set(title="by hour of the day", ylabel=f"MAE ({unit})", xticks=range(0, 24, 6))
         by_month.set(title="by month")
@@ -281,9 +287,6 @@ def _nice_unit(moved: Floats) -> float:
 
 
 def _plot_means(
-    axes: Axes, classes: np.ndarray, error: Floats, count: int, style: Mapping[str, Any]
+    axes: Axes, classes: Ints, error: Floats, count: int, style: Mapping[str, Any]
 ) -> None:
-    sizes = np.bincount(classes, minlength=count)
-    sums = np.bincount(classes, weights=error, minlength=count)
-    means = np.where(sizes >= FEWEST, sums / np.maximum(sizes, 1), np.nan)
-    axes.plot(np.arange(count), means, marker=".", **style)
+    axes.plot(np.arange(count), means_by_class(error, classes, count), marker=".", **style)

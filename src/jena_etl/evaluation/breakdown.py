@@ -1,0 +1,61 @@
+"""Where forecasts fail: the mean absolute error by hour of the day and by month."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from jena_etl.evaluation.predictions import Predictions
+
+HOURS, MONTHS = 24, 12
+FEWEST = 30  # forecasts in a class; the mean error of fewer says little
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def absolute_errors(predictions: Predictions) -> Floats:
+    """How far off each forecast is, in the target's unit; of shape (windows,)."""
+    errors: Floats = np.abs(predictions.prediction.astype(np.float64) - predictions.truth)
+    return errors
+
+
+def hours_of_day(timestamps: np.ndarray) -> Ints:
+    """The hour of the day of each timestamp, 0 to 23."""
+    since_midnight = timestamps - timestamps.astype("datetime64[D]")
+    hours: Ints = since_midnight.astype("timedelta64[h]").astype(np.int64)
+    return hours
+
+
+def months_of_year(timestamps: np.ndarray) -> Ints:
+    """The month of each timestamp, 0 for January to 11 for December."""
+    months: Ints = timestamps.astype("datetime64[M]").astype(np.int64) % MONTHS
+    return months
+
+
+def means_by_class(values: Floats, classes: Ints, count: int) -> Floats:
+    """The mean of the values in each class; NaN for a class that holds fewer than `FEWEST`.
+
+    >>> means_by_class(np.arange(62.0), np.arange(62) % 2, 3)
+    array([30., 31., nan])
+
+    Args:
+        values: of shape (values,).
+        classes: the class of each value, from 0.
+        count: the number of classes.
+    """
+    sizes = np.bincount(classes, minlength=count)
+    sums = np.bincount(classes, weights=values, minlength=count)
+    return np.where(sizes >= FEWEST, sums / np.maximum(sizes, 1), np.nan)
+
+
+def mae_by_hour(predictions: Predictions) -> Floats:
+    """The mean absolute error by the target's hour of the day, of shape (24,)."""
+    hours = hours_of_day(predictions.timestamp)
+    return means_by_class(absolute_errors(predictions), hours, HOURS)
+
+
+def mae_by_month(predictions: Predictions) -> Floats:
+    """The mean absolute error by the target's month, of shape (12,)."""
+    months = months_of_year(predictions.timestamp)
+    return means_by_class(absolute_errors(predictions), months, MONTHS)
