@@ -143,6 +143,19 @@ def export(
 
 
 @app.command()
+def diff(
+    revision: Annotated[str, typer.Argument(metavar="REV", help="A commit, branch or tag.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write the SVG files.")],
+) -> None:
+    """Draw the scores of a git revision beside those of the workspace (dvc metrics diff)."""
+    from jena_etl.commands.diff import write_difference
+    from jena_etl.project import find_project
+
+    for path in write_difference(find_project(), revision, folder):
+        _show(str(path))
+
+
+@app.command()
 def doctor(
     project: ProjectFolder = None,
     *,
