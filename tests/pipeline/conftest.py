@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.repository import Repo, built_once, unbuilt
+from tests.pipeline.repository import NEW_PYTHON, Repo, built_once, unbuilt
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Repo:
-    """The pipeline, reproduced once for all workers.
+    """The pipeline, reproduced once for all workers, each stage by a new Python.
 
     It is for reading; a test that changes something or runs DVC takes a copy.
     """
 
     def build(folder: Path) -> None:
         repo = unbuilt(folder / "repo", checkout, "dense", "lstm")
+        repo.python = NEW_PYTHON  # test_dependencies.py reads what each stage has imported
         repo.dvc("repro")
         repo.run("git", "add", ".")
         repo.run("git", "commit", "-q", "-m", "reproduced")

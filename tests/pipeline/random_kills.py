@@ -24,7 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from jena_etl.files import sha256_of
-from tests.pipeline.repository import Repo, unbuilt
+from tests.pipeline.repository import NEW_PYTHON, Repo, unbuilt
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OWN_FILES = (".dvc/tmp/rwlock", "dvc.lock")
@@ -36,6 +36,7 @@ class Build:
 
     def __init__(self, repo: Repo) -> None:
         self.repo = repo
+        self.repo.python = NEW_PYTHON  # whose processes end with their group
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "dvc", "repro", "-q"],

@@ -27,7 +27,9 @@ from jena_etl import cli
 from jena_etl.files import sha256_of
 from jena_etl.ingest.synthetic import write_synthetic
 from tests.pipeline import dvc_process
+from tests.warm_python import warm_python
 
+NEW_PYTHON = Path(sys.executable)
 ROWS = 3_000
 COPIED = (
     "dvc.yaml",
@@ -61,10 +63,16 @@ atexit.register(record)
 
 
 class Repo:
-    """A scratch repository with the pipeline in it."""
+    """A scratch repository with the pipeline in it.
+
+    Attributes:
+        root: its folder.
+        python: what runs its stages; `NEW_PYTHON` where the tests' own would make a difference.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.python = warm_python()
         self.imports = root.parent / f"{root.name}-imports"
         self.imports.mkdir(exist_ok=True)
         (self.imports / "sitecustomize.py").write_text(IMPORT_RECORDER, encoding="utf-8")
@@ -75,9 +83,10 @@ class Repo:
 
         As in the environment of a user, there is no jax, which TensorFlow would import.
         """
+        folders = dict.fromkeys([self.python.parent, NEW_PYTHON.parent])
         return {
             **os.environ,
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "PATH": os.pathsep.join([*map(str, folders), os.environ["PATH"]]),
             "PYTHONPATH": str(self.imports),
             "RECORD_IMPORTS": str(self.imports),
             "UNIMPORTABLE": "jax",

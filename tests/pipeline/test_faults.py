@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from jena_etl.commands.doctor import examine
 from jena_etl.project import open_project
+from tests.pipeline.repository import NEW_PYTHON, Repo
 
 # Found on PYTHONPATH by every Python that starts: strikes when a stage is about to rename a file
 # that it has written aside. What is to happen, and what has, lies in the folder of this file.
@@ -62,10 +63,12 @@ class Struck:
 
     def start(self, *arguments: str, umask: int = -1, **env: str) -> subprocess.Popen[str]:
         """Start DVC, as a group of processes of its own."""
+        repo = Repo(self.repo.root)
+        repo.python = NEW_PYTHON  # one that can be killed and reads sitecustomize.py
         return subprocess.Popen(
             [sys.executable, "-m", "dvc", *arguments],
             cwd=self.repo.root,
-            env={**self.repo.environment, "PYTHONPATH": str(self.folder), **env},
+            env={**repo.environment, "PYTHONPATH": str(self.folder), **env},
             umask=umask,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,0 +1,151 @@
+"""A `python` that starts with the large libraries imported: `python -m` and `python -c` in a fork.
+
+TensorFlow takes four seconds to import, Polars and Matplotlib another, and the tests start hundreds
+of processes. A server imports these libraries, runs nothing of them, and forks for every command.
+A command gets the arguments, the folder, the environment and the open files of whoever called it,
+and imports the project's modules itself, so what it does is what a new Python would do. Tests of
+which modules are imported, of other Keras backends or of killed processes take a new Python.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import json
+import os
+import runpy
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import traceback
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+IMPORTED = (
+    *("h5py", "jinja2", "keras", "matplotlib.backends.backend_svg", "matplotlib.figure", "polars"),
+    *("psutil", "pyarrow.parquet", "pydantic", "requests", "ruamel.yaml", "typer"),
+)
+# Stands for `python`. It starts ten times as often as it says something, so it imports little.
+CLIENT = """\
+#!{python} -IS
+import os, sys
+arguments = sys.argv[1:]
+if arguments[:1] not in (["-c"], ["-m"]) or os.environ.get("KERAS_BACKEND", "tensorflow") != (
+    "tensorflow"
+):
+    os.execv({python!r}, [{python!r}, *arguments])
+import json, socket
+request = json.dumps([arguments, os.getcwd(), dict(os.environ)]).encode()
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({socket!r})
+    socket.send_fds(server, [len(request).to_bytes(4, "big")], [0, 1, 2])
+    server.sendall(request)
+    code = server.recv(1)
+sys.exit(code[0] if code else 70)  # nothing comes of a process that was killed
+"""
+
+
+@cache
+def warm_python() -> Path:
+    """The `python` to call; its server ends, and with it this file, when the tests have ended."""
+    owner = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    folder = Path(tempfile.gettempdir()) / f"warm-python-{owner}"  # all workers' own
+    folder.mkdir(mode=0o700, exist_ok=True)
+    client = folder / "python"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until the worker that came first has started it
+        if not client.exists():
+            subprocess.run([sys.executable, __file__, folder, str(owner)], check=True)
+            text = CLIENT.format(python=sys.executable, socket=str(folder / "socket"))
+            client.write_text(text, encoding="utf-8")
+            client.chmod(0o755)
+    return client
+
+
+def main(folder: Path, owner: int) -> None:
+    """Start the server and return when it listens."""
+    sys.modules["jax"] = None  # type: ignore[assignment]  # TensorFlow would import it
+    for name in IMPORTED:
+        import_module(name)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "socket"))
+        server.listen()
+        if os.fork() == 0:
+            os.setsid()  # so that Ctrl-C in the terminal is pytest's
+            _serve(server, owner)
+            shutil.rmtree(folder)
+            os._exit(0)
+
+
+def _serve(server: socket.socket, owner: int) -> None:
+    children: set[int] = set()
+    while _is_alive(owner):
+        if select.select([server], [], [], 1)[0]:
+            connection, _ = server.accept()
+            if child := os.fork():
+                children.add(child)
+                connection.close()
+            else:
+                server.close()
+                _answer(connection)
+        children -= {child for child in children if os.waitpid(child, os.WNOHANG)[0]}
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _answer(connection: socket.socket) -> NoReturn:
+    """Run what is asked for, tell its exit code, and end."""
+    length, files, *_ = socket.recv_fds(connection, 4, 3)
+    request = b""
+    while len(request) < int.from_bytes(length, "big"):
+        request += connection.recv(1 << 20)
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    (option, code, *arguments), cwd, environment = json.loads(request)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    path = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:1] = [cwd if option == "-m" else "", *path]
+    sys.argv = [option, *arguments]
+    status = _exit_code(option, code)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    connection.sendall(bytes([status]))
+    os._exit(status)
+
+
+def _exit_code(option: str, code: str) -> int:
+    """Run a module or a text as `python` does; return the exit code."""
+    try:
+        if option == "-m":
+            runpy.run_module(code, run_name="__main__", alter_sys=True)
+        else:
+            sys.modules["__main__"] = module = ModuleType("__main__")
+            exec(compile(code, "<string>", "exec"), vars(module))  # noqa: S102
+    except SystemExit as ended:
+        if ended.code is None or isinstance(ended.code, int):
+            return ended.code or 0
+        print(ended.code, file=sys.stderr)  # noqa: T201
+        return 1
+    except BaseException:  # noqa: BLE001  as the interpreter does
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
