@@ -1,24 +1,22 @@
-"""baseline: make the naive forecast for every scored window -> data/predictions/naive.parquet."""
+"""baseline: forecast every scored window without a model -> data/predictions/naive.parquet, ..."""
 
-from jena_etl.evaluation.predictions import (
-    NAIVE,
-    SCORED,
-    naive_forecast,
-    with_observations,
-    write_predictions,
-)
+from jena_etl.evaluation.baselines import fitted_baselines
+from jena_etl.evaluation.predictions import SCORED, with_observations, write_predictions
 from jena_etl.params import Params
 from jena_etl.project import Project
 from pipeline import run
 
 
 def main(project: Project, _: Params) -> None:
-    """Forecast that nothing changes."""
-    parts = {}
-    for split in SCORED:
-        windows = project.windows(split)
-        parts[split] = with_observations(windows, project.timestamps, naive_forecast(windows))
-    write_predictions(project.predictions_parquet(NAIVE), parts)
+    """Write the forecasts of each baseline."""
+    splits = {split: project.windows(split) for split in SCORED}
+    timestamps, train = project.timestamps, project.splits.splits.train.rows
+    for name, forecasts in fitted_baselines(splits, timestamps, train).items():
+        parts = {
+            split: with_observations(splits[split], timestamps, forecast)
+            for split, forecast in forecasts.items()
+        }
+        write_predictions(project.predictions_parquet(name), parts)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from jena_etl.evaluation.leaderboard import (
     title,
 )
 from jena_etl.evaluation.metrics import evaluate
-from jena_etl.evaluation.predictions import NAIVE, read_predictions
+from jena_etl.evaluation.predictions import BASELINES, NAIVE, built_by, read_predictions
 from jena_etl.files import replacing, set_aside, write_json, write_text
 from jena_etl.params import Params
 from jena_etl.project import Project
@@ -25,19 +25,18 @@ from pipeline import run, show
 
 
 def main(project: Project, params: Params) -> None:
-    """Score and rank the architectures of params.yaml and the naive forecast."""
-    builders = {NAIVE: "baseline"} | {name: f"train@{name}" for name in params.architectures}
+    """Score and rank the architectures of params.yaml and the baselines."""
     forecasts = {
-        name: read_predictions(project.predictions_parquet(name), built_by=stage)
-        for name, stage in builders.items()
+        name: read_predictions(project.predictions_parquet(name), built_by=built_by(name))
+        for name in (*BASELINES, *params.architectures)
     }
     scores = {name: evaluate(name, forecasts[name], forecasts[NAIVE]) for name in forecasts}
     best = best_on_validation(scores)
     compared = compare({name: parts["test"] for name, parts in forecasts.items()}, best=best)
-    entries = [Entry(NAIVE, 0, None, scores[NAIVE], compared[NAIVE])]
+    entries = [Entry(name, 0, None, scores[name], compared[name]) for name in BASELINES]
     for name in params.architectures:
         parameters = read_metadata(project.model_file(name)).trainable_parameters
-        best_epoch = read_history(project.history_csv(name), built_by=builders[name]).best_epoch
+        best_epoch = read_history(project.history_csv(name), built_by=built_by(name)).best_epoch
         entries.append(Entry(name, parameters, best_epoch, scores[name], compared[name]))
     for name in set(params.models) - set(params.architectures):  # since removed from the list
         project.metrics_json(name).unlink(missing_ok=True)
@@ -65,7 +64,7 @@ def _set_unlisted_aside(project: Project, names: tuple[str, ...]) -> None:
     of date.
     """
     listed = {project.model_file(name) for name in names}
-    listed |= {project.predictions_parquet(name) for name in (*names, NAIVE)}
+    listed |= {project.predictions_parquet(name) for name in (*names, *BASELINES)}
     for folder in sorted({file.parent for file in listed}):
         aside = project.unlisted(folder)
         for name in set_aside(folder, {file.name for file in listed}, aside):

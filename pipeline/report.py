@@ -5,7 +5,7 @@
 
 from jena_etl.evaluation.history import read_history
 from jena_etl.evaluation.leaderboard import read_leaderboard
-from jena_etl.evaluation.predictions import NAIVE, read_predictions
+from jena_etl.evaluation.predictions import NAIVE, built_by, read_predictions
 from jena_etl.files import sha256_of, write_text
 from jena_etl.params import Params
 from jena_etl.prepare.climate import read_climate
@@ -21,19 +21,20 @@ from pipeline import run, show
 
 def main(project: Project, params: Params) -> None:
     """Draw and describe what the other stages have built."""
-    builders = {NAIVE: "baseline"} | {name: f"train@{name}" for name in params.architectures}
     models = Models(
         leaderboard=read_leaderboard(project.leaderboard_csv),
         histories={
-            name: read_history(project.history_csv(name), built_by=builders[name])
+            name: read_history(project.history_csv(name), built_by=built_by(name))
             for name in params.architectures
         },
         layers={
             name: read_metadata(project.model_file(name)).layers for name in params.architectures
         },
         predictions={
-            name: read_predictions(project.predictions_parquet(name), built_by=stage)["test"]
-            for name, stage in builders.items()
+            name: read_predictions(project.predictions_parquet(name), built_by=built_by(name))[
+                "test"
+            ]
+            for name in (NAIVE, *params.architectures)
         },
     )
     card, splits = project.data_card, project.splits

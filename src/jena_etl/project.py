@@ -258,16 +258,16 @@ class Project:
             ProjectError: there is no such model, or no leaderboard to say which is the best.
         """
         from jena_etl.evaluation.leaderboard import read_leaderboard
-        from jena_etl.evaluation.predictions import NAIVE
+        from jena_etl.evaluation.predictions import BASELINES, NAIVE
         from jena_etl.models import names
 
         if model == "best":
             rows = read_leaderboard(self.leaderboard_csv)
-            return next(row["architecture"] for row in rows if row["architecture"] != NAIVE)
-        if model == NAIVE:
+            return next(r["architecture"] for r in rows if r["architecture"] not in BASELINES)
+        if model in BASELINES:
+            beside = "; every forecaster gives the naive forecast beside its own"
             raise ProjectError(
-                f"{NAIVE} is not a model that is loaded; every forecaster gives the naive forecast "
-                "beside its own"
+                f"{model} is not a model that is loaded{beside if model == NAIVE else ''}"
             )
         if model not in names():
             raise ProjectError(f"there is no model {model!r}" + nearest(model, ["best", *names()]))

@@ -13,17 +13,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from jena_etl.evaluation.leaderboard import read_leaderboard
+from jena_etl.evaluation.predictions import BASELINES
 from jena_etl.project import open_project
 
 
 def test_every_output_is_there(built: Any) -> None:
     root = built.root
     assert sorted(p.name for p in (root / "models").iterdir()) == ["dense.keras", "lstm.keras"]
-    assert sorted(p.name for p in (root / "reports/metrics").iterdir()) == [
-        "dense.json",
-        "lstm.json",
-        "naive.json",
-    ]
+    metrics = {p.stem for p in (root / "reports/metrics").iterdir()}
+    assert metrics == {"dense", "lstm", *BASELINES}
     assert not list(root.rglob("*.part"))
     best = best_model(root)
     assert (root / "data/best_model.keras").read_bytes() == best.read_bytes()
@@ -35,7 +33,8 @@ def best_model(root: Path) -> Path:
     """The model with the lowest MAE on the validation split."""
     with (root / "reports/leaderboard.csv").open() as file:
         mae = {row["architecture"]: float(row["validation_mae"]) for row in csv.DictReader(file)}
-    del mae["naive"]
+    for baseline in BASELINES:
+        del mae[baseline]
     return root / f"models/{min(mae, key=lambda name: mae[name])}.keras"
 
 
@@ -53,13 +52,13 @@ def test_a_model_off_the_list_leaves_the_leaderboard(repo: Any, tmp_path: Path) 
     output = repo.dvc("repro")
     assert repo.stages_run(output) == ["check", "evaluate", "report"]
     with (repo.root / "reports/leaderboard.csv").open() as file:
-        assert {row["architecture"] for row in csv.DictReader(file)} == {"dense", "naive"}
+        assert {row["architecture"] for row in csv.DictReader(file)} == {"dense", *BASELINES}
     assert "lstm" not in (repo.root / "reports/leaderboard.md").read_text()
     dense = (repo.root / "models/dense.keras").read_bytes()
     assert (repo.root / "data/best_model.keras").read_bytes() == dense
     assert "lstm" not in (repo.root / "reports/MODEL_CARD.md").read_text()
     metrics = {path.stem for path in (repo.root / "reports/metrics").iterdir()}
-    assert metrics == {"dense", "naive"}
+    assert metrics == {"dense", *BASELINES}
     assert "models/lstm.keras: architecture not listed; moved to unlisted/models/" in output
     assert (repo.root / "unlisted/models/lstm.keras").read_bytes() == model
     assert not (repo.root / "data/predictions/lstm.parquet").exists()
@@ -158,7 +157,7 @@ def test_metrics_and_plots_are_declared(repo: Any) -> None:
     head, *rows = shown.splitlines()
     figures = "best_epoch test_mae test_skill validation_mae validation_skill"
     assert head.split() == f"Path {figures}".split()
-    names = [f"reports/metrics/{name}.json" for name in ("dense", "lstm", "naive")]
+    names = [f"reports/metrics/{name}.json" for name in sorted(["dense", "lstm", *BASELINES])]
     assert [row.split()[0] for row in rows] == names
     plots = repo.dvc("plots", "show", "--json")
     assert "reports/history/lstm.csv" in plots

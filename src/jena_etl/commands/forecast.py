@@ -12,7 +12,7 @@ from jena_etl.commands.chart import Mark, chart
 from jena_etl.commands.wording import duration_text, timestamp_text
 from jena_etl.errors import DataError
 from jena_etl.evaluation.leaderboard import read_leaderboard
-from jena_etl.evaluation.predictions import NAIVE
+from jena_etl.evaluation.predictions import BASELINES
 from jena_etl.forecasting.series import exported_series, project_series
 from jena_etl.params import Params
 from jena_etl.project import Project
@@ -179,8 +179,8 @@ def _about_the_model(project: Project, model: str, split: str | None) -> list[st
     if split == "train":
         warnings.append("the issue time lies in the train split, which the model has learnt from")
     first = read_leaderboard(project.leaderboard_csv)[0] if model == "best" else {}
-    if first.get("architecture") == NAIVE:
-        warnings.append("on the validation split, the naive forecast is better than every model")
+    if (name := first.get("architecture")) in BASELINES:
+        warnings.append(f"on the validation split, the {name} forecast is better than every model")
     return warnings
 
 

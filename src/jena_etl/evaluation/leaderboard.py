@@ -1,4 +1,4 @@
-"""The leaderboard: all architectures and the naive forecast, best first."""
+"""The leaderboard: all architectures and baselines, best first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jena_etl.evaluation.intervals import (
     Interval,
 )
 from jena_etl.evaluation.metrics import Scores
-from jena_etl.evaluation.predictions import NAIVE, SCORED
+from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED
 from jena_etl.files import not_built
 from jena_etl.prepare.outputs import Splits
 from jena_etl.text import markdown, printable
@@ -29,6 +29,7 @@ SCORES = ("mae", "skill", "rmse", "bias")
 COLUMNS = (
     "rank",
     "architecture",
+    "kind",
     "parameters",
     "best_epoch",
     *(f"{split}_{score}" for score in SCORES for split in SCORED),
@@ -53,9 +54,9 @@ class Entry:
     """One line of the leaderboard.
 
     Attributes:
-        architecture: its name, or the naive forecast's.
-        parameters: the number of trainable parameters.
-        best_epoch: the epoch whose weights were kept, from 1; None for the naive forecast.
+        architecture: its name, or a baseline's.
+        parameters: the number of trainable parameters; 0 for a baseline.
+        best_epoch: the epoch whose weights were kept, from 1; None for a baseline.
         scores: by split.
         comparison: of its test forecasts with those of the architecture that is best on the
             validation split.
@@ -112,7 +113,8 @@ def as_csv(entries: list[Entry]) -> str:
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(COLUMNS)
     for rank, entry in enumerate(ranked(entries), start=1):
-        named = [rank, entry.architecture, entry.parameters, entry.best_epoch]
+        kind = "baseline" if entry.architecture in BASELINES else "model"
+        named = [rank, entry.architecture, kind, entry.parameters, entry.best_epoch]
         found = entry.comparison
         compared = [found.block_days, *(found.difference or (None, None)), found.verdict]
         rows.writerow([*named, *entry.figures().values(), *compared])
@@ -144,7 +146,9 @@ def as_markdown(entries: list[Entry], heading: str) -> str:
     lines.append("|--:|:--|--:|--:|--:|--:|:-:|:--|--:|--:|")
     for rank, entry in enumerate(ranked(entries), start=1):
         validation, test = entry.scores["validation"], entry.scores["test"]
-        name = markdown(entry.architecture) + (" (beaten by naive)" if entry.is_beaten else "")
+        remarks = ["baseline"] if entry.architecture in BASELINES else []
+        remarks += ["beaten by naive"] if entry.is_beaten else []
+        name = markdown(entry.architecture) + (f" ({', '.join(remarks)})" if remarks else "")
         lines.append(
             f"| {rank} | {name} | {entry.parameters:,} | {entry.best_epoch or ''} "
             f"| {validation.mae:.3f} | {test.mae:.3f} | {interval_text(entry.comparison.mae)} "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jena_etl.errors import ProjectError
-from jena_etl.evaluation.predictions import Predictions
+from jena_etl.evaluation.predictions import Predictions, built_by
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Scores:
 def evaluate(
     name: str, predicted: dict[str, Predictions], naive: dict[str, Predictions]
 ) -> dict[str, Scores]:
-    """Score the forecasts of architecture `name` in each split of the naive forecast.
+    """Score the forecasts of an architecture or a baseline in each split of the naive forecast.
 
     Raises:
         ProjectError: the two do not forecast the same windows.
@@ -45,7 +45,7 @@ def evaluate(
                 raise ProjectError(
                     f"the {split} forecasts of {name} are for other windows than the naive "
                     f"forecast's ({len(model.truth):,} and {len(reference.truth):,}; they differ "
-                    f"in {field}); make both again: dvc repro train@{name} baseline"
+                    f"in {field}); make both again: dvc repro {built_by(name)} baseline"
                 )
         report[split] = scores(model.truth, model.prediction, reference.prediction)
     return report

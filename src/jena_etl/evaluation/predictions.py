@@ -17,7 +17,13 @@ if TYPE_CHECKING:  # scoring does not use the windows, so a change there must no
     from jena_etl.windows.split import SplitWindows
 
 SCORED = ("validation", "test")
-NAIVE = "naive"  # the leaderboard's name for the forecast that nothing changes
+# The leaderboard's names for the forecasts without a model; jena_etl.evaluation.baselines says what
+# they are. Skill is relative to the naive forecast, that nothing changes.
+NAIVE = "naive"
+CLIMATOLOGY = "climatology"
+PERSISTENCE_CYCLE = "persistence_cycle"
+DAMPED_PERSISTENCE = "damped_persistence"
+BASELINES = (NAIVE, CLIMATOLOGY, PERSISTENCE_CYCLE, DAMPED_PERSISTENCE)
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,11 @@ class Predictions:
     timestamp: np.ndarray
     truth: np.ndarray
     prediction: np.ndarray
+
+
+def built_by(name: str) -> str:
+    """The stage that makes the forecasts of a baseline or an architecture."""
+    return "baseline" if name in BASELINES else f"train@{name}"
 
 
 def naive_forecast(windows: SplitWindows) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from jena_etl.evaluation.history import History
 from jena_etl.evaluation.intervals import LEVEL, Interval
 from jena_etl.evaluation.leaderboard import VERDICTS, about_intervals, interval_text
-from jena_etl.evaluation.predictions import NAIVE, SCORED, Predictions
+from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED, Predictions
 from jena_etl.prepare.data_card import DataCard
 from jena_etl.prepare.outputs import Splits, Statistics
 from jena_etl.report.figure import Picture
@@ -59,7 +59,7 @@ class Models:
     def shown(self) -> dict[str, Predictions]:
         """The forecasts of the best architectures and the naive forecast."""
         ranked = [row["architecture"] for row in self.leaderboard]
-        best = [name for name in ranked if name != NAIVE][:MODELS_SHOWN]
+        best = [name for name in ranked if name not in BASELINES][:MODELS_SHOWN]
         return {name: self.predictions[name] for name in (NAIVE, *best)}
 
 
@@ -128,7 +128,8 @@ def data_label(label: str | None, *, synthetic: bool) -> str:
 def _summary(card: DataCard, splits: Splits, rows: list[dict[str, str]], unit: str) -> str:
     window = splits.window
     ahead = window.horizon * window.sampling_rate * (card.step_seconds or 0) / 3600
-    models = [row for row in rows if row["architecture"] != NAIVE]
+    models = [row for row in rows if row["architecture"] not in BASELINES]
+    baseline = next(row for row in rows if row["architecture"] in BASELINES)
     naive = next(row for row in rows if row["architecture"] == NAIVE)
     better = [m for m in models if all(float(m[_mae(s)]) < float(naive[_mae(s)]) for s in SCORED)]
     best = models[0] if models else naive
@@ -139,7 +140,18 @@ def _summary(card: DataCard, splits: Splits, rows: list[dict[str, str]], unit: s
         f"and the test split. The best on the validation split is {best['architecture']}, with a "
         f"mean absolute error on the test split of {float(best['test_mae']):.2f} {unit}; that of "
         f"the naive forecast is {float(naive['test_mae']):.2f} {unit}."
+        + _about_baseline(baseline, best, unit)
     )
+
+
+def _about_baseline(baseline: dict[str, str], best: dict[str, str], unit: str) -> str:
+    name = baseline["architecture"]
+    if name == NAIVE:
+        return ""
+    text = f" The best baseline is {name}, with {float(baseline['test_mae']):.2f} {unit}"
+    if best["architecture"] not in BASELINES and int(baseline["rank"]) < int(best["rank"]):
+        text += "; on the validation split it is better than every model"
+    return f"{text}."
 
 
 def _mae(split: str) -> str:
@@ -179,7 +191,7 @@ def _leaderboard_section(rows: list[dict[str, str]], unit: str) -> Section:
             "Skill is 1 - MAE / the naive forecast's MAE on the same windows.",
             about_intervals([int(row["test_block_days"] or 0) or None for row in rows]),
         ],
-        tables=[Table("Leaderboard", heads, cells)],
+        tables=[Table("Leaderboard", heads, cells, BASELINES)],
         pictures=[leaderboard(scores, intervals, unit)],
     )
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from jena_etl.evaluation.breakdown import FEWEST, mae_by_hour, mae_by_month
 from jena_etl.evaluation.intervals import LEVEL
-from jena_etl.evaluation.predictions import NAIVE, SCORED, Predictions
+from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED, Predictions
 from jena_etl.params import Params
 from jena_etl.prepare.data_card import DataCard
 from jena_etl.prepare.outputs import Splits
@@ -89,7 +89,7 @@ def _values(
     """The words and figures of the card that are not in the model file."""
     name, window, step = model.architecture, splits.window, card.step_seconds
     rows = {row["architecture"]: row for row in models.leaderboard}
-    skill = rows[name]["validation_skill"]
+    baselines = [other for other in rows if other in BASELINES]
     history = models.histories[name]
     errors = _errors(models.predictions[name], models.predictions[NAIVE])
     return {
@@ -100,8 +100,8 @@ def _values(
         "step": _duration(step, window.sampling_rate),
         "row_step": _duration(step, 1),
         "order": ORDERS[model.order],
-        "rivals": [other for other in rows if other != NAIVE],
-        "is_beaten": not skill or float(skill) <= 0,
+        "rivals": [other for other in rows if other not in BASELINES],
+        "unbeaten": [b for b in baselines if _mae(rows[b]) <= _mae(rows[name])],
         "columns": _columns(model),
         "source": card.source.name,
         "synthetic": card.source.synthetic,
@@ -121,7 +121,7 @@ def _values(
         "best_epoch": history.best_epoch,
         "epochs": len(history.mae),
         "settings": list(_settings(params, name)),
-        "scores": [_scores(split, rows[row]) for split in SCORED for row in (name, NAIVE)],
+        "scores": [_scores(split, rows[row]) for split in SCORED for row in (name, *baselines)],
         "fewest": FEWEST,
         "level": f"{LEVEL:.0%}",
         "breakdown": {
@@ -131,6 +131,10 @@ def _values(
         },
         "layers": _layers(model),
     }
+
+
+def _mae(row: dict[str, str]) -> float:
+    return float(row["validation_mae"])
 
 
 class _Error(NamedTuple):

@@ -20,7 +20,7 @@ from jena_etl.evaluation.breakdown import (
 )
 from jena_etl.evaluation.history import History
 from jena_etl.evaluation.intervals import LEVEL, Interval
-from jena_etl.evaluation.predictions import NAIVE, SCORED, Predictions
+from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED, Predictions
 from jena_etl.report.figure import (
     BLUE,
     COLOURS,
@@ -159,7 +159,8 @@ def leaderboard(
                     va="center",
                     fontsize=7,
                 )
-        axes.set_yticks(places, list(scores))
+        names = [f"{n} (baseline)" if n in BASELINES else n for n in scores]
+        axes.set_yticks(places, names)
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(f"MAE ({unit})")

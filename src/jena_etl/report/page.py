@@ -10,11 +10,19 @@ from jena_etl.report.figure import Picture
 
 @dataclass(frozen=True)
 class Table:
-    """A table; the first cell of a row names it."""
+    """A table; the first cell of a row names it.
+
+    Attributes:
+        title: what a screen reader announces it as.
+        heads: the heads of the columns.
+        rows: the cells.
+        quiet: the names of the rows that are set in a quiet colour.
+    """
 
     title: str
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
+    quiet: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
