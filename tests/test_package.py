@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 import zipfile
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,12 @@ def test_the_front_door_is_light(code: str) -> None:
 
 def test_the_changelog_knows_this_version(checkout: Path) -> None:
     assert f"## {jena_etl.__version__}" in (checkout / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("extra", ["azure", "gs", "s3", "ssh"])
+def test_an_extra_per_kind_of_remote_is_dvcs_own(checkout: Path, extra: str) -> None:
+    project = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]
+    (dvc,) = [need for need in project["dependencies"] if need.startswith("dvc>=")]
+    assert project["optional-dependencies"][extra] == [dvc.replace("dvc", f"dvc[{extra}]", 1)]
+    assert extra in (metadata("dvc").get_all("Provides-Extra") or [])
+    assert f"--extra {extra}" in (checkout / "docs/team.md").read_text()

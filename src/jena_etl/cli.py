@@ -196,6 +196,29 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command("merge-lock")
+def merge_lock(
+    base: Annotated[Path, typer.Argument(metavar="%O", help="The common ancestor's version.")],
+    ours: Annotated[Path, typer.Argument(metavar="%A", help="Our version, which is replaced.")],
+    theirs: Annotated[Path, typer.Argument(metavar="%B", help="The other side's version.")],
+    path: Annotated[
+        str, typer.Argument(metavar="[%P]", help="The file's path in the repository.")
+    ] = "dvc.lock",
+) -> None:
+    """Merge dvc.lock stage by stage: git's merge driver; a conflict gives exit code 1."""
+    from jena_etl.commands.merge_lock import merge_files
+
+    merge = merge_files(base, ours, theirs, path)
+    if str(merge):
+        _show(f"{path}: {merge}", err=True)
+    if merge.conflicts:
+        _show(
+            f"resolve params.yaml and the code, then: git add {path} && dvc pull && dvc repro",
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
 @app.command()
 def peek(
     file: Annotated[Path, typer.Argument(help="A .csv, a .csv.gz, or a .zip of CSV files.")],

@@ -37,6 +37,7 @@ COPIED = (
     ".dvcignore",
     ".gitattributes",
     ".gitignore",
+    ".dvc/.gitignore",
     ".dvc/config",
     ".dvc/plots",
     "pipeline",

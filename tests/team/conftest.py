@@ -1,12 +1,12 @@
 """Two colleagues with a bare git repository and a shared folder as the DVC remote.
 
-    first_hour/             built once for all tests of this folder
-      bare.git              what both push to and pull from with git
-      remote/               what both push to and pull from with DVC
-      alice/                has run the pipeline, committed and pushed
-      bob/                  what Bob has after `git clone`: no data, no models, no cache
+    bare.git                what both push to and pull from with git
+    remote/                 what both push to and pull from with DVC
+    upstream/               the station's server: download.url names a file in it
+    alice/                  has run the pipeline, committed and pushed
+    bob/                    what Bob has after `git clone`: no data, no models, no cache
 
-Git and DVC name each other by relative paths, so a copy of the folder is a team of its own.
+All of these name each other by relative paths, so a copy of the folder is a team of its own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,11 @@ class Team:
     def remote(self) -> Path:
         """The shared folder that is the DVC remote `team`."""
         return self.folder / "remote"
+
+    @property
+    def upstream(self) -> Path:
+        """The folder that station.zip is downloaded from."""
+        return self.folder / "upstream"
 
     @property
     def alice(self) -> Repo:
@@ -69,10 +75,32 @@ def _introduce(repo: Repo) -> None:
     repo.run("git", "config", "remote.origin.url", "../bare.git")
 
 
+def change(repo: Repo, key: str, value: Any) -> None:
+    """Set a value in params.yaml."""
+    *blocks, last = key.split(".")
+
+    def edit(params: Any) -> None:
+        for block in blocks:
+            params = params[block]
+        params[last] = value
+
+    repo.edit(edit)
+
+
+def share(repo: Repo, message: str) -> None:
+    """Commit and push what was run, as docs/team.md says."""
+    repo.run("git", "commit", "-q", "-am", message)
+    repo.dvc("push", "--run-cache")
+    repo.run("git", "push", "-q", "-u", "origin", "HEAD")
+
+
 def _first_hour(folder: Path, checkout: Path) -> None:
     team = Team(folder)
     team.remote.mkdir()
+    team.upstream.mkdir()
     alice = unbuilt(folder / "alice", checkout, *ARCHITECTURES)
+    (alice.root / "station.zip").rename(team.upstream / "station.zip")
+    change(alice, "download.url", "../upstream/station.zip")
     alice.run("git", "init", "-q", "--bare", "-b", "main", str(team.bare))
     alice.run("git", "remote", "add", "origin", str(team.bare))
     _introduce(alice)
@@ -83,9 +111,22 @@ def _first_hour(folder: Path, checkout: Path) -> None:
     alice.dvc("repro")
     alice.run("git", "add", "dvc.lock", "reports")
     alice.run("git", "commit", "-q", "-m", "The first results")
-    alice.dvc("push")
+    alice.dvc("push", "--run-cache")
     alice.run("git", "push", "-q", "-u", "origin", "main")
     team.clone("bob")
+
+
+def _one_model_each(first_hour: Team, folder: Path) -> None:
+    """Alice changes simple_rnn and Bob dense, each on a branch of that name, and both push."""
+    shutil.rmtree(folder)
+    team = first_hour.copy(folder)
+    team.bob.dvc("pull")
+    for repo, name in (team.alice, "simple_rnn"), (team.bob, "dense"):
+        repo.run("git", "switch", "-q", "-c", name)
+        change(repo, f"models.{name}.units", 3)
+        ran = repo.stages_run(repo.dvc("repro"))
+        assert ran == ["check", f"train@{name}", "evaluate", "report"]
+        share(repo, f"{name} with three units")
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +134,16 @@ def first_hour(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Team
     """Alice's first hour, for reading; a test that changes something takes `team`."""
     return Team(
         built_once(tmp_path_factory, "first_hour", lambda folder: _first_hour(folder, checkout))
+    )
+
+
+@pytest.fixture(scope="session")
+def one_model_each(tmp_path_factory: pytest.TempPathFactory, first_hour: Team) -> Team:
+    """After the first hour, each has changed a model on a branch and pushed it; for reading."""
+    return Team(
+        built_once(
+            tmp_path_factory, "one_model_each", lambda folder: _one_model_each(first_hour, folder)
+        )
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from jena_etl.commands.doctor.dvc_files import mend, merge_stages, own_files, running
+from jena_etl.commands.doctor.dvc_files import mend, own_files, running
 from jena_etl.errors import ProjectError
 
 ENTRY = """  {name}:
@@ -160,19 +160,7 @@ def test_a_merge_conflict_takes_each_entry_from_the_side_that_ran_it(root: Path)
     assert check.found == "dvc.lock has a merge conflict (3 versions)"
     assert check.next == "jena-etl doctor --mend"
     (step,) = mend(root)
-    assert "(evaluate ran on both: ours is kept and may run again)" in step
+    assert "(changed on both sides, ours is kept: evaluate)" in step
     assert hashes(root) == {"download": "3", "train": "2", "evaluate": "3", "extra": "2"}
     assert git(root, "ls-files", "--unmerged") == ""
     assert own_files(root).mark == "ok"
-
-
-def test_entries_are_never_joined() -> None:
-    """Git's merge by lines would take our outputs with their parameters."""
-    base = {"train": {"params": 1, "code": 1, "outs": "a"}}
-    ours = {"train": {"params": 1, "code": 2, "outs": "b"}}
-    theirs = {"train": {"params": 2, "code": 1, "outs": "c"}}
-    assert merge_stages(base, ours, theirs) == (ours, ["train"])
-    assert merge_stages(base, base, theirs) == (theirs, [])
-    assert merge_stages(base, theirs, theirs) == (theirs, [])
-    assert merge_stages(base, {}, base) == ({}, [])
-    assert merge_stages({}, ours, theirs) == (ours, ["train"])

@@ -12,7 +12,7 @@ from typing import Any
 from jena_etl.commands.doctor.build import EDIT_PARAMS, built_checks, dvc_refused
 from jena_etl.commands.doctor.check import Check
 from jena_etl.commands.doctor.credentials import check_credentials
-from jena_etl.commands.doctor.dvc_files import mend, own_files
+from jena_etl.commands.doctor.dvc_files import mend, merge_driver, own_files
 from jena_etl.commands.doctor.environment import check_environment, check_gpu
 from jena_etl.commands.doctor.remote import check_remote, mend_remote
 from jena_etl.errors import ParamsError, one_line
@@ -45,6 +45,8 @@ def examine(project: Project, *, verify: bool) -> list[Check]:
         checks.append(own_files(root))
         if checks[-1].mark == "ok":  # otherwise DVC could not read anything else either
             checks += built_checks(root, verify=verify)
+        if merging := merge_driver(root):
+            checks.append(merging)
     except Exception as error:  # noqa: BLE001  DVC raises a dozen kinds of error
         checks.append(dvc_refused(error, root))
     checks.append(_guarded("credentials", lambda: check_credentials(root)))

@@ -15,19 +15,26 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from jena_etl.commands.doctor.check import Check, first_few, in_turn
 from jena_etl.commands.dvc_repo import open_repo
+from jena_etl.commands.merge_lock import (
+    DRIVER,
+    DRIVER_COMMAND,
+    DRIVER_KEY,
+    LOCK,
+    Stages,
+    merge_stages,
+    parse_lock,
+    render_lock,
+)
 from jena_etl.commands.programs import git
 from jena_etl.errors import ProjectError
 from jena_etl.files import write_text
 
-LOCK = "dvc.lock"
 RWLOCK = ".dvc/tmp/rwlock"
-Stages = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,17 @@ def own_files(root: Path) -> Check:
     by_hand = in_turn(mend.command for mend in mends)
     found = f"{found} (by hand: {by_hand})" if by_hand else found
     return Check("dvc", "fault", found, "jena-etl doctor --mend")
+
+
+def merge_driver(root: Path) -> Check | None:
+    """Check that git merges dvc.lock as .gitattributes says; None where it says nothing."""
+    attribute = git(root, "check-attr", "merge", "--", LOCK) or ""
+    if attribute.split(": ")[-1].strip() != DRIVER:
+        return None
+    if (git(root, "config", DRIVER_KEY) or "").strip():
+        return Check("merge", "ok", f"git merges {LOCK} stage by stage")
+    found = f"git would merge the {LOCK} of two branches by lines, not stage by stage"
+    return Check("merge", "note", found, f"git config {DRIVER_KEY} '{DRIVER_COMMAND}'")
 
 
 def mend(root: Path) -> Iterator[str]:
@@ -157,27 +175,27 @@ def _of_dvc_lock(root: Path) -> Mend | None:
     path = root / LOCK
     if unmerged := git(root, "ls-files", "--unmerged", "--", LOCK):
         numbers = {line.split()[2] for line in unmerged.splitlines()}
-        versions = [_stages(git(root, "show", f":{n}:./{LOCK}")) or {} for n in "123"]
-        stages, both = merge_stages(*versions)
-        rerun = f" ({first_few(both)} ran on both: ours is kept and may run again)" if both else ""
+        versions = [parse_lock(git(root, "show", f":{n}:./{LOCK}")) or {} for n in "123"]
+        merge = merge_stages(*versions)
+        both = f" ({merge})" if str(merge) else ""
         return Mend(
             f"{LOCK} has a merge conflict ({len(numbers)} versions)",
-            f"take each stage's whole entry from the side that ran it{rerun}, then git add it",
+            f"take each stage's whole entry from the side that ran it{both}, then git add it",
             "",
-            partial(_resolve, root, stages),
+            partial(_resolve, root, merge.stages),
         )
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return None
-    if _stages(text) is not None:
+    if parse_lock(text) is not None:
         return None
     found = f"{LOCK} is {'damaged or cut short' if text else 'empty'}"
     for source, restore in (
         (":", ("restore",)),
         ("HEAD:", ("restore", "--source=HEAD", "--staged", "--worktree")),
     ):
-        if _stages(git(root, "show", f"{source}./{LOCK}")) is not None:
+        if parse_lock(git(root, "show", f"{source}./{LOCK}")) is not None:
             words = (*restore, "--", LOCK)
             intent = "restore git's version; dvc repro takes newer outputs from the run cache"
             return Mend(found, intent, f"git {' '.join(words)}", partial(_replace, root, words))
@@ -185,28 +203,8 @@ def _of_dvc_lock(root: Path) -> Mend | None:
     return Mend(found, intent, f"rm {LOCK}", partial(_replace, root))
 
 
-def merge_stages(base: Stages, ours: Stages, theirs: Stages) -> tuple[Stages, list[str]]:
-    """Merge two versions of dvc.lock entry by entry; also return the stages that ran on both sides.
-
-    An entry records one run, so it is taken whole. Git's merge by lines could join the inputs of
-    one run with the outputs of another, and DVC would mistake a stale output for a new one.
-    """
-    merged, both = {}, []
-    for name in {**ours, **theirs}:
-        base_entry, our_entry, their_entry = base.get(name), ours.get(name), theirs.get(name)
-        entry = their_entry if our_entry == base_entry else our_entry
-        if base_entry not in (our_entry, their_entry) and our_entry != their_entry:
-            both.append(name)
-            entry = our_entry or their_entry
-        if entry is not None:
-            merged[name] = entry
-    return merged, both
-
-
 def _resolve(root: Path, stages: Stages) -> None:
-    from dvc.utils.serialize import dumps_yaml
-
-    write_text(root / LOCK, dumps_yaml({"schema": "2.0", "stages": stages}))
+    write_text(root / LOCK, render_lock(stages))
     git(root, "add", "--", LOCK)
 
 
@@ -216,20 +214,6 @@ def _replace(root: Path, words: tuple[str, ...] = ()) -> None:
     shutil.move(root / LOCK, aside)
     if words:
         git(root, *words)
-
-
-def _stages(text: str | None) -> Stages | None:
-    """The entries of a dvc.lock by stage; None if DVC could not read it."""
-    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-    from dvc.utils.serialize import YAMLError, parse_yaml
-    from voluptuous import Invalid
-
-    if text is None:
-        return None
-    try:
-        return dict(COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, LOCK)).get("stages", {}))
-    except (YAMLError, Invalid, ValueError):
-        return None
 
 
 def _repository(root: Path) -> Path:
