@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import re
 import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
 
 from jena_etl.commands.plots import write_data_pictures
 from jena_etl.evaluation.predictions import read_predictions
@@ -64,13 +65,29 @@ def test_pictures_of_the_data_before_anything_is_trained(built: Any, tmp_path: P
     assert [path.read_bytes() for path in written] == [path.read_bytes() for path in again]
 
 
-def test_the_page_opens_in_a_browser_without_an_error(built: Any, tmp_path: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if not browser:
+@pytest.mark.parametrize(
+    ("color_scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 360)]
+)
+def test_the_page_in_a_browser(
+    built: Any, color_scheme: Literal["light", "dark"], width: int
+) -> None:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
         pytest.skip("no Chromium is installed")
-    page = open_project(built.root).report_html
-    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"]
-    logged = ["--enable-logging=stderr", "--dump-dom", page.as_uri()]
-    done = subprocess.run([browser, *options, *logged], capture_output=True, text=True, check=True)
-    assert "</footer>" in done.stdout
-    assert "CONSOLE" not in done.stderr
+    address = open_project(built.root).report_html.as_uri()
+    requested: list[str] = []
+    logged: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(color_scheme=color_scheme, viewport={"width": width, "height": 800})
+        page.on("request", lambda request: requested.append(request.url))
+        page.on("console", lambda message: logged.append(message.text))
+        page.on("pageerror", lambda error: logged.append(str(error)))
+        page.goto(address)
+        found = Axe().run(page)
+        scrolled = page.evaluate("document.documentElement.scrollWidth")
+        browser.close()
+    assert requested == [address]
+    assert logged == []
+    assert found.violations_count == 0, found.generate_report()
+    assert scrolled <= width  # nothing sticks out to the right
