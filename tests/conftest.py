@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 from xdist.scheduler import LoadScopeScheduling
 
 # TensorFlow's start-up notes would drown a failing test's own words.
@@ -41,6 +45,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     first = [item for item in last if "built" in getattr(item, "fixturenames", ())][:1]
     others = [item for item in items if item not in last]
     items[:] = [*first, *others, *(item for item in last if item not in first)]
+
+
+def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, which the measurement of coverage does not follow."""
+
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        trace = sys.gettrace()
+        sys.settrace(None)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            sys.settrace(trace)
+
+    return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def yaml_is_untraced() -> Iterator[None]:
+    """Measuring coverage makes all Python code slower, ruamel.yaml's three to four times."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("load", "dump"):
+            patch.setattr(YAML, name, untraced(getattr(YAML, name)))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,15 @@ from ruamel.yaml import YAML
 import jena_etl
 from jena_etl.ingest.jena import JENA_COLUMNS
 from jena_etl.ingest.synthetic import MEMBER, write_synthetic
+from tests.warm_python import NEW_PYTHON, warm_python
 
-COMMAND = [sys.executable, "-c", "from jena_etl.cli import run; run()"]
+CODE = "from jena_etl.cli import run; run()"
 
 
-def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [*COMMAND, *map(str, arguments)]
+def run(
+    *arguments: object, cwd: Path | None = None, python: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = [str(python or warm_python()), "-c", CODE, *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
@@ -34,7 +37,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
     params["window"].update(sequence_length=12)
     YAML().dump(params, root / "params.yaml")
     for stage in ("download", "convert", "statistics", "splits", "arrays"):
-        subprocess.run([sys.executable, "-m", f"pipeline.{stage}"], cwd=root, check=True)
+        subprocess.run([warm_python(), "-m", f"pipeline.{stage}"], cwd=root, check=True)
     return root
 
 
@@ -83,7 +86,7 @@ def test_inspect_in_words(project: Path) -> None:
 
 def test_inspect_models_is_quiet_json(project: Path) -> None:
     """The folder needs no more than its params.yaml; TensorFlow's notes stay off stderr."""
-    done = run("inspect", project, "--models", "--json")
+    done = run("inspect", project, "--models", "--json", python=NEW_PYTHON)
     assert done.stderr == ""
     lstm = json.loads(done.stdout)["models"]["lstm"]
     assert lstm["trainable_parameters"] == 4 * (14 * 16 + 16 * 16 + 16) + 17
@@ -123,7 +126,7 @@ def test_inspect_tells_what_is_wrong_and_where(project: Path, tmp_path: Path) ->
     shutil.copytree(project, root)
     faulty(root)
     for stage in ("download", "convert", "statistics", "splits"):
-        subprocess.run([sys.executable, "-m", f"pipeline.{stage}"], cwd=root, check=True)
+        subprocess.run([warm_python(), "-m", f"pipeline.{stage}"], cwd=root, check=True)
     shown = run("inspect", root).stdout
     # An input is read by 12 windows; two neighbours by 24, all in the validation split.
     for part in (
@@ -165,7 +168,7 @@ def test_a_frozen_sensor_is_a_warning_or_missing_cells(project: Path, tmp_path: 
         params["convert"].update(on_frozen=how, on_missing="fill_forward")
         YAML().dump(params, root / "params.yaml")
         for stage in ("download", "convert", "statistics", "splits"):
-            subprocess.run([sys.executable, "-m", f"pipeline.{stage}"], cwd=root, check=True)
+            subprocess.run([warm_python(), "-m", f"pipeline.{stage}"], cwd=root, check=True)
         shown[how] = run("inspect", root).stdout
     period = "2009-01-13 12:10 to 2009-01-15 14:00"  # row 1,800 is 12 days and 12 hours after row 0
     assert f"  wv (m/s), {period}: hardly changes, 2 different values in 300 rows" in shown["keep"]

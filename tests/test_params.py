@@ -259,7 +259,7 @@ def test_a_models_typo_is_named() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("a: [", "\tx: 1", "a: 1\na: 2", "a: \0", "%YAML 3.0\n---\na: 1", "[" * 3_000),
+        *("a: [", "\tx: 1", "a: 1\na: 2", "a: \0", "%YAML 3.0\n---\na: 1", "[" * 700),
         *("a: 2009-13-45", "a: !!int x", "a: !!bool x", 'a: "\\U00110000"', f"a: {'9' * 5_000}"),
     ],
 )

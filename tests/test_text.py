@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from jena_etl.evaluation.metrics import Scores
 from jena_etl.ingest.source import SourceSummary
 from jena_etl.prepare.outputs import Splits, Window
 from jena_etl.text import markdown, printable
+from tests.warm_python import warm_python
 
 BIDI = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 EVIL = f"rain\x1b[2J\x9b31m\r|<b>{BIDI}"
@@ -66,7 +66,7 @@ def run(*command: object, cwd: Path) -> str:
 
 def jena_etl(*arguments: object, cwd: Path) -> str:
     code = "from jena_etl.cli import run; run()"
-    return run(sys.executable, "-c", code, *arguments, cwd=cwd)
+    return run(warm_python(), "-c", code, *arguments, cwd=cwd)
 
 
 NAMED = EVIL.replace("\r", "")  # a line end within a name is refused by the reader,
@@ -94,7 +94,7 @@ def said(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> dict[str, 
     params["window"].update(target=NAMED, sequence_length=4, sampling_rate=1, horizon=2)
     yaml.dump(params, root / "params.yaml")
     printed = {
-        stage: run(sys.executable, "-m", f"pipeline.{stage}", cwd=root)
+        stage: run(warm_python(), "-m", f"pipeline.{stage}", cwd=root)
         for stage in ("download", "convert", "statistics", "splits", "arrays")
     }
     printed["inspect"] = jena_etl("inspect", cwd=root)
@@ -103,7 +103,7 @@ def said(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> dict[str, 
     params["window"][NAMED] = 1
     yaml.dump(params, root / "params.yaml")
     printed["unknown key, inspect"] = jena_etl("inspect", cwd=root)
-    printed["unknown key, convert"] = run(sys.executable, "-m", "pipeline.convert", cwd=root)
+    printed["unknown key, convert"] = run(warm_python(), "-m", "pipeline.convert", cwd=root)
     return printed
 
 

@@ -1,4 +1,4 @@
-"""A `python` that starts with the large libraries imported: `python -m` and `python -c` in a fork.
+"""A `python` that starts with the large libraries imported: each command runs in a fork.
 
 TensorFlow takes four seconds to import, Polars and Matplotlib another, and the tests start hundreds
 of processes. A server imports these libraries, runs nothing of them, and forks for every command.
@@ -27,6 +27,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
+NEW_PYTHON = Path(sys.executable)
 IMPORTED = (
     *("h5py", "jinja2", "keras", "matplotlib.backends.backend_svg", "matplotlib.figure", "polars"),
     *("psutil", "pyarrow.parquet", "pydantic", "requests", "ruamel.yaml", "typer"),
@@ -36,7 +37,8 @@ CLIENT = """\
 #!{python} -IS
 import os, sys
 arguments = sys.argv[1:]
-if arguments[:1] not in (["-c"], ["-m"]) or os.environ.get("KERAS_BACKEND", "tensorflow") != (
+known = arguments[:1] in (["-c"], ["-m"]) or "".join(arguments[:1]).endswith(".py")
+if not known or os.environ.get("KERAS_BACKEND", "tensorflow") != (
     "tensorflow"
 ):
     os.execv({python!r}, [{python!r}, *arguments])
@@ -46,8 +48,10 @@ with socket.socket(socket.AF_UNIX) as server:
     server.connect({socket!r})
     socket.send_fds(server, [len(request).to_bytes(4, "big")], [0, 1, 2])
     server.sendall(request)
-    code = server.recv(1)
-sys.exit(code[0] if code else 70)  # nothing comes of a process that was killed
+    code = int(server.recv(9))
+if code < 0:
+    os.kill(os.getpid(), -code)
+sys.exit(code)
 """
 
 
@@ -61,8 +65,8 @@ def warm_python() -> Path:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # until the worker that came first has started it
         if not client.exists():
-            subprocess.run([sys.executable, __file__, folder, str(owner)], check=True)
-            text = CLIENT.format(python=sys.executable, socket=str(folder / "socket"))
+            subprocess.run([NEW_PYTHON, __file__, folder, str(owner)], check=True)
+            text = CLIENT.format(python=str(NEW_PYTHON), socket=str(folder / "socket"))
             client.write_text(text, encoding="utf-8")
             client.chmod(0o755)
     return client
@@ -106,36 +110,33 @@ def _is_alive(process: int) -> bool:
 
 
 def _answer(connection: socket.socket) -> NoReturn:
-    """Run what is asked for, tell its exit code, and end."""
+    """Run what is asked for in a process of its own, tell its exit code, and end."""
     length, files, *_ = socket.recv_fds(connection, 4, 3)
     request = b""
     while len(request) < int.from_bytes(length, "big"):
         request += connection.recv(1 << 20)
+    if child := os.fork():
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        connection.sendall(str(code).encode())
+        os._exit(0)
+    connection.close()
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
-    (option, code, *arguments), cwd, environment = json.loads(request)
+    arguments, cwd, environment = json.loads(request)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
-    path = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
-    sys.path[:1] = [cwd if option == "-m" else "", *path]
-    sys.argv = [option, *arguments]
-    status = _exit_code(option, code)
+    code = _exit_code(arguments)
     atexit._run_exitfuncs()
     sys.stdout.flush()
-    connection.sendall(bytes([status]))
-    os._exit(status)
+    os._exit(code)
 
 
-def _exit_code(option: str, code: str) -> int:
-    """Run a module or a text as `python` does; return the exit code."""
+def _exit_code(arguments: list[str]) -> int:
+    """Run a module, a text or a file as `python` does, and return the exit code."""
     try:
-        if option == "-m":
-            runpy.run_module(code, run_name="__main__", alter_sys=True)
-        else:
-            sys.modules["__main__"] = module = ModuleType("__main__")
-            exec(compile(code, "<string>", "exec"), vars(module))  # noqa: S102
+        _run(*arguments)
     except SystemExit as ended:
         if ended.code is None or isinstance(ended.code, int):
             return ended.code or 0
@@ -145,6 +146,22 @@ def _exit_code(option: str, code: str) -> int:
         traceback.print_exc()
         return 1
     return 0
+
+
+def _run(first: str, *others: str) -> None:
+    packages = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    places = {"-m": str(Path.cwd()), "-c": ""}
+    sys.path[:1] = [places.get(first, str(Path(first).parent)), *packages]
+    if first == "-m":
+        sys.argv = ["-m", *others[1:]]
+        runpy.run_module(others[0], run_name="__main__", alter_sys=True)
+    elif first == "-c":
+        sys.argv = ["-c", *others[1:]]
+        sys.modules["__main__"] = module = ModuleType("__main__")
+        exec(compile(others[0], "<string>", "exec"), vars(module))  # noqa: S102
+    else:
+        sys.argv = [first, *others]
+        runpy.run_path(first, run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -421,15 +421,15 @@ def test_lines_without_end_are_read_up_to_a_limit_that_is_said(tmp_path: Path) -
     assert peak < 1_200, peak
 
 
-@pytest.mark.parametrize("limit", [1_000, 1_001, 3 << 20])
-def test_the_limit_falls_on_a_line_end(limit: int, tmp_path: Path) -> None:
+def test_the_limit_falls_on_a_line_end(tmp_path: Path) -> None:
     """Rows are counted in whole lines, wherever the limit or the unpacked chunks cut."""
     lines = table([f"{k % 9},{k % 7}" for k in range(200_000)]).splitlines(keepends=True)
     file = save(tmp_path, "a.csv", "".join(lines).encode())
     ends = np.cumsum([len(line) for line in lines])
-    rows = int((ends < limit).sum())  # the line in which the limit is reached is read, too
-    found = peek(file, read_bytes=limit)
-    assert found.notes[0].startswith(f"a.csv: {rows:,} rows")
+    for limit in (1_000, 1_001, 3 << 20):
+        rows = int((ends < limit).sum())  # the line in which the limit is reached is read, too
+        found = peek(file, read_bytes=limit)
+        assert found.notes[0].startswith(f"a.csv: {rows:,} rows")
 
 
 def test_more_columns_than_a_station_has_are_refused() -> None:
@@ -503,7 +503,7 @@ def test_an_encrypted_zip(tmp_path: Path) -> None:
         peek(file)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -33,7 +33,7 @@ def last_good(frame: pl.DataFrame, row: int) -> float | None:
     return found
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(
     st.one_of(logs().map(lambda frame: [frame]), in_blocks(logs(repeats=False))),
     st.sampled_from(["fill_forward", "keep"]),

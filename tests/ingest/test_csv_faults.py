@@ -29,7 +29,7 @@ from tests.ingest.csv_files import (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.text("0123456789.+-eE_ \t", min_size=1, max_size=7), min_size=1, max_size=30))
 def test_our_idea_of_a_number_is_polars(cells: list[str]) -> None:
     """`check_lines` must find what Polars refuses, and nothing else."""
@@ -45,7 +45,7 @@ def test_our_idea_of_a_number_is_polars(cells: list[str]) -> None:
             assert value is None or bits([(value,)]) == bits([(float(cell),)])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.text("012.,-+e naNulL", max_size=5), min_size=1, max_size=30),
     st.sampled_from([".", ","]),

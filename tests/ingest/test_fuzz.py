@@ -34,7 +34,7 @@ from jena_etl.params import Convert
 
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
 fuzz = settings(
-    max_examples=int(EXAMPLES or 500),
+    max_examples=int(EXAMPLES or 250),
     derandomize=EXAMPLES is None,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -52,7 +52,7 @@ def found_in(columns: dict[str, np.ndarray]) -> dict[tuple[str, str], SensorFind
 # --- the run finder, by brute force ---
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=60), st.integers(1, 8), st.integers(1, 4))
 def test_runs_of_few_values_by_brute_force(values: list[int], more: int, few: int) -> None:
     length = few + more

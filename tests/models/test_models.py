@@ -53,6 +53,22 @@ def test_each_model_has_the_parameters_counted_by_hand(
     assert architecture.epochs == (50 if name in long else 10)
 
 
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_each_model_learns_from_a_batch(name: str, blocks: dict[str, dict[str, Any]]) -> None:
+    """Operation by operation; tests/training compiles each kind of layer."""
+    small = {"filters": 2, "kernel_sizes": [2, 1], "units": 2}
+    changes = {key: value for key, value in small.items() if key in blocks[name]}
+    model = configure(name, blocks[name] | changes).build(4, 3)
+    model.run_eagerly = True
+    before = model.get_weights()
+    rng = np.random.default_rng(0)
+    x, y = (rng.standard_normal(shape).astype(np.float32) for shape in ((8, 4, 3), (8, 1)))
+    assert np.isfinite(model.train_on_batch(x, y)[0])
+    same = [np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
+    assert not all(same[:2])
+    assert not any(same[-2:])
+
+
 def test_dense_layers_before_the_forecast(blocks: dict[str, dict[str, Any]]) -> None:
     model = configure("lstm", {**blocks["lstm"], "dense": [8, 4]}).build(120, 14)
     extra = (16 * 8 + 8) + (8 * 4 + 4) + (4 + 1) - (16 + 1)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.repository import NEW_PYTHON, Repo, built_once, unbuilt
+from tests.pipeline.repository import Repo, built_once, unbuilt
+from tests.warm_python import NEW_PYTHON
 
 
 @pytest.fixture(scope="session")

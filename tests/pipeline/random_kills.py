@@ -24,7 +24,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from jena_etl.files import sha256_of
-from tests.pipeline.repository import NEW_PYTHON, Repo, unbuilt
+from tests.pipeline.repository import Repo, unbuilt
+from tests.warm_python import NEW_PYTHON
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OWN_FILES = (".dvc/tmp/rwlock", "dvc.lock")

@@ -9,7 +9,6 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
@@ -27,9 +26,8 @@ from jena_etl import cli
 from jena_etl.files import sha256_of
 from jena_etl.ingest.synthetic import write_synthetic
 from tests.pipeline import dvc_process
-from tests.warm_python import warm_python
+from tests.warm_python import NEW_PYTHON, warm_python
 
-NEW_PYTHON = Path(sys.executable)
 ROWS = 3_000
 COPIED = (
     "dvc.yaml",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,6 +10,7 @@ from typing import Any, NoReturn
 import pytest
 
 import pipeline
+from tests.warm_python import warm_python
 
 ROOT = Path(pipeline.__file__).parents[1]
 STAGES = sorted(
@@ -20,7 +20,7 @@ STAGES = sorted(
 
 def started(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False
+        [warm_python(), *command], cwd=ROOT, capture_output=True, text=True, check=False
     )
 
 

@@ -59,12 +59,12 @@ def test_a_damaged_one_is_set_aside_and_said(
 
 
 def test_a_flipped_bit_is_found_or_harmless(tmp_path: Path) -> None:
-    """Some seven thousand of them, over the whole file."""
+    """Some two thousand of them, over the whole file."""
     path, made = tmp_path / "a.npz", progress(2.0, 1.0, 3.0)
     save(path, made)
     whole = path.read_bytes()
     damaged = 0
-    for bit in range(0, 8 * len(whole), max(1, 8 * len(whole) // 7_160)):
+    for bit in range(0, 8 * len(whole), max(1, 8 * len(whole) // 1_790)):
         flipped = bytearray(whole)
         flipped[bit // 8] ^= 1 << bit % 8
         path.write_bytes(flipped)
@@ -75,7 +75,7 @@ def test_a_flipped_bit_is_found_or_harmless(tmp_path: Path) -> None:
         assert again.history == made.history
         for ours, theirs in ((again.state, made.state), (again.best, made.best)):
             assert [value.tolist() for value in ours] == [value.tolist() for value in theirs]
-    assert damaged > 1_000
+    assert damaged > 250
 
 
 def test_more_epochs_than_last_time_is_a_new_run() -> None:

@@ -5,7 +5,6 @@ import io
 import math
 import os
 import subprocess
-import sys
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +22,7 @@ from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
 from jena_etl.windows.split import SplitWindows
 from tests.training.tasks import task
+from tests.warm_python import warm_python
 
 SMALL = {"epochs": 3, "optimizer": "rmsprop", "learning_rate": 0.01, "order": "forward", "units": 4}
 
@@ -58,9 +58,9 @@ def test_the_checkpoint_goes_on_where_a_kill_cut_off(tmp_path: Path, backend: st
     """The same bytes, with dropout's seeds, the optimizer and the shuffle all under way."""
     if not find_spec(backend):
         pytest.skip(f"Keras' backend {backend} is not installed")
-    environment = {**os.environ, "KERAS_BACKEND": backend}
+    environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     for end in (9, 0):  # the second process resumes what is left of the first one's
-        command = [sys.executable, "-c", TRAINING, str(tmp_path)]
+        command = [str(warm_python()), "-c", TRAINING, str(tmp_path)]
         assert subprocess.run(command, env=environment, check=False).returncode == end
     whole, cut = (
         [(tmp_path / name / file).read_bytes() for file in ("model.keras", "history.csv")]
@@ -79,12 +79,14 @@ import numpy as np
 from jena_etl.training import checkpoint
 from jena_etl.training.model_file import write_model
 from jena_etl.models import configure
+from jena_etl.training.device import use_device
 from jena_etl.training.fit import seeded_model, train
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
 from jena_etl.windows.split import SplitWindows
 from tests.training.tasks import task
 
+use_device("cpu", deterministic=True, cpu_threads=1)
 rows = np.random.default_rng(0).standard_normal((1, 300, 2)).astype(np.float32)
 spec = WindowSpec(sequence_length=5)
 part, held_out = (
@@ -108,7 +110,6 @@ def run(folder):
         held_out.for_model(32),
         epochs=4,
         checkpoint_file=folder / "checkpoint.npz",
-        xla=True,
     )
     path = folder / "model.keras"
     write_model(model, path, task("a", "b"), architecture="lstm_dropout", order="forward")

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -19,10 +20,13 @@ import numpy as np
 import pytest
 
 from jena_etl.errors import ProjectError, TrainingError
+from jena_etl.models import configure
+from jena_etl.params import read_params
 from jena_etl.training import model_file
 from jena_etl.training.metadata import Layer, layers_of
 from jena_etl.training.model_file import load_model, read_metadata, write_model
 from tests.training.tasks import task
+from tests.warm_python import NEW_PYTHON, warm_python
 
 # Trainable parameters, by hand, of 2 units on windows of 3 rows and 3 features, then Dense(1).
 LSTM = 4 * (3 * 2 + 2 * 2 + 2)
@@ -30,16 +34,13 @@ GRUS = 3 * (3 * 2 + 2 * 2 + 2 * 2) + 3 * (2 * 2 + 2 * 2 + 2 * 2)
 PARAMETERS = {
     "dense": (3 * 3 * 2 + 2) + 3,
     "conv1d": (2 * 3 * 2 + 2) + (1 * 2 * 2 + 2) + 3,
-    "simple_rnn": (3 * 2 + 2 * 2 + 2) + 3,
     "simple_rnn_stacked": (3 * 2 + 2 * 2 + 2) + 2 * (2 * 2 + 2 * 2 + 2) + 3,
-    "lstm": LSTM + 3,
     "lstm_dropout": LSTM + 3,
-    "lstm_unrolled": LSTM + 3,
-    "stacked_gru": GRUS + 3,
     "stacked_gru_dropout": GRUS + 3,
-    "lstm_reversed": LSTM + 3,
     "bidirectional_lstm": 2 * LSTM + 5,
 }
+TRAINED = tuple(PARAMETERS)  # each kind of layer, both kinds of dropout, with XLA and without
+TWICE = ("bidirectional_lstm", "lstm_dropout")  # nested layers; dropout's seeds
 STEPS = 4  # in an epoch
 LARGE = ("dense", "conv1d")  # those whose bytes would follow from the number of cores
 
@@ -123,11 +124,11 @@ for name in sys.argv[2:]:
 
 
 def start(
-    code: str, *arguments: object, without: str = "jax", **environment: str
+    code: str, *arguments: object, python: Path, without: str = "jax", **environment: str
 ) -> subprocess.Popen[str]:
     """Start Python; unless it is to use jax, without it, as TensorFlow would import it."""
     return subprocess.Popen(
-        [sys.executable, "-c", WITHOUT.format(without) + code, *map(str, arguments)],
+        [python, "-c", WITHOUT.format(without) + code, *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
         stdout=subprocess.PIPE,  # stderr, which says where it is, is this process' own
         text=True,
@@ -142,37 +143,56 @@ def output(process: subprocess.Popen[str]) -> str:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> tuple[Path, Path]:
-    """Two folders, each the work of a fresh process.
+    """Two folders, each the work of one process.
 
     The processes differ in what may not show: the number of cores, the order of the architectures,
-    the hash seed, the addresses, the folder.
+    the hash seed, the addresses, the folder, and one is a new Python.
     """
     root = tmp_path_factory.mktemp("runs")
     x = np.random.default_rng(0).normal(size=(16, 3, 3)).astype("float32")
     np.save(root / "x.npy", x)
     first, second = root / "first", root / "second"
-    params, names = checkout / "params.yaml", list(PARAMETERS)
+    params = checkout / "params.yaml"
     for folder in (first, second):
         folder.mkdir()
     processes = [
-        start(TRAIN, first, params, *names, PYTHONHASHSEED="1"),
-        start(TRAIN, second, params, *reversed(names), PYTHONHASHSEED="2", ONE_CORE="1"),
+        start(TRAIN, first, params, *TRAINED, python=warm_python()),
+        start(
+            *(TRAIN, second, params, *TWICE),
+            python=NEW_PYTHON,
+            PYTHONHASHSEED="2",
+            ONE_CORE="1",
+        ),
     ]
     for process in processes:
         output(process)
     return first, second
 
 
-@pytest.fixture
-def model_path(runs: tuple[Path, Path], tmp_path: Path) -> Path:
-    """A copy of the LSTM's file, to be spoilt."""
-    path = tmp_path / "models/lstm.keras"
-    path.parent.mkdir()
-    path.write_bytes((runs[0] / "models/lstm.keras").read_bytes())
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
+    """The file of an LSTM."""
+    import keras
+
+    keras.utils.clear_session()  # its layers' names are those of a new process
+    block = read_params(checkout / "params.yaml").models["lstm"] | {"units": 2}
+    model = configure("lstm", block).build(3, 3)
+    model.optimizer.build(model.trainable_variables)  # as training does
+    path = tmp_path_factory.mktemp("untrained") / "lstm.keras"
+    write_model(model, path, task("a", "b", "c"), architecture="lstm", order="forward")
     return path
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.fixture
+def model_path(untrained: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be spoilt."""
+    path = tmp_path / "models/lstm.keras"
+    path.parent.mkdir()
+    shutil.copyfile(untrained, path)
+    return path
+
+
+@pytest.mark.parametrize("name", TWICE)
 def test_two_processes_write_the_same_bytes(runs: tuple[Path, Path], name: str) -> None:
     for file in (f"models/{name}.keras", f"{name}.csv"):
         first, second = ((run / file).read_bytes() for run in runs)
@@ -185,7 +205,7 @@ def test_one_core_writes_the_same_bytes_as_all(runs: tuple[Path, Path], name: st
     assert first == second
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", TRAINED)
 def test_nothing_in_the_file_names_a_device(runs: tuple[Path, Path], name: str) -> None:
     import h5py
 
@@ -203,7 +223,7 @@ def test_nothing_in_the_file_names_a_device(runs: tuple[Path, Path], name: str) 
 
 def test_only_model_files_are_left(runs: tuple[Path, Path]) -> None:
     found = {file.name for file in (runs[0] / "models").iterdir()}
-    assert found == {f"{name}.keras" for name in PARAMETERS}
+    assert found == {f"{name}.keras" for name in TRAINED}
 
 
 def test_no_clock_in_the_file(model_path: Path) -> None:
@@ -223,7 +243,7 @@ def test_shared_objects_are_numbered_in_order_of_appearance() -> None:
     assert ids == [1, 2, 1]
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", TRAINED)
 def test_loaded_model_forecasts_the_same_and_can_train_on(
     runs: tuple[Path, Path], name: str
 ) -> None:
@@ -236,13 +256,13 @@ def test_loaded_model_forecasts_the_same_and_can_train_on(
 
 
 def test_keras_loads_it_without_this_package(runs: tuple[Path, Path]) -> None:
-    output(start(LOAD_ELSEWHERE, runs[0], *PARAMETERS))
-    for name in PARAMETERS:
+    output(start(LOAD_ELSEWHERE, runs[0], *TRAINED, python=warm_python()))
+    for name in TRAINED:
         forecasts = np.load(runs[0] / f"{name}.elsewhere.npy")
         np.testing.assert_array_equal(forecasts, np.load(runs[0] / f"{name}.npy"))
 
 
-def test_every_architecture_trains_under_jax_without_tensorflow(
+def test_every_kind_of_layer_trains_under_jax_without_tensorflow(
     runs: tuple[Path, Path], checkout: Path
 ) -> None:
     """Its file, loaded here under TensorFlow, forecasts what the jax backend forecasts."""
@@ -252,18 +272,18 @@ def test_every_architecture_trains_under_jax_without_tensorflow(
     folder.mkdir()
     jax = {"KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # or it compiles for long
     params = checkout / "params.yaml"
-    output(start(TRAIN, folder, params, *PARAMETERS, without="tensorflow", **jax))
+    output(start(TRAIN, folder, params, *TRAINED, python=NEW_PYTHON, without="tensorflow", **jax))
     x = np.load(folder.parent / "x.npy")
-    for name in PARAMETERS:
+    for name in TRAINED:
         model = load_model(folder / f"models/{name}.keras", architecture=name)
         np.testing.assert_allclose(model(x).numpy(), np.load(folder / f"{name}.npy"), atol=1e-5)
         assert not np.array_equal(np.load(folder / f"{name}.npy"), np.load(runs[0] / f"{name}.npy"))
 
 
 def test_short_memory_does_not_change_the_bytes(
-    runs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    untrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = load_model(runs[0] / "models/lstm.keras", architecture="lstm")
+    model = load_model(untrained, architecture="lstm")
     write_model(model, tmp_path / "plenty.keras", task("a"), architecture="lstm", order="forward")
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=0))
     write_model(model, tmp_path / "short.keras", task("a"), architecture="lstm", order="forward")
@@ -288,7 +308,7 @@ def test_the_file_says_how_to_forecast_with_it(model_path: Path) -> None:
         "climate_sha256": "c" * 64,
         "architecture": "lstm",
         "order": "forward",
-        "trainable_parameters": PARAMETERS["lstm"],
+        "trainable_parameters": LSTM + 3,
     }
     first, *others = layers
     assert first == {
@@ -382,7 +402,7 @@ def test_metadata_needs_neither_keras_nor_tensorflow(model_path: Path) -> None:
         "from jena_etl.training.model_file import read_metadata\n"
         "read_metadata(Path(sys.argv[1])); print(sorted({'keras', 'tensorflow'} & {*sys.modules}))"
     )
-    assert output(start(code, model_path)) == "[]\n"
+    assert output(start(code, model_path, python=NEW_PYTHON)) == "[]\n"
 
 
 def test_failed_write_leaves_the_old_file_alone(model_path: Path) -> None:

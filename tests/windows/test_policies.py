@@ -130,7 +130,7 @@ def test_segments_leave_out_the_windows_that_cross_them(
         ]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(specs, segmented(), fractions, st.sampled_from(POLICIES), st.data())
 def test_windows_of_an_excluded_target_belong_to_no_split(
     spec: WindowSpec,
