@@ -36,6 +36,7 @@ def main(project: Project, params: Params, name: str) -> None:
     windows = {split: project.windows(split) for split in ("train", *SCORED)}
     device = use_device(params.train.device, xla_on_cpu=architecture.xla_on_cpu, **settings)
     timestamps = project.timestamps
+    task = forecast_task(project.arrays, project.statistics, windows["train"].spec)
     key = _run_key(project, name, device)
     checkpoint_file = project.checkpoint(name, key)
     batch_size, order = params.train.batch_size, architecture.order
@@ -45,6 +46,7 @@ def main(project: Project, params: Params, name: str) -> None:
         model = seeded_model(
             architecture,
             windows["train"],
+            task,
             seed=params.seed,
             mixed_precision=params.train.mixed_precision,
         )
@@ -56,13 +58,13 @@ def main(project: Project, params: Params, name: str) -> None:
             windows["validation"].for_model(batch_size, order=order),
             epochs=architecture.epochs,
             patience=architecture.early_stopping,
+            learning_rate=architecture.learning_rate_in,
             checkpoint_file=checkpoint_file,
             history_file=project.history_csv(name),
             naive_mae=naive_mae(windows["validation"]),
             xla=architecture.xla_on_cpu and device == "cpu",
         )
         _refuse_if_outdated(key, project, name, device)
-        task = forecast_task(project.arrays, project.statistics, windows["train"].spec)
         write_model(model, project.model_file(name), task, architecture=name, order=order)
         write_text(project.history_csv(name), history)
         model = load_model(project.model_file(name), architecture=name)

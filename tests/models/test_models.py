@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jena_etl.errors import ParamsError
 from jena_etl.models import configure, names
 from jena_etl.models.simple_rnn import simple_rnn
 from jena_etl.params import read_params
@@ -73,6 +74,26 @@ def test_dense_layers_before_the_forecast(blocks: dict[str, dict[str, Any]]) -> 
     model = configure("lstm", {**blocks["lstm"], "dense": [8, 4]}).build(120, 14)
     extra = (16 * 8 + 8) + (8 * 4 + 4) + (4 + 1) - (16 + 1)
     assert model.count_params() == PARAMETERS["lstm"] + extra
+
+
+def test_what_the_optimizer_and_the_loss_are_told(blocks: dict[str, dict[str, Any]]) -> None:
+    options = {"optimizer": "adamw", "weight_decay": 0.01, "global_clipnorm": 1.0, "loss": "huber"}
+    model = configure("dense", blocks["dense"] | options).build(120, 14)
+    config = model.optimizer.get_config()
+    assert (config["weight_decay"], config["global_clipnorm"]) == (0.01, 1.0)
+    assert model.loss == "huber"
+
+
+def test_a_model_of_the_change_has_no_bias_of_the_mean(blocks: dict[str, dict[str, Any]]) -> None:
+    block = blocks["dense"] | {"target_as": "change", "output_bias": "train_mean"}
+    with pytest.raises(ParamsError, match=r"models\.dense.*remove output_bias"):
+        configure("dense", block)
+
+
+def test_the_change_suits_every_architecture(blocks: dict[str, dict[str, Any]]) -> None:
+    for name, parameters in PARAMETERS.items():
+        model = configure(name, blocks[name] | {"target_as": "change"}).build(120, 14)
+        assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == parameters
 
 
 def test_simple_rnn_takes_any_length(blocks: dict[str, dict[str, Any]]) -> None:

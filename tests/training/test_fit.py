@@ -25,6 +25,7 @@ from tests.training.tasks import task
 from tests.warm_python import warm_python
 
 SMALL = {"epochs": 3, "optimizer": "rmsprop", "learning_rate": 0.01, "order": "forward", "units": 4}
+TASK = task("a", "b")
 
 
 def windows(first: int, last: int) -> SplitWindows:
@@ -41,13 +42,14 @@ def fitted(
     part, held_out = windows(0, 100), windows(120, 180)
     if targets is not None:
         part.targets[:] = targets
-    model = seeded_model(architecture, part, seed=1)
+    model = seeded_model(architecture, part, TASK, seed=1)
     history = train(
         model,
         lambda epoch: part.dataset(16, shuffle=True, seed=1, epoch=epoch),
         held_out.dataset(16),
         epochs=architecture.epochs,
         patience=architecture.early_stopping,
+        learning_rate=architecture.learning_rate_in,
         xla=xla,
     )
     return model, history
@@ -103,7 +105,7 @@ def save_then_die(path, progress):
         os._exit(9)
 
 def run(folder):
-    model = seeded_model(architecture, part, seed=1)
+    model = seeded_model(architecture, part, task("a", "b"), seed=1)
     history = train(
         model,
         lambda epoch: part.for_model(32, shuffle=True, seed=1, epoch=epoch),
@@ -166,10 +168,58 @@ def test_the_forecast_starts_at_zero_or_at_the_mean_of_the_train_windows() -> No
     part = windows(0, 100)
     mean = sum(map(float, part.targets[5:105])) / 100
     for block, expected in (({}, 0.0), ({"output_bias": "train_mean"}, mean)):
-        model = seeded_model(configure("dense", {**SMALL, **block}), part, seed=1)
+        model = seeded_model(configure("dense", {**SMALL, **block}), part, TASK, seed=1)
         assert float(model.layers[-1].bias.numpy()[0]) == pytest.approx(expected, rel=1e-6)
         nothing = model(np.zeros((1, 5, 2), np.float32)).numpy()
         assert nothing == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("order", ["forward", "reversed"])
+def test_a_model_of_the_change_starts_at_the_last_observation(tmp_path: Path, order: str) -> None:
+    """The target is column b, with mean 1 and std 2; windows hold (value - mean) / std."""
+    import keras
+
+    of_b = TASK.model_copy(update={"target": "b"})
+    block = {**SMALL, "target_as": "change", "order": order}
+    part = windows(0, 100)
+    model = seeded_model(configure("dense", block), part, of_b, seed=1)
+    trained = model.layers[-3]
+    assert [w.shape for w in model.trainable_weights] == [(10, 4), (4,), (4, 1), (1,)]
+    features = np.random.default_rng(1).standard_normal((6, 5, 2)).astype(np.float32)
+    last = features[:, -1 if order == "forward" else 0, 1] * 2 + 1
+    change = keras.Model(model.input, trained.output)(features).numpy()
+    assert np.abs(change).max() > 0.1  # weights are random
+    np.testing.assert_allclose(model(features).numpy()[:, 0], last + change[:, 0], rtol=1e-5)
+
+    before = model.get_layer("last_observation").get_weights()
+    train(model, lambda epoch: part.dataset(16, epoch=epoch), part.dataset(16), epochs=1)
+    for weights, ours in zip(
+        model.get_layer("last_observation").get_weights(), before, strict=True
+    ):
+        np.testing.assert_array_equal(weights, ours)
+    path = tmp_path / "models/dense.keras"
+    write_model(model, path, of_b, architecture="dense", order=configure("dense", block).order)
+    again = load_model(path, architecture="dense")
+    np.testing.assert_array_equal(again(features).numpy(), model(features).numpy())
+
+
+def test_the_cosine_schedule_lowers_the_learning_rate_each_epoch() -> None:
+    """Half a cosine over three epochs: 1, 3/4 and 1/4 of the learning rate."""
+    used = []
+    architecture = configure("dense", {**SMALL, "learning_rate_schedule": "cosine"})
+    part = windows(0, 96)
+    model = seeded_model(architecture, part, TASK, seed=1)
+
+    def batches(epoch: int) -> Any:
+        return part.dataset(16, epoch=epoch)
+
+    def noted(epoch: int) -> float:
+        used.append(architecture.learning_rate_in(epoch))
+        return used[-1]
+
+    train(model, batches, part.dataset(16), epochs=3, learning_rate=noted)
+    assert used == pytest.approx([0.01, 0.0075, 0.0025])
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.0025)
 
 
 @pytest.mark.parametrize(("learning_rate", "falls"), [(0.001, True), (0.3, False)])
@@ -196,7 +246,8 @@ def test_mixed_precision_leaves_weights_forecast_and_loss_in_32_bits(tmp_path: P
 
     part, held_out = windows(0, 96), windows(120, 184)
     block = {**SMALL, "recurrent_dropout": 0.3, "dropout": 0.5}
-    model = seeded_model(configure("lstm_dropout", block), part, seed=1, mixed_precision=True)
+    lstm = configure("lstm_dropout", block)
+    model = seeded_model(lstm, part, TASK, seed=1, mixed_precision=True)
     assert keras.config.dtype_policy().name == "float32"  # as before: of this model alone
     assert [layer.compute_dtype for layer in model.layers] == ["float16", "float16", "float32"]
     assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
@@ -218,7 +269,7 @@ def test_mixed_precision_leaves_weights_forecast_and_loss_in_32_bits(tmp_path: P
     forecasts = forecast(again, held_out, batch_size=16, order="forward")
     assert forecasts.dtype == np.float32
     # 16 bits show: the same weights in 32 bits forecast something a little else.
-    whole = seeded_model(configure("lstm_dropout", block), part, seed=1)
+    whole = seeded_model(lstm, part, TASK, seed=1)
     whole.set_weights(again.get_weights())
     exact = forecast(whole, held_out, batch_size=16, order="forward")
     assert 0 < np.abs(forecasts - exact).max() < 0.01

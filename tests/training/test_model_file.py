@@ -78,7 +78,7 @@ for name in names:
     print("training", name, "in", folder.name, file=sys.stderr, flush=True)
     changes = {{key: small[key] for key in small if key in blocks[name]}}
     architecture = configure(name, blocks[name] | changes)
-    model = seeded_model(architecture, part, seed=42)
+    model = seeded_model(architecture, part, task("a", "b", "c"), seed=42)
     history = train(
         model,
         lambda epoch: part.for_model(16, shuffle=True, seed=42, epoch=epoch),
@@ -98,7 +98,7 @@ spec = WindowSpec(sequence_length=120)
 large = SplitWindows(rows, rows[0, :, 0], spec, WindowIndex([range(1024)]))
 for name in {LARGE} if keras.config.backend() == "tensorflow" else ():
     architecture = configure(name, blocks[name])
-    model = seeded_model(architecture, large, seed=42)
+    model = seeded_model(architecture, large, task("a"), seed=42)
     train(model, lambda epoch: large.for_model(256), large.for_model(256), epochs=1)
     path = folder / f"large/{{name}}.keras"
     write_model(model, path, task("a"), architecture=name, order="forward")

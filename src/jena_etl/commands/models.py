@@ -54,7 +54,11 @@ def _model(name: str, params: Params, input_shape: tuple[int, int]) -> dict[str,
         **shown,
         "trainable_parameters": trainable_parameters(model),
         "input_shape": list(model.input_shape),
-        "layers": [_layer(layer) for layer in model.layers],
+        "layers": [
+            _layer(layer)
+            for layer in model.layers
+            if not isinstance(layer, keras.layers.InputLayer)
+        ],
     }
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from jena_etl.errors import ParamsError
 from jena_etl.params import Order, Positive
 from jena_etl.params_check import Block
 
 Optimizer = Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
+# The name of the layer that finds the target's last observation in a window; it is not trained.
+LAST_OBSERVATION = "last_observation"
 
 
 class Architecture(Block):
@@ -30,6 +33,23 @@ class Architecture(Block):
     output_bias: Literal["zero", "train_mean"] = "zero"
     # Whether XLA compiles the training step when it runs on a CPU. It then uses a single core.
     xla_on_cpu: bool = False
+    # What the trained layers give: the target itself, as in the reference's models, or its change
+    # since the last observation in the window. The model's output is the target in either case.
+    target_as: Literal["value", "change"] = "value"
+    loss: Literal["mse", "mae", "huber"] = "mse"
+    learning_rate_schedule: Literal["constant", "cosine"] = "constant"
+    # As Keras' optimizers call them; None leaves them at the optimizer's default.
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    global_clipnorm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _bias_suits_the_target(self) -> Self:
+        if (self.target_as, self.output_bias) == ("change", "train_mean"):
+            raise ValueError(
+                "output_bias: train_mean starts the forecast at the mean temperature, but with "
+                "target_as: change it starts at the last observation; remove output_bias"
+            )
+        return self
 
     @abstractmethod
     def layers(self, keras: Any) -> list[Any]:
@@ -43,11 +63,22 @@ class Architecture(Block):
         """The number of steps in the model's input; None if it takes any number."""
         return sequence_length
 
+    def learning_rate_in(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0.
+
+        The cosine schedule lowers it along half a cosine, towards zero after the last epoch
+        (I. Loshchilov and F. Hutter, SGDR, 2017, without its restarts).
+        """
+        if self.learning_rate_schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+
     def build(self, sequence_length: int, features: int) -> Any:
         """A compiled Keras model: (batch, sequence_length, features) -> (batch, 1).
 
-        The loss is the mean squared error and the metric the mean absolute error, both in the
-        target's own unit.
+        The output is the target in its own unit, and so are the loss (squared, for mse) and the
+        metric, the mean absolute error. With `target_as: change`, the layer `last_observation` has
+        yet to be given its weights.
 
         Raises:
             ParamsError: the window is too short for the layers.
@@ -55,24 +86,51 @@ class Architecture(Block):
         import keras
 
         layers = [
-            keras.Input((self.input_length(sequence_length), features)),
             *self.layers(keras),
             *(keras.layers.Dense(units, activation="relu") for units in self.dense),
             keras.layers.Dense(1, dtype="float32"),  # even in mixed precision
         ]
         try:
-            model = keras.Sequential(layers)
+            if self.target_as == "change":
+                model = self._with_last_observation(layers, sequence_length, features)
+            else:
+                steps = self.input_length(sequence_length)
+                model = keras.Sequential([keras.Input((steps, features)), *layers])
         except ValueError as error:
             name = type(self).__module__.rpartition(".")[2]
             raise ParamsError(
                 f"models.{name} cannot be built for window.sequence_length {sequence_length}: "
                 f"{str(error).splitlines()[0]}"
             ) from error
+        config = {
+            "learning_rate": self.learning_rate,
+            "weight_decay": self.weight_decay,
+            "global_clipnorm": self.global_clipnorm,
+        }
         optimizer = keras.optimizers.get(
-            {"class_name": self.optimizer, "config": {"learning_rate": self.learning_rate}}
+            {
+                "class_name": self.optimizer,
+                "config": {key: value for key, value in config.items() if value is not None},
+            }
         )
         if keras.config.dtype_policy().name == "mixed_float16":
             # Keras would add it as well, but not save it with the model.
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        model.compile(optimizer=optimizer, loss="mse", metrics=["mae"])
+        model.compile(optimizer=optimizer, loss=self.loss, metrics=["mae"])
         return model
+
+    def _with_last_observation(self, layers: list[Any], steps: int, features: int) -> Any:
+        """A model that adds the target's last observation to what `layers` give."""
+        import keras
+
+        window = keras.Input((steps, features))
+        change = window
+        for layer in layers:
+            change = layer(change)
+        earlier = (steps - 1, 0) if self.order == "forward" else (0, steps - 1)
+        last = keras.layers.Flatten()(keras.layers.Cropping1D(earlier)(window))
+        # Made of Keras' own layers, so that the model's file can be loaded without this package.
+        observation = keras.layers.Dense(
+            1, name=LAST_OBSERVATION, trainable=False, dtype="float32"
+        )(last)
+        return keras.Model(window, keras.layers.Add(dtype="float32")([change, observation]))

@@ -16,12 +16,19 @@ import numpy as np
 from jena_etl.errors import TrainingError
 from jena_etl.files import write_text
 from jena_etl.models import Architecture
+from jena_etl.models.architecture import LAST_OBSERVATION
 from jena_etl.training import checkpoint
+from jena_etl.training.metadata import ForecastTask
 from jena_etl.windows.split import SplitWindows
 
 
 def seeded_model(
-    architecture: Architecture, windows: SplitWindows, *, seed: int, mixed_precision: bool = False
+    architecture: Architecture,
+    windows: SplitWindows,
+    task: ForecastTask,
+    *,
+    seed: int,
+    mixed_precision: bool = False,
 ) -> Any:
     """Build the model for `windows`, with `seed` setting every random number.
 
@@ -31,6 +38,7 @@ def seeded_model(
     Args:
         architecture: the architecture to build.
         windows: the windows that the model will read.
+        task: how their features were normalised, and which of them is the target.
         seed: the seed of weights and dropout.
         mixed_precision: layers compute in float16; weights, forecast and loss stay float32, and
             Keras scales the loss so that small gradients do not vanish. Not bfloat16: tensor cores
@@ -50,6 +58,12 @@ def seeded_model(
     if architecture.output_bias == "train_mean":
         mean = windows.targets[windows.target_rows()].mean(dtype=np.float64)
         model.layers[-1].bias.assign([mean])
+    if architecture.target_as == "change":
+        target = task.columns.index(task.target)
+        kernel = np.zeros((len(task.columns), 1), np.float32)
+        kernel[target] = task.std[target]
+        bias = np.array([task.mean[target]], np.float32)
+        model.get_layer(LAST_OBSERVATION).set_weights([kernel, bias])  # undoes the normalisation
     return model
 
 
@@ -71,6 +85,7 @@ def train(
     *,
     epochs: int,
     patience: int | None = None,
+    learning_rate: Callable[[int], float] | None = None,
     checkpoint_file: Path | None = None,
     history_file: Path | None = None,
     naive_mae: float = math.nan,
@@ -87,6 +102,8 @@ def train(
         validation_batches: the validation batches, in any order.
         epochs: the number of passes over the train batches.
         patience: stop after this many epochs without a better validation loss; None never stops.
+        learning_rate: the learning rate of each epoch, counted from 0; None leaves the
+            optimizer's as it is.
         checkpoint_file: written after every epoch; an interrupted run resumes from it. The caller
             removes it once the results are written.
         history_file: removed first, then rewritten after every epoch, so that the curve can be
@@ -105,18 +122,15 @@ def train(
     # variables include dropout's seed generators.
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
-    progress = checkpoint.Progress()
-    if checkpoint_file:
-        progress = checkpoint.load(
-            checkpoint_file, [tuple(variable.shape) for variable in variables]
-        )
-        if progress.epochs:
-            _assign(variables, progress.state)
-
+    progress = _resumed(checkpoint_file, variables)
     history = _History(naive_mae, history_file)
 
     class EveryEpoch(keras.callbacks.Callback):  # keras is imported when training starts
         """Saves a checkpoint and the history, and stops if a loss is not finite."""
+
+        def on_epoch_begin(self, epoch: int, _logs: object = None) -> None:
+            if learning_rate:
+                model.optimizer.learning_rate = learning_rate(epoch)
 
         def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
             for name in ("loss", "val_loss"):
@@ -152,6 +166,16 @@ def train(
     _assign(variables, progress.best)
     sys.stdout.write(_hint(progress))
     return history.csv(progress)
+
+
+def _resumed(checkpoint_file: Path | None, variables: list[Any]) -> checkpoint.Progress:
+    if not checkpoint_file:
+        return checkpoint.Progress()
+    shapes = [tuple(variable.shape) for variable in variables]
+    progress = checkpoint.load(checkpoint_file, shapes)
+    if progress.epochs:
+        _assign(variables, progress.state)
+    return progress
 
 
 def _assign(variables: list[Any], values: list[Any]) -> None:
