@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jena_etl import __version__
-from jena_etl.errors import JenaEtlError, one_line
+from jena_etl.errors import JenaEtlError, ProjectError, one_line
 from jena_etl.text import printable
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def inspect(
 def forecast(
     *,
     model: Annotated[
-        str, typer.Option(help="A trained architecture, or the best one on validation.")
+        str,
+        typer.Option(help="A trained architecture, the best one on validation, or a .keras file."),
     ] = "best",
     at: Annotated[
         str | None,
@@ -114,11 +115,15 @@ def forecast(
 ) -> None:
     """Forecast the target from the latest measurements, with a drawing of the last 24 hours."""
     from jena_etl.commands.forecast import issue, render_forecast
-    from jena_etl.params import read_params
     from jena_etl.project import find_project
 
-    project = find_project()
-    issued = issue(project, read_params(project.params_yaml), model=model, at=at, source=source)
+    try:
+        project = find_project()
+    except ProjectError:
+        if not model.endswith(".keras"):
+            raise
+        project = None
+    issued = issue(project, model=model, at=at, source=source)
     for warning in issued.forecast.warnings:
         _show(f"warning: {warning}", err=True)
     _show(

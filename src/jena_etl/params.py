@@ -6,7 +6,6 @@ block is declared beside the model, in `jena_etl.models`.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -16,7 +15,7 @@ from ruamel.yaml import YAML
 
 from jena_etl.csv_dialect import Dialect, Names, Text
 from jena_etl.params_check import Block, check, load_yaml
-from jena_etl.text import nearest
+from jena_etl.text import nearest, without_credentials
 
 REMOTE = ("http", "https")
 
@@ -53,7 +52,7 @@ class SourceFile(NamedTuple):
     @property
     def shown(self) -> str:
         """The URL for messages, without the query or credentials, which may be secret."""
-        return re.sub("(?s):.*@", "://", re.split("[?#]", self.url, maxsplit=1)[0])
+        return without_credentials(self.url)
 
 
 def _source_url(url: str) -> str:

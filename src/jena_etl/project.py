@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from jena_etl.windows.batches import WindowBatches
     from jena_etl.windows.split import SplitWindows
 
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/@]+@[^/:]+:")  # git@example.org:a.git is one, too
 ITEM = "${item}"  # dvc.yaml's placeholder for an architecture's name
 
 # Modules that shape results are imported inside the methods: a stage must not depend on those whose
@@ -292,17 +294,34 @@ class Project:
         return array
 
 
-def open_project(path: str | Path = ".") -> Project:
-    """The project in folder `path`.
+def open_project(
+    path: str | Path = ".", *, rev: str | None = None, cache_dir: str | Path | None = None
+) -> Project:
+    """The project in folder `path`, or a version of one in another git repository.
+
+    With a URL or a `rev`, what reading needs is fetched into a cache on this machine: once for each
+    commit, and again when a branch has moved. A credential is best left to git and DVC; one in the
+    URL is kept out of the cache and of messages.
+
+    Args:
+        path: a project folder, or the URL or path of a git repository with a project at its root.
+        rev: a branch, a tag or a full commit of the repository; for a URL, the default branch if
+            none is given. A full commit that has been fetched is opened without a network.
+        cache_dir: the folder of the cache, instead of the user's cache folder.
 
     Raises:
-        ProjectError: the folder has no params.yaml.
+        ProjectError: the folder has no params.yaml; or git does not reach the repository, it has no
+            such revision or no project, or its data was not pushed or cannot be fetched.
     """
+    if rev is not None or URL.match(str(path)):
+        from jena_etl.fetched import open_fetched
+
+        return open_fetched(path, rev=rev, cache_dir=cache_dir)
     root = Path(path)
     if not (root / "params.yaml").is_file():
         raise ProjectError(
-            f"{root} is not a jena-etl project: it has no params.yaml; "
-            "change to the project folder, or name it"
+            f"{root} is not a jena-etl project: it has no params.yaml; change to the project "
+            "folder, or name it; a git repository needs a rev: open_project(path, rev='main')"
         )
     return Project(root)
 

@@ -37,6 +37,17 @@ def markdown(text: str) -> str:
     return MARKUP.sub(r"\\\g<0>", printable(text))
 
 
+def without_credentials(address: str) -> str:
+    """A URL for messages, without what may be secret: a user name, a password, the query.
+
+    >>> without_credentials("https://ann:s3cret@example.org/a.git?token=t")
+    'https://example.org/a.git'
+    >>> without_credentials("git@example.org:a.git")
+    'git@example.org:a.git'
+    """
+    return re.sub("(?s):.*@", "://", re.split("[?#]", address, maxsplit=1)[0])
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """What to add to a message about an unknown name: the closest known one, or else all of them.
 

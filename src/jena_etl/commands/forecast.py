@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,11 +11,12 @@ import numpy as np
 
 from jena_etl.commands.chart import Mark, chart
 from jena_etl.commands.wording import duration_text, timestamp_text
-from jena_etl.errors import DataError
+from jena_etl.errors import DataError, ProjectError
 from jena_etl.evaluation.leaderboard import read_leaderboard
 from jena_etl.evaluation.predictions import BASELINES
+from jena_etl.forecasting.forecaster import load_forecaster
 from jena_etl.forecasting.series import exported_series, project_series
-from jena_etl.params import Params
+from jena_etl.params import Convert, Params, read_params
 from jena_etl.project import Project
 from jena_etl.stage_output import Part
 from jena_etl.training.device import use_device
@@ -68,30 +70,33 @@ class Issued(NamedTuple):
     values: np.ndarray
 
 
-def issue(
-    project: Project, params: Params, *, model: str, at: str | None, source: Path | None
-) -> Issued:
+def issue(project: Project | None, *, model: str, at: str | None, source: Path | None) -> Issued:
     """Make one forecast.
 
     Whatever can be refused is refused before the model is loaded, which takes seconds.
 
     Args:
-        project: the project that the model was trained in.
-        params: its params; they say how `source` is written.
-        model: the name of an architecture, or "best".
+        project: the project that you are in. Outside of one, the model has to be a file.
+        model: the name of an architecture of the project, "best", or the path of a .keras file.
         at: the timestamp of the last row that the model may read; None for the last row of all.
-        source: a station's newer export; None for the project's own series.
+        source: a station's newer export, read as the project's params say; outside of a project,
+            as `jena-etl peek` guesses. None for the project's own series.
 
     Raises:
         JenaEtlError: there is no such model or time, or the measurements up to it have a hole, lack
             a column or hold no measurement.
     """
-    name = project.trained_model(model)
-    metadata = read_metadata(project.model_file(name))
-    if source is None:
-        series = project_series(project)
+    params = read_params(project.params_yaml) if project else None
+    given = Path(model) if model.endswith(".keras") else None
+    file = given or _trained(project, model)
+    metadata = read_metadata(file)
+    if source is not None:
+        options, guessed = _how_to_read(source, params)
+        series = exported_series(source, options, metadata)
+    elif project:
+        series, guessed = project_series(project), []
     else:
-        series = exported_series(source, params.convert, metadata)
+        raise DataError(f"name the measurements for {file.name} with --source")
     row = series.row_of(None if at is None else _timestamp(at))
     window = series.window(row, metadata)
     issued = window.timestamps[-1]
@@ -99,13 +104,18 @@ def issue(
     _, observed = series.measured(
         metadata.target, after=timestamp - np.timedelta64(1, "s"), up_to=timestamp
     )
-    split = _split(project, metadata, issued)
+    split = _split(project, metadata, issued) if project and not given else None
+    warnings = (*guessed, *series.warnings, *_about_the_model(project, model, split))
 
-    use_device("cpu", deterministic=params.train.deterministic)  # leaves a GPU's memory free
-    forecaster = project.forecaster(name)
+    deterministic = params.train.deterministic if params else True
+    use_device("cpu", deterministic=deterministic)  # leaves a GPU's memory free
+    if project and not given:
+        forecaster = project.forecaster(metadata.architecture)
+    else:
+        forecaster = load_forecaster(file)
     return Issued(
         Forecast(
-            model=name,
+            model=metadata.architecture,
             source=series.name,
             split=split,
             issued=str(issued),
@@ -115,10 +125,31 @@ def issue(
             forecast=_shortest(forecaster.forecast(window.columns)[0]),
             naive=_shortest(forecaster.naive(window.columns)[0]),
             observed=float(observed[0]) if len(observed) else None,
-            warnings=(*series.warnings, *_about_the_model(project, model, split)),
+            warnings=warnings,
         ),
         *series.measured(metadata.target, after=issued - DRAWN, up_to=issued),
     )
+
+
+def _trained(project: Project | None, model: str) -> Path:
+    if project is None:
+        raise ProjectError(f"outside of a project, name a model file: --model {model}.keras")
+    return project.model_file(project.trained_model(model))
+
+
+def _how_to_read(source: Path, params: Params | None) -> tuple[Convert, list[str]]:
+    """How the export is written, and a warning if that is a guess."""
+    if params:
+        return params.convert, []
+    from jena_etl.commands.peek import peek
+
+    options = peek(source).convert
+    guess = (
+        f"{source.name} is read as guessed: separator {options.separator!r}, decimal mark "
+        f"{options.decimal!r}, timestamps like {options.datetime_format!r} in "
+        f"{options.datetime_column!r}; to see more: {shlex.join(['jena-etl', 'peek', str(source)])}"
+    )
+    return options, [guess]
 
 
 def render_forecast(issued: Issued, encoding: str | None) -> str:
@@ -174,11 +205,11 @@ def _split(project: Project, metadata: ModelMetadata, issued: np.datetime64) -> 
     return None
 
 
-def _about_the_model(project: Project, model: str, split: str | None) -> list[str]:
+def _about_the_model(project: Project | None, model: str, split: str | None) -> list[str]:
     warnings = []
     if split == "train":
         warnings.append("the issue time lies in the train split, which the model has learnt from")
-    first = read_leaderboard(project.leaderboard_csv)[0] if model == "best" else {}
+    first = read_leaderboard(project.leaderboard_csv)[0] if project and model == "best" else {}
     if (name := first.get("architecture")) in BASELINES:
         warnings.append(f"on the validation split, the {name} forecast is better than every model")
     return warnings

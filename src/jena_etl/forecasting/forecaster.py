@@ -129,14 +129,20 @@ class Forecaster:
         return columns
 
 
-def load_forecaster(path: Path, *, architecture: str) -> Forecaster:
-    """Load the model of a model file.
+def load_forecaster(path: Path, *, architecture: str | None = None) -> Forecaster:
+    """Load the model of a model file, which needs nothing of the project it was trained in.
+
+    Args:
+        path: the file.
+        architecture: the architecture that it has to hold; by default, any.
 
     Raises:
         TrainingError: the file is missing or damaged, or holds another architecture.
     """
     metadata = read_metadata(path)
-    return Forecaster(metadata, load_model(path, architecture=architecture))
+    return Forecaster(
+        metadata, load_model(path, architecture=architecture or metadata.architecture)
+    )
 
 
 def check_regular(timestamps: np.ndarray, step_seconds: int | None) -> None:

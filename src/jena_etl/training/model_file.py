@@ -86,7 +86,7 @@ def read_metadata(path: Path) -> ModelMetadata:
             version of this package.
     """
     metadata = json.loads(_read_members(path)["metadata.json"])
-    again = f"train the model again: dvc repro -f train@{path.stem}"
+    again = _remedy(path)
     if "jena_etl" not in metadata:
         raise TrainingError(
             f"{_shown(path)} was written by something else: its metadata.json has no jena_etl "
@@ -170,14 +170,15 @@ def _read_members(path: Path) -> dict[str, bytes]:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise TrainingError(
-            f"{_shown(path)} does not exist; restore it: dvc checkout {_shown(path)}; "
-            f"or train it: dvc repro train@{path.stem}"
-        ) from None
+        what_next = "check the path"
+        if _is_of_a_project(path):
+            what_next = f"restore it: dvc checkout {_shown(path)}; or train it: dvc repro "
+            what_next += f"train@{path.stem}"
+        raise TrainingError(f"{_shown(path)} does not exist; {what_next}") from None
     except OSError as error:
         raise TrainingError(
             f"{_shown(path)} cannot be read ({error.strerror}), expected a .keras file; "
-            f"train the model again: dvc repro -f train@{path.stem}"
+            + _remedy(path)
         ) from None
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -185,9 +186,18 @@ def _read_members(path: Path) -> dict[str, bytes]:
     except _DAMAGE as error:
         reason = error.args[0] if error.args else "it ends too early"
         raise TrainingError(
-            f"{_shown(path)} is damaged ({reason}), expected a whole .keras file; "
-            f"train the model again: dvc repro -f train@{path.stem}"
+            f"{_shown(path)} is damaged ({reason}), expected a whole .keras file; {_remedy(path)}"
         ) from None
+
+
+def _is_of_a_project(path: Path) -> bool:
+    return path.parent.name == "models"
+
+
+def _remedy(path: Path) -> str:
+    if _is_of_a_project(path):
+        return f"train the model again: dvc repro -f train@{path.stem}"
+    return "get it again from where it comes, or build it: dvc repro -f evaluate"
 
 
 def _shown(path: Path) -> str:
