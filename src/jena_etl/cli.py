@@ -134,6 +134,33 @@ def forecast(
 
 
 @app.command()
+def score(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="NEW.csv", help="A later export of the station (.csv, .csv.gz or .zip)."
+        ),
+    ],
+    *,
+    model: Annotated[
+        str, typer.Option(help="A trained architecture, or the best one on validation.")
+    ] = "best",
+    as_json: AsJson = False,
+) -> None:
+    """Test a model on a later export: its MAE, the naive forecast's, and how like the data are."""
+    from jena_etl.commands.score import render_score
+    from jena_etl.commands.score import score as score_export
+    from jena_etl.params import read_params
+    from jena_etl.project import find_project
+
+    project = find_project()
+    found = score_export(project, read_params(project.params_yaml), file, model=model)
+    for warning in found.warnings:
+        _show(f"warning: {warning}", err=True)
+    _show(json.dumps(found.model_dump(mode="json"), indent=2) if as_json else render_score(found))
+
+
+@app.command()
 def export(
     model: Annotated[str, typer.Argument(metavar="NAME", help="A trained architecture, or best.")],
     out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file to write.")],

@@ -136,6 +136,12 @@ def read_leaderboard(path: Path) -> list[dict[str, str]]:
     return rows
 
 
+def test_interval(row: dict[str, str]) -> Interval | None:
+    """The interval of the test MAE in a row of the leaderboard, if there is one."""
+    low, high = row["test_mae_low"], row["test_mae_high"]
+    return Interval(float(low), float(high)) if low and high else None
+
+
 def as_markdown(entries: list[Entry], heading: str) -> str:
     """The leaderboard for people."""
     heads = (

@@ -17,6 +17,8 @@ from jena_etl.windows.spec import input_steps
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from jena_etl.windows.split import SplitWindows
+
 BATCH_SIZE = 256  # windows that the model is given at once
 
 
@@ -86,9 +88,7 @@ class Forecaster:
                     f"there are {len(columns[0]):,} rows, but {clock.size:,} timestamps"
                 )
             check_regular(clock, self.metadata.step_seconds)
-        features = np.empty((len(columns[0]), len(columns)), dtype=np.float32)
-        for at, values in enumerate(columns):
-            features[:, at] = (values - self.metadata.mean[at]) / self.metadata.std[at]
+        features = self.metadata.normalised(columns)
         spec = self.metadata.spec
         steps = input_steps(spec.sequence_length, spec.sampling_rate, self.metadata.order)
         reader = WindowReader(features, steps)
@@ -96,7 +96,24 @@ class Forecaster:
         batches = [starts[at : at + BATCH_SIZE] for at in range(0, len(starts), BATCH_SIZE)]
         # Called, not `predict`ed: compiling takes longer than a single forecast.
         parts = [self.model(reader.read(batch), training=False) for batch in batches]
-        forecasts = np.concatenate([np.asarray(part) for part in parts])
+        return self._forecasts([np.asarray(part) for part in parts])
+
+    def forecast_windows(self, windows: SplitWindows) -> np.ndarray:
+        """Forecast the target of each window, float32 of shape (windows,), in time order.
+
+        Keras compiles the model for it, which pays off from some hundred windows on.
+
+        Args:
+            windows: their features are normalised.
+
+        Raises:
+            TrainingError: the model forecasts NaN or infinity.
+        """
+        batches = windows.batches(BATCH_SIZE, order=self.metadata.order)
+        return self._forecasts([self.model.predict_on_batch(inputs) for inputs, _ in batches])
+
+    def _forecasts(self, parts: list[np.ndarray]) -> np.ndarray:
+        forecasts = np.concatenate(parts)
         if not np.isfinite(forecasts).all():
             raise TrainingError(
                 f"the model {self.metadata.architecture} forecasts NaN or infinity; train it "

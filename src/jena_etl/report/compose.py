@@ -11,8 +11,8 @@ from importlib.metadata import version
 import numpy as np
 
 from jena_etl.evaluation.history import History
-from jena_etl.evaluation.intervals import LEVEL, Interval
-from jena_etl.evaluation.leaderboard import VERDICTS, about_intervals, interval_text
+from jena_etl.evaluation.intervals import LEVEL
+from jena_etl.evaluation.leaderboard import VERDICTS, about_intervals, interval_text, test_interval
 from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED, Predictions
 from jena_etl.prepare.data_card import DataCard
 from jena_etl.prepare.outputs import Splits, Statistics
@@ -169,7 +169,7 @@ def _leaderboard_section(rows: list[dict[str, str]], unit: str) -> Section:
         "against the best",
         "skill test",
     )
-    intervals = {row["architecture"]: _interval(row) for row in rows}
+    intervals = {row["architecture"]: test_interval(row) for row in rows}
     cells = [
         (
             row["architecture"],
@@ -194,11 +194,6 @@ def _leaderboard_section(rows: list[dict[str, str]], unit: str) -> Section:
         tables=[Table("Leaderboard", heads, cells, BASELINES)],
         pictures=[leaderboard(scores, intervals, unit)],
     )
-
-
-def _interval(row: dict[str, str]) -> Interval | None:
-    low, high = row["test_mae_low"], row["test_mae_high"]
-    return Interval(float(low), float(high)) if low and high else None
 
 
 def _forecasts_section(models: Models, target: str, unit: str) -> Section:
