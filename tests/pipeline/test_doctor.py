@@ -88,7 +88,7 @@ def test_a_reproduced_pipeline_is_sound(repo: Any) -> None:
     assert [check.mark for check in checks.values()] == [*["ok"] * 9, checks["gpu"].mark], checks
     outs = YAML(typ="safe", pure=True).load(repo.root / "dvc.lock")["stages"]
     sizes = [out["size"] for stage in outs.values() for out in stage["outs"]]
-    assert checks["data"].found.startswith(f"{len(sizes)} outputs, {sum(sizes) / 1e3:,.1f} kB")
+    assert checks["data"].found.startswith(f"{len(sizes)} outputs, {sum(sizes) / 1e6:,.1f} MB")
     assert len(render_checks(checks.values()).splitlines()) == len(checks)
 
 
@@ -198,8 +198,7 @@ def test_a_report_newer_than_gits_is_built_again(repo: Any) -> None:
     assert not faults(examined(repo))
 
 
-@pytest.mark.parametrize("tracked", [True, False])
-@pytest.mark.parametrize("empty", [True, False])
+@pytest.mark.parametrize(("tracked", "empty"), [(True, False), (False, True)])
 def test_a_dvc_lock_cut_short(repo: Any, *, tracked: bool, empty: bool) -> None:
     """Nothing is trained again: git has it, or the run cache knows what was built from what."""
     before = (repo.root / "dvc.lock").read_bytes()
@@ -357,7 +356,8 @@ def test_no_repository(repo: Any, gone: list[str], advice: str) -> None:
     before = (repo.root / "dvc.lock").read_bytes()
     pipeline = examined(repo)["pipeline"]
     assert (pipeline.mark, pipeline.next) == ("fault", advice)
-    cure(repo)
+    if ".git" in gone:  # a broken file's test types `git restore`
+        cure(repo)
     assert (repo.root / "dvc.lock").read_bytes() == before
 
 

@@ -12,8 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from jena_etl.commands.doctor import examine
 from jena_etl.project import open_project
 from tests.pipeline.repository import Repo
@@ -82,19 +80,17 @@ class Struck:
         return (self.folder / f"{stage}.struck").exists()
 
 
-def test_a_build_by_another_user_killed_in_every_stage(repo: Any) -> None:
+def test_a_build_by_another_user_killed_in_stages_of_every_kind(repo: Any) -> None:
     """Each `dvc repro` goes on where the one before was killed, and ends with the same bytes.
 
     So it does although time zone, locale, hash seed, umask and OpenMP's threads are others.
     """
     elsewhere = {"TZ": "Asia/Kolkata", "LC_ALL": "C", "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1"}
     expected = (repo.root / "dvc.lock").read_bytes()
-    stages = YAML(typ="safe", pure=True).load(expected)["stages"]
     for folder in ("data", "models", "reports", ".dvc/cache", ".dvc/tmp"):
         shutil.rmtree(repo.root / folder)
     (repo.root / "dvc.lock").unlink()
-    plan = {stage: {"rename": 1, "strike": "kill"} for stage in stages}
-    del plan["train@lstm"]  # TensorFlow is started often enough
+    plan = {stage: {"rename": 1, "strike": "kill"} for stage in ("download", "convert", "evaluate")}
     plan["arrays"] = {"rename": 2, "strike": "kill all"}  # one of three files is written
     plan["train@dense"] = {"rename": 3, "strike": "kill all"}  # the checkpoint of epoch 2 of 2
     struck = Struck(repo, plan)
