@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import shlex
 
-from tests.team.conftest import Team
+from tests.team.conftest import Team, documented
 
 
 def test_bob_gets_alices_results(team: Team) -> None:
@@ -15,16 +14,17 @@ def test_bob_gets_alices_results(team: Team) -> None:
     checks = {check["name"]: check for check in report["checks"]}
     assert [name for name, check in checks.items() if check["mark"] == "fault"] == ["data"]
     assert "data/download is deleted" in checks["data"]["found"]
-    assert checks["data"]["next"] == "dvc pull"
+    pull, reproduce = documented("The first hour")[6:]
+    assert checks["data"]["next"] == pull
     assert "fetch it: dvc pull" in bob.jena_etl("inspect")
     # Git brought the reports; DVC brings the data and the models.
     assert (bob.root / "reports/leaderboard.md").is_file()
     assert not (bob.root / "models").exists()
-    bob.type(checks["data"]["next"])
+    bob.type(pull)
     for name in ("models/dense.keras", "data/processed/features.npy", "reports/index.html"):
         assert (bob.root / name).read_bytes() == (alice.root / name).read_bytes()
     # Nothing is left to do, no training ran, and both see the same numbers.
-    assert bob.stages_run(bob.dvc("repro")) == []
+    assert bob.stages_run(bob.type(reproduce)) == []
     assert not (bob.root / "logs").exists()
     assert bob.run("git", "status", "--porcelain") == ""
     assert bob.jena_etl("inspect", "--json") == alice.jena_etl("inspect", "--json")
@@ -36,7 +36,7 @@ def test_the_merge_driver_is_one_line(team: Team) -> None:
     report = json.loads(bob.jena_etl("doctor", "--json", fails=True))
     merge = next(check for check in report["checks"] if check["name"] == "merge")
     assert merge["mark"] == "note"
-    assert shlex.split(merge["next"])[:3] == ["git", "config", "merge.jena-etl.driver"]
+    assert merge["next"] == documented("Both change something at once")[0]
     bob.type(merge["next"])
     assert "ok     merge" in bob.jena_etl("doctor", fails=True)
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from jena_etl.commands.doctor.dvc_files import merge_driver
 from jena_etl.commands.merge_lock import parse_lock, render_lock
 from tests.pipeline.repository import Repo
-from tests.team.conftest import Team, change
+from tests.team.conftest import Team, change, documented
 
 CHEAP = {"check", "evaluate", "report"}  # what a merge leaves to do; it trains nothing
 
@@ -49,34 +48,29 @@ def diagnosis(repo: Repo) -> dict[str, dict[str, str]]:
     return {check["name"]: check for check in report["checks"]}
 
 
-def configure(repo: Repo) -> None:
-    """Tell git about the merge driver, as doctor advises."""
-    check = merge_driver(repo.root)
-    assert check
-    repo.type(check.next)
-
-
 def test_alice_sees_and_takes_bobs_model(team: Team) -> None:
     alice = team.alice
     alice.run("git", "switch", "-q", "main")
     alice.dvc("checkout")
-    alice.run("git", "fetch", "-q")
+    fetch, metrics, plots, merge, pull = documented("One changes a model, the other takes it")[4:]
+    alice.type(fetch)
     # The numbers that both commits have of dense, and their difference.
-    shown = json.loads(alice.dvc("metrics", "diff", "main", "origin/dense", "--json"))
-    ((path, metrics),) = shown.items()
+    assert "reports/metrics/dense.json" in alice.type(metrics)
+    shown = json.loads(alice.type(f"{metrics} --json"))
+    ((path, scored),) = shown.items()
     assert path == "reports/metrics/dense.json"
     before, after = scores(alice)["dense"], scores(alice, "origin/dense")["dense"]
     assert before != after
-    mae = metrics["validation_mae"]
+    mae = scored["validation_mae"]
     assert (mae["old"], mae["new"]) == (before, after)
     assert mae["diff"] == pytest.approx(after - before)
-    alice.dvc("plots", "diff", "main", "origin/dense")
+    alice.type(plots)
     page = (alice.root / "dvc_plots/index.html").read_text()
     assert '"rev": "origin/dense"' in page
     # She takes it: two transfers, and nothing runs.
     rnn = (alice.root / "models/simple_rnn.keras").read_bytes()
-    alice.run("git", "merge", "-q", "origin/dense")
-    alice.dvc("pull")
+    alice.type(merge)
+    alice.type(pull)
     assert alice.stages_run(alice.dvc("repro")) == []
     assert scores(alice)["dense"] == after
     for name in ("models/dense.keras", "reports/index.html"):
@@ -84,23 +78,20 @@ def test_alice_sees_and_takes_bobs_model(team: Team) -> None:
     assert (alice.root / "models/simple_rnn.keras").read_bytes() == rnn
 
 
-def merged(repo: Repo, branch: str) -> None:
-    """Merge a branch as docs/team.md says, and see that no model is trained."""
-    repo.dvc("pull", "--run-cache")
-    assert set(repo.stages_run(repo.dvc("repro"))) == CHEAP, branch
-    repo.run("git", "commit", "-q", "-am", f"The leaderboard with {branch}")
-    assert repo.stages_run(repo.dvc("repro")) == []
-    assert "Data and pipelines are up to date" in repo.dvc("status")
-
-
 def test_both_changes_are_merged_and_nothing_is_trained(team: Team) -> None:
-    for repo, branch in (team.alice, "dense"), (team.bob, "simple_rnn"):
-        configure(repo)
+    configure, merge, pull, reproduce, commit, push = documented("Both change something at once")
+    # Alice merges Bob's branch; Bob rebases his on hers.
+    rebase = merge.replace("merge", "rebase").replace("dense", "simple_rnn")
+    for repo, join in (team.alice, merge), (team.bob, rebase):
+        repo.type(configure)
         repo.run("git", "fetch", "-q")
-        shown = repo.run("git", "merge", "--no-edit", f"origin/{branch}")
+        shown = repo.type(join)
         assert "dvc.lock: ran on both sides, left to dvc repro: evaluate, report" in shown
         assert repo.run("git", "status", "--porcelain") == ""
-        merged(repo, branch)
+        repo.type(pull)
+        assert set(repo.stages_run(repo.type(reproduce))) == CHEAP
+        repo.type(commit)
+        assert "Data and pipelines are up to date" in repo.dvc("status")
         for name in "dense", "simple_rnn":
             # Each model is the one trained on its branch, and so are its scores.
             rev = f"origin/{name}"
@@ -109,6 +100,7 @@ def test_both_changes_are_merged_and_nothing_is_trained(team: Team) -> None:
     assert lock(team.alice) == lock(team.bob)
     board = "reports/leaderboard.md"
     assert (team.alice.root / board).read_bytes() == (team.bob.root / board).read_bytes()
+    team.alice.type(push)
 
 
 def test_without_the_driver_doctor_merges(team: Team) -> None:
@@ -143,7 +135,7 @@ def test_both_changed_the_same_model(team: Team) -> None:
     carol.run("git", "commit", "-qam", "dense with four units")
     carol.run("git", "push", "-q")
     bob.run("git", "fetch", "-q")
-    configure(bob)
+    bob.type(documented("Both change something at once")[0])
     ours = (bob.root / "dvc.lock").read_bytes()
     shown = bob.run("git", "merge", "origin/main", fails=True)
     assert "dvc.lock: changed on both sides, ours is kept: train@dense" in shown
@@ -157,3 +149,6 @@ def test_both_changed_the_same_model(team: Team) -> None:
     assert (bob.root / "dvc.lock").read_bytes() == ours
     bob.run("git", "commit", "-q", "-m", "dense keeps three units")
     assert bob.run("git", "status", "--porcelain") == ""
+    # Had he decided for hers, the stage would run again.
+    change(bob, "models.dense.units", 4)
+    assert "train@dense" in bob.stages_run(bob.dvc("repro", "--dry"))
