@@ -151,7 +151,7 @@ def _exit_code(arguments: list[str]) -> int:
 def _run(first: str, *others: str) -> None:
     packages = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     places = {"-m": str(Path.cwd()), "-c": ""}
-    sys.path[:1] = [places.get(first, str(Path(first).parent)), *packages]
+    sys.path[:1] = [places.get(first, str(Path(first).resolve().parent)), *packages]
     if first == "-m":
         sys.argv = ["-m", *others[1:]]
         runpy.run_module(others[0], run_name="__main__", alter_sys=True)
