@@ -111,7 +111,7 @@ def forecast(
         Path | None,
         typer.Option(metavar="CSV", help="A newer export of the station (.csv, .csv.gz or .zip)."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Forecast the target from the latest measurements, with a drawing of the last 24 hours."""
     from jena_etl.commands.forecast import issue, render_forecast
@@ -158,6 +158,34 @@ def score(
     for warning in found.warnings:
         _show(f"warning: {warning}", err=True)
     _show(json.dumps(found.model_dump(mode="json"), indent=2) if as_json else render_score(found))
+
+
+@app.command()
+def audit(
+    project: ProjectFolder = None,
+    *,
+    weights: Annotated[
+        bool, typer.Option(help="Also train a small model twice, for an epoch each.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Look for leaks: replace later measurements and see what changes; a leak exits with 1."""
+    from jena_etl.commands.audit import audit as audits
+    from jena_etl.commands.audit import render_check, train_epoch
+    from jena_etl.params import read_params
+
+    opened = _opened(project)
+    checks = []
+    for check in audits(
+        opened, read_params(opened.params_yaml), train=train_epoch if weights else None
+    ):
+        checks.append(check)
+        if not as_json:
+            _show(render_check(check))
+    if as_json:
+        _show(json.dumps([check.model_dump() for check in checks], indent=2))
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
 
 
 @app.command()

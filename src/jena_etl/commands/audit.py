@@ -1,0 +1,196 @@
+"""What `jena-etl audit` does: changes measurements and looks at what changes with them.
+
+The stages between convert and train, as dvc.yaml has them, are run on copies of the series in which
+all rows from some row on have been replaced. What must not depend on these rows has to come out in
+the same bytes. Nothing in the project is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from jena_etl.commands.audit_copies import Copies, Stage, preparing_stages
+from jena_etl.params import Params
+from jena_etl.project import Project
+from jena_etl.stage_output import Part
+from jena_etl.text import printable
+from jena_etl.windows.split import SplitWindows
+
+Train = Callable[[Project, Params, str], list[np.ndarray]]
+SCORED = ("validation", "test")
+CUTS = 3  # rows at which later ones are replaced, spread over the validation and test rows
+SMALLEST = "dense"  # the architecture that trains fastest
+
+
+class Check(Part):
+    """One thing that was tried.
+
+    Attributes:
+        ok: whether nothing leaked.
+        text: what was compared, and what was found.
+    """
+
+    ok: bool
+    text: str
+
+
+def audit(
+    project: Project,
+    params: Params,
+    *,
+    stages: Mapping[str, Stage] | None = None,
+    train: Train | None = None,
+) -> Iterator[Check]:
+    """Check that no forecast and no fit depends on a row that it must not know; yield as it goes.
+
+    Args:
+        project: a project whose convert stage has run.
+        params: its params.
+        stages: what prepares the windows, by name and in order; those of the project by default.
+        train: returns the weights of an architecture after an epoch; None trains nothing.
+
+    Raises:
+        JenaEtlError: the series is not built, or a stage refuses it.
+    """
+    stages = preparing_stages(project) if stages is None else stages
+    with tempfile.TemporaryDirectory() as folder:
+        copies = Copies(project, params, stages, Path(folder))
+        original = copies.make("original")
+        train_rows = original.splits.splits.train.rows
+        changed = copies.make("after-train", first=train_rows.stop)
+        yield from _fitted(original, changed)
+        rows = original.splits.rows
+        for number in range(1, CUTS + 1):
+            first = train_rows.stop + (rows - train_rows.stop) * number // (CUTS + 1)
+            later = copies.make(f"after-{first}", first=first, sign=(-1) ** number)
+            yield from _inputs(original, later, first)
+        if train is not None:
+            yield _weights(copies, original, params, train)
+
+
+def _fitted(original: Project, changed: Project) -> Iterator[Check]:
+    """Statistics and train inputs, of a series in which all but the train rows were replaced."""
+    rows = original.splits.rows - original.splits.splits.train.rows.stop
+    after = f"after the {rows:,} rows behind the train rows were replaced"
+    differ = [
+        name
+        for name, column in original.statistics.columns.items()
+        if changed.statistics.columns.get(name) != column
+    ]
+    yield _check(
+        not differ, "statistics of the train rows", after, f"differ in {', '.join(differ)}"
+    )
+    windows = original.windows("train"), changed.windows("train")
+    yield _same_inputs(original, windows, len(windows[0]), name="train", when=after)
+
+
+def _inputs(original: Project, later: Project, first: int) -> Iterator[Check]:
+    """The inputs of all scored forecasts that were issued before row `first`."""
+    timestamp = str(original.timestamps[first - 1])
+    for split in SCORED:
+        before = original.windows(split)
+        if count := int(np.searchsorted(before.issued_rows(), first)):
+            yield _same_inputs(
+                original,
+                (before, later.windows(split)),
+                count,
+                name=f"{split}, issued up to {timestamp}",
+                when="after all later rows were replaced",
+            )
+
+
+def _same_inputs(
+    project: Project,
+    windows: tuple[SplitWindows, SplitWindows],
+    count: int,
+    *,
+    name: str,
+    when: str,
+) -> Check:
+    """Whether the first `count` windows of a split read the same bytes before and after."""
+    before, after = windows
+    what = f"inputs of {count:,} forecasts ({name})"
+    if len(after) < count or (before.issued_rows()[:count] != after.issued_rows()[:count]).any():
+        return _check(False, what, when, "other windows belong to the split")
+    done, differ, features = 0, [], np.zeros(before.features.shape[-1], dtype=bool)
+    for (one, _), (other, _) in zip(before.batches(), after.batches(), strict=False):
+        if one.shape[1:] != other.shape[1:]:
+            return _check(False, what, when, "they have another shape")
+        part = slice(max(0, min(len(one), count - done)))
+        is_other = one[part].view(np.int32) != other[part].view(np.int32)
+        features |= is_other.any(axis=(0, 1))
+        differ += (done + np.flatnonzero(is_other.any(axis=(1, 2)))).tolist()
+        done += len(one)
+        if done >= count:
+            break
+    if not differ:
+        return _check(True, what, when, "")
+    issued = project.timestamps[before.issued_rows()[differ[0]]]
+    names = project.arrays.columns
+    columns = [names[at] for at in np.flatnonzero(features)]
+    found = f"differ in {len(differ):,}, the first issued at {issued}, in {', '.join(columns)}"
+    return _check(False, what, when, found)
+
+
+def _weights(copies: Copies, original: Project, params: Params, train: Train) -> Check:
+    """The weights after an epoch, whatever rows the train windows do not read."""
+    name = SMALLEST if SMALLEST in params.models else params.architectures[0]
+    windows = original.windows("train")
+    train_stop = original.splits.splits.train.rows.stop
+    first = max(train_stop, int(windows.target_rows()[-1]) + 1)
+    changed = copies.make("after-targets", first=first)
+    weights = [train(copy, params, name) for copy in (original, changed)]
+    differ = [
+        at for at, (one, other) in enumerate(zip(*weights, strict=True)) if (one != other).any()
+    ]
+    what = f"weights of {name} after an epoch"
+    when = f"after the {original.splits.rows - first:,} rows behind the last train target"
+    if first > train_stop:
+        when += (
+            f", which under policy {original.splits.policy} lies {first - train_stop:,} rows "
+            "behind the train rows,"
+        )
+    return _check(
+        not differ, what, f"{when} were replaced", f"{len(differ)} of {len(weights[0])} differ"
+    )
+
+
+def _check(ok: bool, what: str, when: str, found: str) -> Check:  # noqa: FBT001
+    return Check(ok=ok, text=f"{what}: {'the same' if ok else found} {when}")
+
+
+def train_epoch(project: Project, params: Params, name: str) -> list[np.ndarray]:
+    """Train an architecture for one epoch, as the train stage does, and return its weights."""
+    import keras
+
+    from jena_etl.models import configure
+    from jena_etl.training.device import use_device
+    from jena_etl.training.fit import seeded_model, train
+    from jena_etl.training.metadata import forecast_task
+
+    architecture, batch_size = configure(name, params.models.get(name)), params.train.batch_size
+    windows = {split: project.windows(split) for split in ("train", "validation")}
+    use_device("cpu", deterministic=True)
+    task = forecast_task(project.arrays, project.statistics, windows["train"].spec)
+    model = seeded_model(architecture, windows["train"], task, seed=params.seed)
+    with contextlib.redirect_stdout(io.StringIO()):
+        train(
+            model,
+            lambda epoch: windows["train"].for_model(
+                batch_size, shuffle=True, seed=params.seed, epoch=epoch, order=architecture.order
+            ),
+            windows["validation"].for_model(batch_size, order=architecture.order),
+            epochs=1,
+        )
+    return [keras.ops.convert_to_numpy(weight).copy() for weight in model.weights]
+
+
+def render_check(check: Check) -> str:
+    """The check as a line."""
+    return printable(f"{'ok   ' if check.ok else 'LEAK '} {check.text}")
