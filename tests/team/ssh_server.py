@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.team.tracked import kill
 
 # The only thing that a client may do is transfer files.
 CONFIG = """
@@ -35,15 +38,18 @@ class SshServer:
     Attributes:
         folder: keys and configuration.
         port: where it listens; the same after `start` has been called again.
-        key: the file of a private key that the server accepts.
-        wrong_key: the file of a private key that it refuses.
+        key: the file of a private key that the server accepts; it is encrypted.
+        passphrase: what decrypts it.
+        wrong_key: the file of a private key that the server refuses.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.folder.mkdir(mode=0o700)
         self.user = psutil.Process().username()
-        self.key, self.wrong_key = (self._new_key(name) for name in ("key", "wrong_key"))
+        self.passphrase = secrets.token_hex()
+        self.key = self._new_key("key", self.passphrase)
+        self.wrong_key = self._new_key("wrong_key")
         self._new_key("host_key")
         shutil.copyfile(f"{self.key}.pub", folder / "authorized_keys")
         with socket.socket() as free:
@@ -73,19 +79,27 @@ class SshServer:
         """End it at once together with its open connections, as a power cut does."""
         if self.process is None:
             return
-        server = psutil.Process(self.process.pid)
-        for process in [server, *server.children(recursive=True)]:
-            process.kill()
-        self.process.wait()
+        kill(self.process)
         self.process = None
 
     def url(self, folder: Path) -> str:
         """The address of a folder, for `dvc remote add`."""
         return f"ssh://{self.user}@127.0.0.1:{self.port}{folder}"
 
-    def _new_key(self, name: str) -> Path:
+    def _new_key(self, name: str, passphrase: str = "") -> Path:
         path = self.folder / name
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)]
+        command = [
+            "ssh-keygen",
+            "-q",
+            "-t",
+            "ed25519",
+            "-N",
+            passphrase,
+            "-C",
+            name,
+            "-f",
+            str(path),
+        ]
         subprocess.run(command, check=True)
         return path
 
