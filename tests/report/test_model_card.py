@@ -184,8 +184,7 @@ def test_the_card_says_where_the_model_fails(params: Params) -> None:
         "- By the target's hour of the day, it does worst in 15:00 to 15:59, with an MAE of 2.50 "
         "degC on the test split (naive 3.00), and best in 03:00 to 03:59, with 0.50 (naive 1.00).\n"
     ) in card
-    hours = [f"{hour:02}:00 to {hour:02}:59" for hour in range(24) if hour not in (3, 15)]
-    assert f"naive is at least as good in {', '.join(hours)}.\n" in card
+    assert "By the target's hour of the day, naive is at least as good in 22 of 24.\n" in card
     assert "| 16:00 to 16:59 | 2.000 | 1.000 |\n" in card
     # Of January's hours, 31 are off by 0.5, by 2.5 and by 2.0 each, the other 21 of a day by 1.
     assert f"| January | {(0.5 + 2.5 + 2.0 + 21) / 24:.3f} | {26 / 24:.3f} |\n" in card

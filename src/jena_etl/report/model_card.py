@@ -29,6 +29,7 @@ MONTHS = (
 )
 HOURS = tuple(f"{hour:02}:00 to {hour:02}:59" for hour in range(24))
 HOUR = 60  # minutes
+NAMED = 6  # the months or hours that a sentence names; it counts more of them
 ORDERS = {"forward": "the oldest first", "reversed": "the latest first"}
 
 
@@ -168,7 +169,9 @@ def _failures(what: str, errors: list[_Error], model: ModelMetadata) -> Iterator
             f"and best in {best.name}, with {best.model:.2f} (naive {best.naive:.2f})."
         )
     if beaten := [error.name for error in errors if error.model >= error.naive]:
-        yield f"By the target's {what}, naive is at least as good in {', '.join(beaten)}."
+        few = len(beaten) <= NAMED
+        where = ", ".join(beaten) if few else f"{len(beaten)} of {len(errors)}"
+        yield f"By the target's {what}, naive is at least as good in {where}."
 
 
 def _columns(model: ModelMetadata) -> list[tuple[str, ...]]:
