@@ -17,6 +17,7 @@ from jena_etl.cli import app
 from jena_etl.commands.audit import Check, audit
 from jena_etl.commands.audit_copies import preparing_stages, replace_rows
 from jena_etl.errors import ProjectError
+from jena_etl.evaluation.baselines import fitted_baselines
 from jena_etl.ingest.convert import convert
 from jena_etl.ingest.synthetic import write_synthetic
 from jena_etl.params import Params, read_params
@@ -61,6 +62,7 @@ def test_the_pipeline_has_no_leak_and_the_project_is_not_touched(converted: Proj
     assert leaks(checks) == []
     assert [check.text.split(":")[0].split(",")[0] for check in checks] == [
         "statistics of the train rows",
+        "climatology",
         "inputs of 534 forecasts (train)",  # 600 rows - 11 x 6: as many starts have their inputs
         "inputs of 84 forecasts (validation",  # from row 600 + 66 to row 749
         "inputs of 234 forecasts (validation",  # to row 899
@@ -74,6 +76,17 @@ def test_the_pipeline_has_no_leak_and_the_project_is_not_touched(converted: Proj
 def statistics_over_all_rows(climate: Climate, fractions: SplitFractions) -> Statistics:
     everything = train_statistics(climate, SplitFractions(train=1.0, validation=0.0))
     return train_statistics(climate, fractions).model_copy(update={"columns": everything.columns})
+
+
+def test_a_climatology_of_all_rows_is_found(
+    converted: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_all_rows(splits: Any, timestamps: np.ndarray, _: range) -> Any:
+        return fitted_baselines(splits, timestamps, range(len(timestamps)))
+
+    monkeypatch.setattr("jena_etl.commands.audit.fitted_baselines", of_all_rows)
+    (found,) = leaks(run(converted))
+    assert found.startswith("climatology: differs in validation, test after the 600 rows")
 
 
 def with_feature(column: Callable[[np.ndarray], np.ndarray]) -> Callable[..., np.ndarray]:
@@ -185,12 +198,12 @@ def test_every_later_measurement_is_replaced(converted: Project, tmp_path: Path)
 def test_a_leak_exits_with_1(converted: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     command = ["audit", "--no-weights", str(converted.root)]
     done = CliRunner().invoke(app, command)
-    assert (done.exit_code, len(done.stdout.splitlines())) == (0, 6)
+    assert (done.exit_code, len(done.stdout.splitlines())) == (0, 7)
     assert all(line.startswith("ok    ") for line in done.stdout.splitlines())
     monkeypatch.setattr("pipeline.statistics.train_statistics", statistics_over_all_rows)
     done = CliRunner().invoke(app, [*command, "--json"])
     assert done.exit_code == 1
-    assert [check["ok"] for check in json.loads(done.stdout)] == [False] * 6
+    assert [check["ok"] for check in json.loads(done.stdout)] == [False, True, *[False] * 5]
 
 
 def test_a_series_that_is_not_converted(converted: Project, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from jena_etl.commands.audit_copies import Copies, Stage, preparing_stages
+from jena_etl.evaluation.baselines import fitted_baselines
+from jena_etl.evaluation.predictions import CLIMATOLOGY, SCORED
 from jena_etl.params import Params
 from jena_etl.project import Project
 from jena_etl.stage_output import Part
@@ -23,7 +25,6 @@ from jena_etl.text import printable
 from jena_etl.windows.split import SplitWindows
 
 Train = Callable[[Project, Params, str], list[np.ndarray]]
-SCORED = ("validation", "test")
 CUTS = 3  # rows at which later ones are replaced, spread over the validation and test rows
 SMALLEST = "dense"  # the architecture that trains fastest
 
@@ -75,7 +76,7 @@ def audit(
 
 
 def _fitted(original: Project, changed: Project) -> Iterator[Check]:
-    """Statistics and train inputs, of a series in which all but the train rows were replaced."""
+    """What is fitted to the train rows, and their windows, when all other rows are replaced."""
     rows = original.splits.rows - original.splits.splits.train.rows.stop
     after = f"after the {rows:,} rows behind the train rows were replaced"
     differ = [
@@ -86,8 +87,23 @@ def _fitted(original: Project, changed: Project) -> Iterator[Check]:
     yield _check(
         not differ, "statistics of the train rows", after, f"differ in {', '.join(differ)}"
     )
+    yield _climatology(original, changed, after)
     windows = original.windows("train"), changed.windows("train")
     yield _same_inputs(original, windows, len(windows[0]), name="train", when=after)
+
+
+def _climatology(original: Project, changed: Project, after: str) -> Check:
+    """The forecasts of the climatology, which reads nothing but the train rows and the clock."""
+    before, now = (
+        fitted_baselines(
+            {split: project.windows(split) for split in SCORED},
+            project.timestamps,
+            project.splits.splits.train.rows,
+        )[CLIMATOLOGY]
+        for project in (original, changed)
+    )
+    differ = [split for split in SCORED if not np.array_equal(before[split], now[split])]
+    return _check(not differ, "climatology", after, f"differs in {', '.join(differ)}")
 
 
 def _inputs(original: Project, later: Project, first: int) -> Iterator[Check]:
