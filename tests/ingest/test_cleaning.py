@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jena_etl.errors import DataError
-from jena_etl.ingest.cleaning import Gaps
+from jena_etl.ingest.cleaning import UnmeasuredCells
 from tests.ingest.series import BAD, LINES, frame_of, in_blocks, logs
 
 
@@ -17,8 +17,8 @@ def gaps_of(
     on_sentinel: str = "fill_forward",
     on_missing: str = "fill_forward",
     sentinels: tuple[float, ...] = BAD,
-) -> Gaps:
-    return Gaps(sentinels, on_sentinel, on_missing, LINES)
+) -> UnmeasuredCells:
+    return UnmeasuredCells(sentinels, on_sentinel, on_missing, LINES)
 
 
 def last_good(frame: pl.DataFrame, row: int) -> float | None:

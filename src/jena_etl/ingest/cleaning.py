@@ -20,7 +20,7 @@ FINDINGS = {
 }
 
 
-class Gaps:
+class UnmeasuredCells:
     """The cells of a series that do not hold a measurement; they are counted, and filled if wanted.
 
     A gap is filled with the column's last good value by timestamp. This need not be the row before,

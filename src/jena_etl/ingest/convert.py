@@ -2,10 +2,10 @@
 
 The files are unpacked, parsed, proved, cleaned and written block by block, so the series may be
 larger than memory. Only 16 bytes are kept of every row, to find repeats and check the order, along
-with what `Gaps` found. Two cases need the whole series at once. To recognise a frozen sensor, one
-has to know what is usual in the train rows. And if repeated rows are kept, the last good value
-before a gap may stand anywhere in the file; that becomes known only on the way, and then the source
-is read again.
+with what `UnmeasuredCells` found. Two cases need the whole series at once. To recognise a frozen
+sensor, one has to know what is usual in the train rows. And if repeated rows are kept, the last
+good value before a gap may stand anywhere in the file; that becomes known only on the way, and then
+the source is read again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import polars as pl
 from jena_etl.errors import DataError, DialectError
 from jena_etl.files import replacing
 from jena_etl.ingest.archives import CHUNK, open_members, source_digest
-from jena_etl.ingest.cleaning import Gaps
+from jena_etl.ingest.cleaning import UnmeasuredCells
 from jena_etl.ingest.csv_reader import read_csv
 from jena_etl.ingest.jena import unit_of
 from jena_etl.ingest.lines import Lines
@@ -58,7 +58,8 @@ def convert(
     """Convert the source's files to two Parquet files.
 
     `climate` holds the timestamps in milliseconds, then the columns as float64, in the order of the
-    files' rows. `findings` holds one row for each cell without a measurement; see `Gaps.findings`.
+    files' rows. `findings` holds one row for each cell without a measurement; see
+    `UnmeasuredCells.findings`.
 
     Args:
         files: the files of the source.
@@ -129,7 +130,9 @@ class _Converter:
         self._train, self._chunk_bytes = train, chunk_bytes
         self._lines = Lines()
         self._repeats = Repeats(options.on_duplicate, self._lines)
-        self._gaps = Gaps(options.sentinels, options.on_sentinel, options.on_missing, self._lines)
+        self._unmeasured = UnmeasuredCells(
+            options.sentinels, options.on_sentinel, options.on_missing, self._lines
+        )
         self._members: list[str] = []
         self._left_out: dict[str, None] = {}  # an ordered set of names
         self._rows = 0
@@ -138,7 +141,7 @@ class _Converter:
         """Write both files; with `whole`, the series is held in memory."""
         with replacing(climate) as climate_part:
             write_parquet(self._cleaned(whole=whole), climate_part)
-            found = self._gaps.findings()
+            found = self._unmeasured.findings()
             with replacing(findings) as findings_part:
                 write_parquet([found], findings_part)
             source = self._source()
@@ -170,8 +173,8 @@ class _Converter:
                 # Rounded down like the splits (prepare/splits), to use not one row more.
                 train = range(int(self._train * kept.height))
             if kept.height:
-                yield self._gaps.fill(kept, rows, train=train)
-            if number and self._repeats.are_kept and self._gaps.are_filled:
+                yield self._unmeasured.fill(kept, rows, train=train)
+            if number and self._repeats.are_kept and self._unmeasured.are_filled:
                 raise _NeedsWholeSeriesError
 
     def _source(self) -> Source:
