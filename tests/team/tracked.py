@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,9 @@ def kill(process: subprocess.Popen[Any]) -> None:
     """End a process and those that it has started, as `kill -9` does."""
     started_by = psutil.Process(process.pid)
     for one in [started_by, *started_by.children(recursive=True)]:
-        one.kill()
+        # A child may end by itself meanwhile: sshd's do when their client closes a connection.
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
     process.communicate()
 
 
