@@ -8,7 +8,7 @@ WITH_DEV := .venv/.installed-with-dev
 
 SYNC := UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --python $(BIN)/python
 
-.PHONY: help demo test test-team lint docs clean
+.PHONY: help demo test test-slow test-team lint docs clean
 
 help:  ## this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -17,13 +17,16 @@ demo: $(INSTALLED)  ## the whole pipeline on a synthetic station, in demo/
 	@$(BIN)/jena-etl demo
 
 # The tests start Python hundreds of times. Without bytecode, TensorFlow takes twice as long to import.
-test: $(WITH_DEV)  ## the tests
-	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONDONTWRITEBYTECODE= \
-	  $(BIN)/python -m pytest -q -n 2 --cov --ignore=tests/team
+PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2
+
+test: $(WITH_DEV)  ## the tests, but for the slow ones
+	@$(PYTEST) -m "not slow" --cov --ignore=tests/team
+
+test-slow: $(WITH_DEV)  ## builds killed halfway, other Keras backends, experiments, a browser
+	@$(PYTEST) -m slow --ignore=tests/team
 
 test-team: $(WITH_DEV)  ## two colleagues sharing data and models, as docs/team.md tells it
-	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONDONTWRITEBYTECODE= \
-	  $(BIN)/python -m pytest -q -n 2 tests/team
+	@$(PYTEST) tests/team
 
 lint: $(WITH_DEV)  ## ruff and mypy
 	@$(BIN)/ruff check

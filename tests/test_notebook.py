@@ -9,6 +9,8 @@ import pytest
 
 from examples.render import NOTEBOOK, run_notebook
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

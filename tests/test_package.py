@@ -25,6 +25,7 @@ print("\\n".join(names))
 """
 
 
+@pytest.mark.slow
 def test_the_wheel_installs_and_every_module_imports(tmp_path: Path, checkout: Path) -> None:
     build = ["uv", "build", "--wheel", "--offline", "--no-build-isolation", "--quiet"]
     subprocess.run([*build, "--python", sys.executable, "-o", tmp_path], cwd=checkout, check=True)

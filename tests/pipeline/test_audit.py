@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_two_trainings_end_with_the_same_weights(built: Any) -> None:
     output = built.run("jena-etl", "audit")

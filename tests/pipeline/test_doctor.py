@@ -103,6 +103,7 @@ def test_the_command_line(repo: Any) -> None:
     assert [line for line in shown if line.startswith("ok     pipeline ")]
 
 
+@pytest.mark.slow
 def test_damage_to_the_cache_alone(repo: Any) -> None:
     """The workspace is whole: the cache is filled from it, and nothing runs."""
     before = (repo.root / "dvc.lock").read_bytes()
@@ -125,6 +126,7 @@ def test_damage_to_the_cache_alone(repo: Any) -> None:
     assert (repo.root / "dvc.lock").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_damage_to_the_workspace(repo: Any) -> None:
     before = (repo.root / "dvc.lock").read_bytes()
     examined(repo)  # DVC remembers every hash now
@@ -159,6 +161,7 @@ def shared(repo: Any, remote: Path) -> None:
     repo.run("git", "commit", "-qam", "shared")
 
 
+@pytest.mark.slow
 def test_what_a_team_can_fetch_is_not_computed_again(repo: Any, tmp_path: Path) -> None:
     shared(repo, tmp_path / "remote")
     (repo.root / FEATURES).unlink()
@@ -188,6 +191,7 @@ def test_a_report_that_git_has_comes_from_git(repo: Any) -> None:
     assert not faults(examined(repo))
 
 
+@pytest.mark.slow
 def test_a_report_newer_than_gits_is_built_again(repo: Any) -> None:
     module = repo.root / "src/jena_etl/evaluation/leaderboard.py"
     module.write_text(f"{module.read_text()}# changed\n")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_a_queued_experiment_runs_its_own_code(repo: Any) -> None:
     """The editable install beside it would import the workspace's code (dvc#10419)."""

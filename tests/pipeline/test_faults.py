@@ -12,10 +12,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from jena_etl.commands.doctor import examine
 from jena_etl.project import open_project
 from tests.pipeline.repository import Repo
 from tests.warm_python import NEW_PYTHON
+
+pytestmark = pytest.mark.slow
 
 # Found on PYTHONPATH by every Python that starts: strikes when a stage is about to rename a file
 # that it has written aside. What is to happen, and what has, lies in the folder of this file.

@@ -65,6 +65,7 @@ def test_pictures_of_the_data_before_anything_is_trained(built: Any, tmp_path: P
     assert [path.read_bytes() for path in written] == [path.read_bytes() for path in again]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("color_scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 360)]
 )
