@@ -58,7 +58,7 @@ def fused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_parameters_are_the_references(summary: dict[str, Any]) -> None:
     models = summary["models"]
-    assert {name: model["trainable_parameters"] for name, model in models.items()} == PARAMETERS
+    assert {name: models[name]["trainable_parameters"] for name in PARAMETERS} == PARAMETERS
     assert [name for name, model in models.items() if model["trained"]] == ["dense", "lstm"]
     assert [name for name, model in models.items() if model["order"] == "reversed"] == [
         "lstm_reversed"

@@ -31,7 +31,7 @@ CLOSE = 1e-3  # degC
 TASK = ForecastTask(
     **metadata(sequence_length=4).model_dump(include=set(ForecastTask.model_fields))
 )
-SMALL = {"filters": 2, "kernel_sizes": [2, 1], "units": 3}
+SMALL = {"filters": 2, "kernel_sizes": [2, 1], "units": 3, "target_as": "value"}
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,17 @@ PARAMETERS = {
     "lstm_reversed": 4 * (14 * 32 + 32 * 32 + 32) + 33,
     "bidirectional_lstm": 2 * 4 * (14 * 16 + 16 * 16 + 16) + 33,
 }
+# The others, which are not the reference's. A gated linear unit has 2 (u u + u) weights.
+OTHERS = {
+    "residual_gru": (3 * 14 * 48 + 48)
+    + 2 * (3 * (48 * 48 + 48 * 48 + 96) + 2 * (48 * 48 + 48) + 2 * 48)
+    + 49,
+    "tcn": (14 * 24 + 24)  # the first block's residual connection
+    + (3 * 14 * 24 + 24)
+    + 9 * (3 * 24 * 24 + 24)
+    + 10 * 2 * 24
+    + 25,
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +48,7 @@ def blocks(checkout: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_all_architectures_are_here() -> None:
-    assert set(names()) == set(PARAMETERS)
+    assert set(names()) == set(PARAMETERS | OTHERS)
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -54,11 +65,21 @@ def test_each_model_has_the_parameters_counted_by_hand(
     assert architecture.epochs == (50 if name in long else 10)
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_others_have_the_parameters_counted_by_hand(
+    name: str, blocks: dict[str, dict[str, Any]]
+) -> None:
+    model = configure(name, blocks[name]).build(120, 14)
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == OTHERS[name]
+    assert (model.loss, model.output_shape) == ("mae", (None, 1))
+
+
+@pytest.mark.parametrize("name", PARAMETERS | OTHERS)
 def test_each_model_learns_from_a_batch(name: str, blocks: dict[str, dict[str, Any]]) -> None:
     """Operation by operation; tests/training compiles each kind of layer."""
     small = {"filters": 2, "kernel_sizes": [2, 1], "units": 2}
-    changes = {key: value for key, value in small.items() if key in blocks[name]}
+    changes: dict[str, Any] = {key: small[key] for key in small if key in blocks[name]}
+    changes |= {"target_as": "value", "loss": "mse"}
     model = configure(name, blocks[name] | changes).build(4, 3)
     model.run_eagerly = True
     before = model.get_weights()
@@ -118,3 +139,61 @@ def test_the_numpy_loop_computes_what_the_keras_layer_does() -> None:
     last.set_weights(layer.get_weights())
     only_last = keras.ops.convert_to_numpy(last(inputs[np.newaxis]))[0]
     np.testing.assert_allclose(outputs[-1], only_last, rtol=1e-5, atol=1e-6)
+
+
+def test_a_tcn_is_the_dilated_network_of_its_paper(blocks: dict[str, dict[str, Any]]) -> None:
+    """Built here as the paper has it: each block on all steps, with twice the dilation."""
+    import keras
+
+    block = blocks["tcn"] | {"filters": 2, "target_as": "value"}
+    model = configure("tcn", block).build(24, 3)
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.standard_normal(w.shape).astype(np.float32) for w in model.weights])
+    convolutions, norms, (head,) = (
+        iter([layer for layer in model.layers if isinstance(layer, kind)])
+        for kind in (keras.layers.Conv1D, keras.layers.LayerNormalization, keras.layers.Dense)
+    )
+    x = rng.standard_normal((5, 24, 3)).astype(np.float32)
+    output = x
+    for dilation in (1, 2, 4):  # the receptive field is 1 + 2 * 2 * 7 = 29
+        learnt = output
+        for _ in range(2):
+            trained = next(convolutions)
+            same = keras.layers.Conv1D(2, 3, padding="causal", dilation_rate=dilation)
+            same.build(learnt.shape)
+            same.set_weights(trained.get_weights())
+            learnt = keras.ops.relu(next(norms)(same(learnt)))
+        if dilation == 1:
+            output = next(convolutions)(output)
+        output = keras.ops.relu(output + learnt)
+    np.testing.assert_allclose(model(x), head(output[:, -1]), rtol=1e-4, atol=1e-5)
+    assert next(convolutions, None) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("tcn", {"kernel_size": 1}, "kernel_size is 1, expected at least 2"),
+        ("residual_gru", {"patch_size": 9}, "patch_size is 9, expected at most the window's 8"),
+    ],
+)
+def test_what_does_not_suit_the_window(
+    name: str, changes: dict[str, int], message: str, blocks: dict[str, dict[str, Any]]
+) -> None:
+    with pytest.raises(ParamsError, match=rf"models\.{name} cannot be built.* 8: {message}"):
+        configure(name, blocks[name] | changes).build(8, 3)
+
+
+@pytest.mark.parametrize("order", ["forward", "reversed"])
+def test_patches_leave_out_the_oldest_steps(order: str, blocks: dict[str, dict[str, Any]]) -> None:
+    import keras
+
+    architecture = configure("residual_gru", blocks["residual_gru"] | {"order": order})
+    window = keras.Input((8, 2))
+    patches = keras.Model(window, architecture.patches(keras, window, 3, 4))
+    assert patches.output_shape == (None, 2, 4)
+    x = np.zeros((1, 8, 2), np.float32)
+    unread = slice(0, 2) if order == "forward" else slice(6, 8)
+    x[:, unread] = 1.0
+    np.testing.assert_array_equal(patches(x), 0.0)
+    np.testing.assert_array_less(0.0, np.abs(patches(1.0 - x)))

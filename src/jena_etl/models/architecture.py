@@ -53,7 +53,10 @@ class Architecture(Block):
 
     @abstractmethod
     def layers(self, keras: Any) -> list[Any]:
-        """The Keras layers between the input and the forecast.
+        """What lies between the input and the forecast, in order.
+
+        Each entry is a Keras layer, or a function that applies several of Keras' own layers to a
+        tensor, such as a residual block. A function may raise ValueError to refuse the window.
 
         Args:
             keras: the package, which is imported only when a model is built.
@@ -94,8 +97,11 @@ class Architecture(Block):
             if self.target_as == "change":
                 model = self._with_last_observation(layers, sequence_length, features)
             else:
-                steps = self.input_length(sequence_length)
-                model = keras.Sequential([keras.Input((steps, features)), *layers])
+                window = keras.Input((self.input_length(sequence_length), features))
+                if all(isinstance(layer, keras.Layer) for layer in layers):
+                    model = keras.Sequential([window, *layers])
+                else:
+                    model = keras.Model(window, _applied(layers, window))
         except ValueError as error:
             name = type(self).__module__.rpartition(".")[2]
             raise ParamsError(
@@ -124,9 +130,7 @@ class Architecture(Block):
         import keras
 
         window = keras.Input((steps, features))
-        change = window
-        for layer in layers:
-            change = layer(change)
+        change = _applied(layers, window)
         earlier = (steps - 1, 0) if self.order == "forward" else (0, steps - 1)
         last = keras.layers.Flatten()(keras.layers.Cropping1D(earlier)(window))
         # Made of Keras' own layers, so that the model's file can be loaded without this package.
@@ -134,3 +138,33 @@ class Architecture(Block):
             1, name=LAST_OBSERVATION, trainable=False, dtype="float32"
         )(last)
         return keras.Model(window, keras.layers.Add(dtype="float32")([change, observation]))
+
+    def patches(self, keras: Any, window: Any, size: int, filters: int) -> Any:
+        """One vector for every `size` consecutive steps: (batch, steps // size, filters).
+
+        The patches end with the latest step; the oldest steps, which fill no patch, are left out.
+        As in A. Dosovitskiy et al., An Image is Worth 16x16 Words, 2021, a patch is embedded by a
+        convolution whose stride is its size.
+
+        Raises:
+            ValueError: the window is shorter than a patch.
+        """
+        steps = window.shape[1]
+        if size > steps:
+            raise ValueError(f"patch_size is {size}, expected at most the window's {steps} steps")
+        left_out = (steps % size, 0) if self.order == "forward" else (0, steps % size)
+        if steps % size:
+            window = keras.layers.Cropping1D(left_out)(window)
+        return keras.layers.Conv1D(filters, size, strides=size)(window)
+
+
+def last_step(keras: Any, sequence: Any) -> Any:
+    """The last step of a sequence: (batch, steps, features) -> (batch, features)."""
+    return keras.layers.Flatten()(keras.layers.Cropping1D((sequence.shape[1] - 1, 0))(sequence))
+
+
+def _applied(layers: list[Any], window: Any) -> Any:
+    output = window
+    for layer in layers:
+        output = layer(output)
+    return output
