@@ -56,7 +56,7 @@ def test_the_numbers_of_the_first_windows(cells: list[Any]) -> None:
 
 def test_its_naive_forecast_is_the_pipelines(cells: list[Any], folder: Path) -> None:
     naive = pl.read_parquet(folder / "demo/data/predictions/naive.parquet")
-    error = (pl.col("prediction") - pl.col("truth")).abs().mean()
+    error = (pl.col("prediction") - pl.col("observation")).abs().mean()
     mae = dict(naive.group_by("split").agg(error).iter_rows())
     expected = (
         f"naive MAE: {mae['validation']:.2f} degC on validation, {mae['test']:.2f} degC on test\n"

@@ -13,14 +13,14 @@ START = datetime(2014, 12, 20, 23, 30)  # noqa: DTZ001  a station's clock has no
 def test_errors_by_hour_and_month_are_those_of_a_walk_through_the_forecasts() -> None:
     random = np.random.default_rng(0)
     times = [START + timedelta(minutes=50) * at for at in range(3_790)]  # until 1 May
-    truth, prediction = random.normal(size=(2, 3_790)).astype(np.float32)
+    observation, prediction = random.normal(size=(2, 3_790)).astype(np.float32)
     stamps = np.array(times, "datetime64[s]")
-    predictions = Predictions(stamps - 86_400, stamps, truth, prediction)
+    predictions = Predictions(stamps - 86_400, stamps, observation, prediction)
 
     def walked(name: str, value: int) -> float:
         errors = [
             abs(float(p) - float(t))
-            for time, t, p in zip(times, truth, prediction, strict=True)
+            for time, t, p in zip(times, observation, prediction, strict=True)
             if getattr(time, name) == value
         ]
         return sum(errors) / len(errors) if len(errors) >= FEWEST else float("nan")

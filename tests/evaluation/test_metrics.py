@@ -36,9 +36,9 @@ def test_scores_are_their_definitions(cases: list[tuple[float, float, float]]) -
 
 def predictions(values: list[float]) -> Predictions:
     hours = np.datetime64("2016-01-01T00:00:00") + np.arange(len(values)) * np.timedelta64(3600)
-    truth = np.array([1.0, 3.0], dtype=np.float32)
+    observation = np.array([1.0, 3.0], dtype=np.float32)
     return Predictions(
-        hours, hours + np.timedelta64(86_400), truth, np.array(values, dtype=np.float32)
+        hours, hours + np.timedelta64(86_400), observation, np.array(values, dtype=np.float32)
     )
 
 

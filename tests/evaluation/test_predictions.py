@@ -45,7 +45,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     read = read_predictions(path, built_by="train@any")
     assert list(read) == list(SCORED)
     for at, split in enumerate(SCORED):
-        assert read[split].truth.tolist() == [10 * (s + 12) for s in range(5, 15)]
+        assert read[split].observation.tolist() == [10 * (s + 12) for s in range(5, 15)]
         assert read[split].issued.tolist() == STAMPS[9:19].tolist()
         assert read[split].timestamp.tolist() == STAMPS[17:27].tolist()
         assert read[split].prediction.tolist() == (predicted + at).tolist()

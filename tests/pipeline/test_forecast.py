@@ -40,7 +40,7 @@ def test_later_forecasts_are_those_of_the_train_stage(built: Any) -> None:
     )  # after TensorFlow's notes
     found = json.loads(command)
     assert found["forecast"] == pytest.approx(expected["prediction"], abs=1e-3)
-    assert found["observed"] == pytest.approx(expected["truth"])
+    assert found["observed"] == pytest.approx(expected["observation"])
     assert found["timestamp"] == expected["timestamp"].isoformat()
     assert (found["split"], found["unit"]) == ("validation", "degC")
 

@@ -77,5 +77,5 @@ def test_the_train_stage_without_tensorflow(repo: Any) -> None:
     with project.history_csv(name).open() as file:
         best = min(csv.DictReader(file), key=lambda row: float(row["val_loss"]))
     validation = written["validation"]
-    mae = np.abs(validation.prediction.astype(float) - validation.truth).mean()
+    mae = np.abs(validation.prediction.astype(float) - validation.observation).mean()
     assert math.isclose(mae, float(best["val_mae"]), rel_tol=1e-4)

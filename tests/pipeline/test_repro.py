@@ -95,8 +95,8 @@ def test_scores_follow_from_the_predictions(built: Any) -> None:
             assert built.json(f"reports/metrics/{name}.json")[f"{split}_mae"] == scores["mae"]
             mine = [p for p in predictions if p["split"] == split]
             assert len(mine) == len(project.windows(split)) == len({p["issued"] for p in mine})
-            errors = [p["prediction"] - p["truth"] for p in mine]
-            naive = [rows["T (degC)"][at[p["issued"]]] - p["truth"] for p in mine]
+            errors = [p["prediction"] - p["observation"] for p in mine]
+            naive = [rows["T (degC)"][at[p["issued"]]] - p["observation"] for p in mine]
             mae = math.fsum(map(abs, errors)) / len(errors)
             assert math.isclose(scores["mae"], mae, rel_tol=1e-5)
             assert math.isclose(scores["bias"], math.fsum(errors) / len(errors), rel_tol=1e-4)
@@ -106,7 +106,9 @@ def test_scores_follow_from_the_predictions(built: Any) -> None:
             assert math.isclose(scores["skill"], skill, rel_tol=1e-4)
             for p in mine[:: len(mine) // 7]:
                 assert (p["timestamp"] - p["issued"]).total_seconds() == 24 * 3600
-                assert math.isclose(p["truth"], rows["T (degC)"][at[p["timestamp"]]], rel_tol=1e-6)
+                assert math.isclose(
+                    p["observation"], rows["T (degC)"][at[p["timestamp"]]], rel_tol=1e-6
+                )
 
 
 def test_batches_equal_the_reference_loader(built: Any) -> None:

@@ -132,8 +132,8 @@ def score(project: Project, params: Params, file: Path, *, model: str) -> Score:
     }
     compared = compare(forecasts, best=NAIVE)
     model_forecast, naive = forecasts[name], forecasts[NAIVE]
-    found = scores(model_forecast.truth, model_forecast.prediction, naive.prediction)
-    naive_scores = scores(naive.truth, naive.prediction, naive.prediction)
+    found = scores(model_forecast.observation, model_forecast.prediction, naive.prediction)
+    naive_scores = scores(naive.observation, naive.prediction, naive.prediction)
     doubts = [f"{column}: its {d}" for column, like in columns.items() for d in like.doubts()]
     first, last = model_forecast.issued[0], model_forecast.issued[-1]
     return Score(

@@ -16,7 +16,7 @@ Ints = npt.NDArray[np.int64]
 
 def absolute_errors(predictions: Predictions) -> Floats:
     """How far off each forecast is, in the target's unit; of shape (windows,)."""
-    errors: Floats = np.abs(predictions.prediction.astype(np.float64) - predictions.truth)
+    errors: Floats = np.abs(predictions.prediction.astype(np.float64) - predictions.observation)
     return errors
 
 

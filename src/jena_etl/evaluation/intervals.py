@@ -67,7 +67,7 @@ def compare(forecasts: Mapping[str, Predictions], *, best: str) -> dict[str, Com
     _, day_of_window, windows = np.unique(days, return_inverse=True, return_counts=True)
     sums = {
         name: np.bincount(
-            day_of_window, np.abs(forecast.prediction.astype(np.float64) - forecast.truth)
+            day_of_window, np.abs(forecast.prediction.astype(np.float64) - forecast.observation)
         )
         for name, forecast in forecasts.items()
     }

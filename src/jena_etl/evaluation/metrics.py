@@ -40,14 +40,14 @@ def evaluate(
     report = {}
     for split, reference in naive.items():
         model = predicted[split]
-        for field in ("issued", "timestamp", "truth"):
+        for field in ("issued", "timestamp", "observation"):
             if not np.array_equal(getattr(model, field), getattr(reference, field)):
                 raise ProjectError(
                     f"the {split} forecasts of {name} are for other windows than the naive "
-                    f"forecast's ({len(model.truth):,} and {len(reference.truth):,}; they differ "
+                    f"forecast's ({len(model.issued):,} and {len(reference.issued):,}; they differ "
                     f"in {field}); make both again: dvc repro {built_by(name)} baseline"
                 )
-        report[split] = scores(model.truth, model.prediction, reference.prediction)
+        report[split] = scores(model.observation, model.prediction, reference.prediction)
     return report
 
 

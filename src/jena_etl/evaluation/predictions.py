@@ -33,13 +33,13 @@ class Predictions:
     Attributes:
         issued: timestamp of the window's last input, datetime64[s].
         timestamp: timestamp of the target, datetime64[s].
-        truth: the observation at that time, float32, in the target column's unit.
+        observation: the observation at that time, float32, in the target column's unit.
         prediction: the forecast of that observation, float32.
     """
 
     issued: np.ndarray
     timestamp: np.ndarray
-    truth: np.ndarray
+    observation: np.ndarray
     prediction: np.ndarray
 
 

@@ -289,7 +289,7 @@ def forecasts_csv(models: Models) -> str:
     at = np.flatnonzero(middle_days(naive, DAYS_SHOWN))
     rows = zip(
         (str(timestamp) for timestamp in naive.timestamp[at]),
-        *(values[at].tolist() for values in (naive.truth, naive.prediction, best.prediction)),
+        *(values[at].tolist() for values in (naive.observation, naive.prediction, best.prediction)),
         strict=True,
     )
     return _csv(("timestamp", "observation", "naive", "best_model"), rows)

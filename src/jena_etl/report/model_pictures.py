@@ -202,7 +202,7 @@ def against_observation(
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
         axes.plot(
-            observed.timestamp[shown], observed.truth[shown],
+            observed.timestamp[shown], observed.observation[shown],
             color=INK, linewidth=1.6, label="observed",
         )  # fmt: skip
         colours = iter(COLOURS)
