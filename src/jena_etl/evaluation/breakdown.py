@@ -1,4 +1,4 @@
-"""Where forecasts fail: the mean absolute error by hour of the day and by month."""
+"""Where forecasts fail: their errors by hour of the day, by month, and by what happened."""
 
 from __future__ import annotations
 
@@ -9,15 +9,41 @@ from jena_etl.evaluation.predictions import Predictions
 
 HOURS, MONTHS = 24, 12
 FEWEST = 30  # forecasts in a class; the mean error of fewer says little
+CLASSES_EACH_WAY = 4  # of equal width, and one for all that lies beyond
+SHARE = 0.95  # of the changes that the classes of equal width are to hold
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-def absolute_errors(predictions: Predictions) -> Floats:
-    """How far off each forecast is, in the target's unit; of shape (windows,)."""
-    errors: Floats = np.abs(predictions.prediction.astype(np.float64) - predictions.observation)
+def forecast_errors(predictions: Predictions) -> Floats:
+    """Forecast - observation, in the target's unit; of shape (windows,)."""
+    errors: Floats = predictions.prediction.astype(np.float64) - predictions.observation
     return errors
+
+
+def changes(naive: Predictions) -> Floats:
+    """How much the target changed from each issue to the time forecast, of shape (windows,).
+
+    Args:
+        naive: the naive forecasts, which are the target at the time of issue.
+    """
+    return -forecast_errors(naive)
+
+
+def change_edges(changes: Floats) -> Floats:
+    """The borders between the classes of change: round numbers, with 0 in the middle.
+
+    >>> change_edges(np.array([-7.5, 0.5, 3.0, 6.0]))
+    array([-8., -6., -4., -2.,  0.,  2.,  4.,  6.,  8.])
+
+    Args:
+        changes: in the target's unit, of shape (windows,).
+    """
+    width = float(np.quantile(np.abs(changes), SHARE)) / CLASSES_EACH_WAY
+    power = 10.0 ** np.floor(np.log10(width)) if width > 0 else 1.0
+    nice = min((1, 2, 5, 10), key=lambda step: abs(step * power - width))
+    return np.arange(-CLASSES_EACH_WAY, CLASSES_EACH_WAY + 1) * (nice * power)
 
 
 def hours_of_day(timestamps: np.ndarray) -> Ints:
@@ -52,10 +78,10 @@ def means_by_class(values: Floats, classes: Ints, count: int) -> Floats:
 def mae_by_hour(predictions: Predictions) -> Floats:
     """The mean absolute error by the target's hour of the day, of shape (24,)."""
     hours = hours_of_day(predictions.timestamp)
-    return means_by_class(absolute_errors(predictions), hours, HOURS)
+    return means_by_class(np.abs(forecast_errors(predictions)), hours, HOURS)
 
 
 def mae_by_month(predictions: Predictions) -> Floats:
     """The mean absolute error by the target's month, of shape (12,)."""
     months = months_of_year(predictions.timestamp)
-    return means_by_class(absolute_errors(predictions), months, MONTHS)
+    return means_by_class(np.abs(forecast_errors(predictions)), months, MONTHS)

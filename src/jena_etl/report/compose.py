@@ -17,14 +17,8 @@ from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED, Prediction
 from jena_etl.prepare.data_card import DataCard
 from jena_etl.prepare.outputs import Splits, Statistics
 from jena_etl.report.figure import Picture
-from jena_etl.report.model_pictures import (
-    against_observation,
-    architectures,
-    errors,
-    leaderboard,
-    middle_days,
-    training_curves,
-)
+from jena_etl.report.forecast_pictures import against_observation, errors, middle_days
+from jena_etl.report.model_pictures import architectures, leaderboard, training_curves
 from jena_etl.report.page import Page, Section, Table
 from jena_etl.training.metadata import Layer
 

@@ -1,41 +1,26 @@
-"""Draws how the models trained, how they rank, and where they fail."""
+"""Draws how the models trained, what they are made of, and how they rank."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jena_etl.evaluation.breakdown import (
-    HOURS,
-    MONTHS,
-    Floats,
-    Ints,
-    absolute_errors,
-    hours_of_day,
-    means_by_class,
-    months_of_year,
-)
 from jena_etl.evaluation.history import History
 from jena_etl.evaluation.intervals import LEVEL, Interval
-from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED, Predictions
+from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED
 from jena_etl.report.figure import (
     BLUE,
-    COLOURS,
-    GREY,
     INK,
     ORANGE,
     SPLIT_COLOURS,
     Picture,
     draw,
-    label_days,
 )
 from jena_etl.training.metadata import Layer
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Mae = Mapping[str, float]  # by split
@@ -184,110 +169,3 @@ def _about_bars(intervals: Mapping[str, Interval | None]) -> str:
         f"The thin lines are its {LEVEL:.0%} intervals. Whether a model can be told apart from the "
         "best is in the table: whether their lines overlap does not tell."
     )
-
-
-def against_observation(
-    forecasts: Mapping[str, Predictions], target: str, *, days: int = 14
-) -> Picture:
-    """Draw forecasts and observations of the days in the middle of the split.
-
-    Args:
-        forecasts: of one split by architecture; the naive forecast among them.
-        target: the column that is forecast, with its unit.
-        days: how many days.
-    """
-    observed = next(iter(forecasts.values()))
-    shown = middle_days(observed, days)
-
-    def plot(figure: Figure) -> None:
-        axes = figure.subplots()
-        axes.plot(
-            observed.timestamp[shown], observed.observation[shown],
-            color=INK, linewidth=1.6, label="observed",
-        )  # fmt: skip
-        colours = iter(COLOURS)
-        for name, forecast in forecasts.items():
-            colour, line = (GREY, ":") if name == NAIVE else (next(colours), "-")
-            axes.plot(
-                forecast.timestamp[shown], forecast.prediction[shown],
-                color=colour, linestyle=line, label=name,
-            )  # fmt: skip
-        axes.set_ylabel(target)
-        axes.margins(x=0)
-        label_days(axes)
-        figure.legend(loc="outside upper left", ncols=4)
-
-    return draw(
-        plot,
-        name="against-observation",
-        title="Forecast and observation",
-        caption=f"The {days} days in the middle of the test split, with each forecast at the time "
-        "it was made for. A line that follows the observations a day late has only learnt to "
-        "repeat the last one.",
-        height=2.8,
-    )
-
-
-def middle_days(predictions: Predictions, days: int) -> np.ndarray:
-    """Which forecasts are for the `days` days in the middle of the split; bool (windows,)."""
-    times = predictions.timestamp
-    start = times[len(times) // 2].astype("datetime64[D]")
-    shown: np.ndarray = (times >= start) & (times < start + np.timedelta64(days, "D"))
-    return shown
-
-
-def errors(forecasts: Mapping[str, Predictions], unit: str) -> Picture:
-    """Draw the MAE by hour of the day, by month, and by how far the target moved.
-
-    Args:
-        forecasts: of one split by architecture; the naive forecast among them.
-        unit: the target's.
-    """
-    naive = forecasts[NAIVE]
-    moved = absolute_errors(naive)
-    edges = np.array([0, 1, 2, 3, 4, 6, 8, 12, np.inf]) * _nice_unit(moved)
-    months, hours = months_of_year(naive.timestamp), hours_of_day(naive.timestamp)
-    classes = np.digitize(moved, edges) - 1
-
-    def plot(figure: Figure) -> None:
-        by_hour, by_month, by_change = figure.subplots(
-            1, 3, sharey=False, gridspec_kw={"width_ratios": (1, 1, 1.1)}
-        )
-        colours = iter(COLOURS)
-        for name, forecast in forecasts.items():
-            error = absolute_errors(forecast)
-            colour, line = (GREY, ":") if name == NAIVE else (next(colours), "-")
-            style = {"color": colour, "linestyle": line, "label": name}
-            _plot_means(by_hour, hours, error, HOURS, style)
-            _plot_means(by_month, months, error, MONTHS, style)
-            _plot_means(by_change, classes, error, len(edges) - 1, style)
-        by_hour.set(title="by hour of the day", ylabel=f"MAE ({unit})", xticks=range(0, 24, 6))
-        by_month.set(title="by month")
-        by_month.set_xticks(range(12), list("JFMAMJJASOND"))
-        names = [f"{low:g}-{high:g}" for low, high in itertools.pairwise(edges[:-1])]
-        by_change.set(title=f"by change ({unit})")
-        by_change.set_xticks(range(len(edges) - 1), [*names, f"{edges[-2]:g}+"], fontsize=7)
-        figure.legend(*by_hour.get_legend_handles_labels(), loc="outside upper left", ncols=4)
-
-    return draw(
-        plot,
-        name="errors",
-        title="Where the forecasts fail",
-        caption="Mean absolute error on the test split by the hour and month of the target, and by "
-        "how far the target moved after the forecast was issued. The naive forecast is wrong by "
-        "exactly that change, so a model shows its worth at the right.",
-        height=2.8,
-    )
-
-
-def _nice_unit(moved: Floats) -> float:
-    """A round width for the classes of change; 1 for a temperature in degC."""
-    typical = float(np.quantile(moved, 0.9)) / 6
-    power = 10.0 ** np.floor(np.log10(typical)) if typical > 0 else 1.0
-    return float(power * max(step for step in (1, 2, 5) if step * power <= max(typical, power)))
-
-
-def _plot_means(
-    axes: Axes, classes: Ints, error: Floats, count: int, style: Mapping[str, Any]
-) -> None:
-    axes.plot(np.arange(count), means_by_class(error, classes, count), marker=".", **style)
