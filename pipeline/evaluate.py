@@ -1,5 +1,7 @@
 """evaluate: score and rank every forecast -> reports/metrics/, reports/leaderboard.*.
 
+Prediction intervals for every model are made on the way -> reports/prediction_intervals.json.
+
 The best model is copied to data/best_model.keras, so that others can fetch it under one name.
 """
 
@@ -16,7 +18,18 @@ from jena_etl.evaluation.leaderboard import (
     title,
 )
 from jena_etl.evaluation.metrics import evaluate
-from jena_etl.evaluation.predictions import BASELINES, NAIVE, built_by, read_predictions
+from jena_etl.evaluation.prediction_intervals import (
+    IntervalScores,
+    interval_scores,
+    prediction_intervals,
+)
+from jena_etl.evaluation.predictions import (
+    BASELINES,
+    NAIVE,
+    Predictions,
+    built_by,
+    read_predictions,
+)
 from jena_etl.files import replacing, set_aside, write_json, write_text
 from jena_etl.params import Params
 from jena_etl.project import Project
@@ -33,11 +46,16 @@ def main(project: Project, params: Params) -> None:
     scores = {name: evaluate(name, forecasts[name], forecasts[NAIVE]) for name in forecasts}
     best = best_on_validation(scores)
     compared = compare({name: parts["test"] for name, parts in forecasts.items()}, best=best)
-    entries = [Entry(name, 0, None, scores[name], compared[name]) for name in BASELINES]
+    intervals = _prediction_intervals(project, params, forecasts)
+    entries = [
+        Entry(name, 0, None, scores[name], compared[name], intervals=intervals.get(name))
+        for name in BASELINES
+    ]
     for name in params.architectures:
         parameters = read_metadata(project.model_file(name)).trainable_parameters
         best_epoch = read_history(project.history_csv(name), built_by=built_by(name)).best_epoch
-        entries.append(Entry(name, parameters, best_epoch, scores[name], compared[name]))
+        found = scores[name], compared[name]
+        entries.append(Entry(name, parameters, best_epoch, *found, intervals=intervals.get(name)))
     for name in set(params.models) - set(params.architectures):  # since removed from the list
         project.metrics_json(name).unlink(missing_ok=True)
     for entry in entries:
@@ -48,6 +66,22 @@ def main(project: Project, params: Params) -> None:
     _copy_best(project, best_on_validation({name: scores[name] for name in params.architectures}))
     _set_unlisted_aside(project, params.architectures)
     show(f"best on validation: {best}, MAE {scores[best]['validation'].mae:.2f}\n")
+
+
+def _prediction_intervals(
+    project: Project, params: Params, forecasts: dict[str, dict[str, Predictions]]
+) -> dict[str, IntervalScores]:
+    """Make the intervals on the validation split, write them and score them on the test split."""
+    intervals = prediction_intervals(
+        {name: parts["validation"] for name, parts in forecasts.items()},
+        project.splits.target,
+        {name: project.model_file(name) for name in params.architectures},
+    )
+    intervals.write(project.prediction_intervals_json)
+    return {
+        name: interval_scores(quantiles, forecasts[name]["validation"], forecasts[name]["test"])
+        for name, quantiles in intervals.residuals.items()
+    }
 
 
 def _copy_best(project: Project, name: str) -> None:

@@ -36,6 +36,7 @@ def main(project: Project, params: Params) -> None:
             ]
             for name in (NAIVE, *params.architectures)
         },
+        residuals=project.prediction_intervals.residuals,
     )
     card, splits = project.data_card, project.splits
     climate = read_climate(project.climate_parquet)

@@ -36,6 +36,7 @@ USEFUL = (
     "reports/data_card.json",
     "reports/leaderboard.csv",
     "reports/leaderboard.md",
+    "reports/prediction_intervals.json",
 )
 RECORD = "fetched.json"  # the size of each file, written once all are here
 

@@ -19,6 +19,7 @@ from jena_etl.signatures import takes_arguments_of
 from jena_etl.text import nearest
 
 if TYPE_CHECKING:
+    from jena_etl.evaluation.prediction_intervals import PredictionIntervals
     from jena_etl.forecasting.forecaster import Forecaster
     from jena_etl.prepare.data_card import DataCard
     from jena_etl.windows.batches import WindowBatches
@@ -71,6 +72,8 @@ class Project:
     arrays_json = _Path("data/processed/arrays.json")
     leaderboard_csv = _Path("reports/leaderboard.csv")
     leaderboard_md = _Path("reports/leaderboard.md")
+    # How far off each model was on the validation split, and so may be again.
+    prediction_intervals_json = _Path("reports/prediction_intervals.json")
     report_html = _Path("reports/index.html")
     # What others fetch by name: a copy of the model that is best on validation, and its card.
     best_model = _Path("data/best_model.keras")
@@ -151,6 +154,13 @@ class Project:
         from jena_etl.prepare.data_card import DataCard
 
         return DataCard.read(self.data_card_json)
+
+    @cached_property
+    def prediction_intervals(self) -> PredictionIntervals:
+        """How far off each model and baseline was on the validation split."""
+        from jena_etl.evaluation.prediction_intervals import PredictionIntervals
+
+        return PredictionIntervals.read(self.prediction_intervals_json)
 
     @property
     def timestamps(self) -> np.ndarray:
@@ -251,7 +261,9 @@ class Project:
         from jena_etl.forecasting.forecaster import load_forecaster
 
         name = self.trained_model(model)
-        return load_forecaster(self.model_file(name), architecture=name)
+        return load_forecaster(
+            self.model_file(name), architecture=name, intervals=self.prediction_intervals_json
+        )
 
     def trained_model(self, model: str) -> str:
         """The architecture that `forecaster` would load for this name.

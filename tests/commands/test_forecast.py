@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from jena_etl.cli import app
 from jena_etl.commands.chart import HEIGHT, WIDTH, Mark, chart
 from jena_etl.errors import JenaEtlError, ParamsError, ProjectError
 from jena_etl.evaluation import leaderboard
+from jena_etl.evaluation.prediction_intervals import conformal_quantiles
 from jena_etl.ingest.convert import convert
 from jena_etl.params import read_params
 from jena_etl.prepare.climate import read_climate
@@ -77,13 +79,17 @@ def project(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> 
         choices=(),
     ).write(project.splits_json)
     models = {"dense": 1, "lstm": 2}
+    residuals = conformal_quantiles(np.array([-4.0, -3, -2, -1, 0.5, 1, 2, 3, 4]), None)
     for name in models:
         found = metadata(architecture=name, climate_sha256=climate.sha256)
         write_model_file(project.model_file(name), found)
     ranking(project, "lstm", "dense", "naive")
 
     def less(_: Project, name: str) -> Any:
-        return forecaster(lambda windows: windows[:, -1, 1] * 4 + 10 - models[name])
+        return replace(
+            forecaster(lambda windows: windows[:, -1, 1] * 4 + 10 - models[name]),
+            residuals=residuals if name == "lstm" else None,
+        )
 
     monkeypatch.setattr(Project, "forecaster", less)
     monkeypatch.setattr("jena_etl.commands.forecast.use_device", lambda *_, **__: "cpu")
@@ -119,6 +125,11 @@ def test_from_the_last_row_by_the_best_model(project: Project) -> None:
             "target": "T (degC)",
             "unit": "degC",
             "forecast": pytest.approx(last - 2, abs=1e-5),
+            "quantiles": {
+                "q10": pytest.approx(last - 2 - 4, abs=1e-5),
+                "q50": pytest.approx(last - 2 + 0.5, abs=1e-5),
+                "q90": pytest.approx(last - 2 + 4, abs=1e-5),
+            },
             "naive": last,
             "observed": None,
             "warnings": [],
@@ -138,6 +149,17 @@ def test_from_an_earlier_row_by_another_model() -> None:
 
 
 @pytest.mark.usefixtures("project")
+def test_a_model_whose_errors_are_not_known_says_what_is_needed() -> None:
+    found, err = run("--model", "dense")
+    assert found["quantiles"] is None
+    assert err == (
+        "warning: no prediction interval: the errors of dense.keras are not known; in its project, "
+        "build prediction_intervals.json: dvc repro evaluate; elsewhere, put that file, which is "
+        "fetched as prediction-intervals, beside the model\n"
+    )
+
+
+@pytest.mark.usefixtures("project")
 def test_a_forecast_issued_in_the_train_split_says_so() -> None:
     found, err = run("--at", "2016-01-01T12:00")
     assert found["split"] == "train"
@@ -152,9 +174,9 @@ def test_a_model_of_another_series_has_no_split(project: Project) -> None:
 
 
 def test_models_that_the_naive_forecast_beats_are_said_to_be(project: Project) -> None:
-    ranking(project, "naive", "dense", "lstm")
+    ranking(project, "naive", "lstm", "dense")
     found, err = run()
-    assert found["model"] == "dense"
+    assert found["model"] == "lstm"
     assert (
         err == "warning: on the validation split, the naive forecast is better than every model\n"
     )
@@ -234,12 +256,15 @@ def test_in_words() -> None:
         "T (degC) on 2016-01-02 06:40, 40 minutes after 2016-01-02 06:00",
         "  from station.csv, by lstm",
         "",
-        "  forecast  16.20 degC",
+        "  forecast  16.20 degC, 80% interval 12.20 to 20.20",
         "  naive     18.20 degC",
         "  observed  18.16 degC",
     ]
     assert "2016-01-01 06:10" in lines[-2]  # the first of the last 24 hours
-    assert lines[-1].split() == ["•", "past", "○", "observed", "◇", "naive", "◆", "forecast"]
+    drawn = lines[-1].split()
+    assert drawn[::2] == ["•", "┊", "○", "◇", "◆"]
+    assert drawn[1::2] == ["past", "interval", "observed", "naive", "forecast"]
+    assert sum(line.endswith(("┊", "○", "◇", "◆")) for line in lines[7:-3]) == HEIGHT
 
 
 def marks() -> list[Mark]:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from jena_etl.cli import app
 from jena_etl.errors import DataError
 from jena_etl.evaluation import leaderboard
+from jena_etl.evaluation.prediction_intervals import conformal_quantiles
 from jena_etl.forecasting.forecaster import Forecaster
 from jena_etl.prepare.outputs import BySplit, Split, Splits, Window
 from jena_etl.project import Project
@@ -70,7 +71,8 @@ def project(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> 
     row["test_mae_high"] = "2.0"
     project.leaderboard_csv.parent.mkdir()
     project.leaderboard_csv.write_text(f"{','.join(row)}\n{','.join(row.values())}\n")
-    model = Forecaster(metadata(), Cooling())
+    residuals = conformal_quantiles(np.arange(99) / 50 + 0.005, None)  # its ends: 0.185, 1.785
+    model = Forecaster(metadata(), Cooling(), residuals)
     monkeypatch.setattr(Project, "forecaster", lambda *_: model)
     monkeypatch.setattr("jena_etl.commands.score.use_device", lambda *_, **__: "cpu")
     monkeypatch.chdir(tmp_path)
@@ -98,6 +100,8 @@ def test_every_window_is_scored(project: Project) -> None:
     assert found["naive"]["mae"] == pytest.approx(naive, rel=1e-5)
     assert found["skill"] == pytest.approx(1 - mae / naive, rel=1e-5)
     assert found["bias"] == pytest.approx((now - 1 - then).mean(), rel=1e-4)
+    off = then - (now - 1)
+    assert found["coverage"] == pytest.approx(((off > 0.185) & (off < 1.785)).mean())
     assert found["forecast"]["low"] <= mae <= found["forecast"]["high"]
     assert found["against_naive"] == "worse"
     assert found["test"] == {"mae": 1.5, "low": 1.25, "high": 2.0}
@@ -194,6 +198,14 @@ def test_forecasts_of_what_was_learnt_are_not_a_test(project: Project) -> None:
     assert "the model has learnt from measurements up to 2017-03-02 00:00" in err
 
 
+def test_a_model_whose_errors_are_not_known_has_no_coverage(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsure = Forecaster(metadata(), Cooling())
+    monkeypatch.setattr(Project, "forecaster", lambda *_: unsure)
+    assert run(export(project.root / "new.csv", 100))[0]["coverage"] is None
+
+
 def test_in_words(project: Project) -> None:
     new = export(project.root / "new.csv", p={3000: -9999.0})
     project.leaderboard_csv.write_text(project.leaderboard_csv.read_text().replace("2.0", ""))
@@ -204,5 +216,6 @@ def test_in_words(project: Project) -> None:
     assert lines[3] == "  MAE, with its 95% interval, degC"
     assert lines[6] == "  test split  1.500"
     assert "worse than the naive forecast" in lines[8]
-    assert lines[9] == "  windows left out: 3 with an input that was not measured"
-    assert lines[13].split() == ["p", "(mbar)", "-0.50", "+0.25", "+1.00", "0.75", "0", "1", "0"]
+    assert lines[9].startswith("  the 80% prediction interval holds ")
+    assert lines[10] == "  windows left out: 3 with an input that was not measured"
+    assert lines[14].split() == ["p", "(mbar)", "-0.50", "+0.25", "+1.00", "0.75", "0", "1", "0"]

@@ -19,6 +19,7 @@ from jena_etl.evaluation.leaderboard import (
     title,
 )
 from jena_etl.evaluation.metrics import Scores
+from jena_etl.evaluation.prediction_intervals import IntervalScores
 from jena_etl.evaluation.predictions import NAIVE
 from jena_etl.ingest.source import SourceSummary
 from jena_etl.prepare.outputs import Splits, Window
@@ -36,9 +37,10 @@ def entry(
         split: Scores(mae=mae[split], rmse=1.0, bias=0.0, skill=skill, windows=7) for split in mae
     }
     comparison = Comparison(Interval(test - 0.25, test + 0.5), 7, Interval(0.125, 0.5), verdict)
+    spread: IntervalScores | None = IntervalScores(coverage=0.7875, width=8.5, crps=1.5)
     if verdict == "unknown":
-        comparison = Comparison(None, None, None, verdict)
-    return Entry(name, 1_234, None if name == NAIVE else 5, scores, comparison)
+        comparison, spread = Comparison(None, None, None, verdict), None
+    return Entry(name, 1_234, None if name == NAIVE else 5, scores, comparison, spread)
 
 
 ENTRIES = [
@@ -59,6 +61,8 @@ def test_best_first_by_validation_then_by_name() -> None:
     found = [rows[0][f"test_{what}"] for what in ("mae_low", "mae_high", "block_days")]
     assert found == ["2.55", "3.3", "7"]
     assert (rows[0]["test_difference_low"], rows[0]["test_difference_high"]) == ("0.125", "0.5")
+    spread = [rows[0][f"test_{what}"] for what in ("crps", "coverage", "interval_width")]
+    assert spread == ["1.5", "0.7875", "8.5"]
 
 
 def test_the_best_is_that_of_the_validation_split() -> None:
@@ -94,30 +98,35 @@ def test_a_model_worse_than_naive_is_marked() -> None:
     marked = [line for line in lines if "beaten by naive" in line]
     (line,) = marked
     assert line.startswith("| 4 | worse (beaten by naive) | 1,234 | 5 | 2.500 | 2.500 |")
-    assert line.endswith("| 2.250 to 3.000 | worse | -0.040 | -0.040 |")
+    assert line.endswith("| 2.250 to 3.000 | worse | -0.040 | -0.040 | 1.500 | 78.8% |")
+    heads = next(line for line in lines if "architecture" in line)
+    assert heads.count("|") == line.count("|")
 
 
 def test_what_cannot_be_told_apart_is_said() -> None:
     lines = as_markdown(ENTRIES, "what").splitlines()
     assert "| 2.550 to 3.300 | the best |" in lines[6]
     assert "| 2.650 to 3.400 | not distinguishable |" in lines[7]
-    assert "blocks of 7 days" in lines[-1]
+    assert "blocks of 7 days" in lines[-3]
+    assert "within the 80% prediction interval" in lines[-1]
     assert "blocks of 3 to 9 days" in about_intervals([None, 9, 3])
 
 
 def test_a_short_test_split_has_no_intervals() -> None:
     short = [entry("any", 1.0, 1.0, verdict="unknown")]
-    assert as_markdown(short, "what").splitlines()[-1] == (
+    lines = as_markdown(short, "what").splitlines()
+    assert lines[-3] == (
         "The test split has less than 60 days of forecasts, too few for an interval."
     )
-    assert as_csv(short).splitlines()[1].endswith(",,,,,,unknown")
+    assert lines[6].count("|") == lines[4].count("|")
+    assert as_csv(short).splitlines()[1].endswith(",,,,,,unknown,,,")
     assert as_metrics(short[0])["test_mae_low"] is None
 
 
 def test_a_perfect_naive_forecast_leaves_the_skill_out() -> None:
     line = as_markdown([entry("any", 1.0, 1.0, None)], "what").splitlines()[6]
     assert line.startswith("| 1 | any (beaten by naive) | 1,234 | 5 | 1.000 | 1.000 |")
-    assert line.endswith("| worse |  |  |")
+    assert line.endswith("| worse |  |  | 1.500 | 78.8% |")
 
 
 def source(*, synthetic: bool) -> SourceSummary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 
 from jena_etl.errors import DataError, TrainingError
+from jena_etl.evaluation.prediction_intervals import conformal_quantiles
 from tests.forecasting.models import forecaster
 
 ROWS = 8  # a window spans 5 rows, so that forecasts are issued at rows 4, 5, 6 and 7
@@ -62,6 +64,22 @@ def test_the_naive_forecast_is_the_target_at_the_issue_time() -> None:
     naive = forecaster().naive(measurements())
     assert naive.dtype == np.float32
     assert naive.tolist() == [4, 5, 6, 7]
+
+
+def test_the_quantiles_are_the_forecast_and_what_it_was_off_by() -> None:
+    """Ten residuals, of which the 1st, 6th and 10th are taken."""
+    residuals = conformal_quantiles(np.arange(10) / 2 - 1, None)
+    sure = replace(forecaster(lambda windows: windows[:, -1, 1] * 4 + 10), residuals=residuals)
+    found = sure.forecast_quantiles(measurements())
+    assert found.dtype == np.float32
+    assert found.tolist() == [[k - 1, k + 1.5, k + 3.5] for k in (4, 5, 6, 7)]
+    with pytest.raises(DataError, match="there is a hole"):
+        sure.forecast_quantiles(measurements(), CLOCK + np.arange(ROWS) * np.timedelta64(1, "m"))
+
+
+def test_without_residuals_there_are_no_quantiles() -> None:
+    with pytest.raises(TrainingError, match=r"dense may be is not known; .* dvc repro evaluate"):
+        forecaster().forecast_quantiles(measurements())
 
 
 def test_any_table_that_gives_a_column_by_its_name() -> None:

@@ -43,6 +43,11 @@ def test_later_forecasts_are_those_of_the_train_stage(built: Any) -> None:
     assert found["observed"] == pytest.approx(expected["observation"])
     assert found["timestamp"] == expected["timestamp"].isoformat()
     assert (found["split"], found["unit"]) == ("validation", "degC")
+    off = sorted(p["observation"] - p["prediction"] for p in stage if p["split"] == "validation")
+    rank = (len(off) + 1) // 10  # from either end
+    for quantile, expected_offset in (("q10", off[rank - 1]), ("q90", off[-rank])):
+        ahead = found["quantiles"][quantile] - found["forecast"]
+        assert ahead == pytest.approx(expected_offset, abs=1e-4)
 
     forecasts = json.loads("{" + windows)
     assert len(forecasts) > len(stage)  # the train windows, too

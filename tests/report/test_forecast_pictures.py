@@ -4,8 +4,9 @@ import re
 
 import numpy as np
 
+from jena_etl.evaluation.prediction_intervals import ResidualQuantiles
 from jena_etl.evaluation.predictions import NAIVE, Predictions
-from jena_etl.report.forecast_pictures import errors
+from jena_etl.report.forecast_pictures import against_observation, errors
 
 HOURS = np.arange("2015-01-01", "2016-01-01", dtype="datetime64[h]").astype("datetime64[s]")
 
@@ -36,3 +37,19 @@ def test_a_constant_error_is_a_level_line_of_mae_and_bias() -> None:
     for line in lines:
         heights = {y for _, y in re.findall(r"[ML] (\S+) (\S+)", line)}
         assert len(heights) == 1
+
+
+def test_the_best_models_interval_is_drawn_where_it_is_known() -> None:
+    known = {
+        name: ResidualQuantiles(q10=-2, q50=0, q90=3, windows=99, model_sha256=None)
+        for name in (NAIVE, "second", "third")
+    }
+    three = forecasts(1.0)
+    three = {NAIVE: three[NAIVE], "second": three["model"], "third": three["model"]}
+    drawn = against_observation(three, known, "T (degC)")
+    assert "The area is the 80% prediction interval of second." in drawn.caption
+    assert ">second, 80%<" in drawn.svg
+    assert "third, 80%" not in drawn.svg
+    plain = against_observation(three, {NAIVE: known[NAIVE]}, "T (degC)")
+    assert "prediction interval" not in plain.caption
+    assert "80%" not in plain.svg

@@ -12,6 +12,7 @@ from jena_etl.evaluation.history import History
 from jena_etl.evaluation.intervals import Comparison, Interval
 from jena_etl.evaluation.leaderboard import Entry, as_csv
 from jena_etl.evaluation.metrics import Scores
+from jena_etl.evaluation.prediction_intervals import IntervalScores, ResidualQuantiles
 from jena_etl.evaluation.predictions import NAIVE, Predictions
 from jena_etl.ingest.source import SourceDigest, SourceSummary
 from jena_etl.params import Params, read_params
@@ -59,7 +60,8 @@ def entry(name: str, mae: float, skill: float) -> Entry:
     scores = Scores(mae=mae, rmse=mae + 1, bias=0.25, skill=skill, windows=9)
     comparison = Comparison(Interval(mae - 0.1, mae + 0.125), 7, None, "unknown")
     by_split = {"validation": scores, "test": scores}
-    return Entry(name, 7, None if name == NAIVE else 2, by_split, comparison)
+    spread = IntervalScores(coverage=0.785, width=8.5, crps=1.25)
+    return Entry(name, 7, None if name == NAIVE else 2, by_split, comparison, spread)
 
 
 @pytest.fixture
@@ -137,6 +139,9 @@ def render(
         histories={"lstm": History(mae=[3, 2, 1], val_loss=[9, 4, 5], val_mae=[3, 2, 2])},
         layers={},
         predictions={"lstm": predictions({3: 0.5, 15: 2.5, 16: 2.0}), NAIVE: predictions({15: 3})},
+        residuals={
+            "lstm": ResidualQuantiles(q10=-4, q50=0.125, q90=4.5, windows=5_000, model_sha256=None)
+        },
     )
     return render_model_card(
         ModelFile(metadata, bytes=25_879, sha256="b" * 64), card, splits, models, params
@@ -173,6 +178,8 @@ def test_the_card_says_what_the_model_is_made_from_and_how_it_scores(params: Par
     ):
         assert f"{line}\n" in card
     assert "after epoch 2 of 3" in card
+    assert "Add -4.00 and +4.50 for an 80% prediction interval, and +0.12 for its median." in card
+    assert "On the test split, 78.5% of the observations lie within the interval.\n" in card
     assert "not better than" not in card
     assert "architectures that were trained: lstm, dense.\n" in card
     assert "ynthetic" not in card

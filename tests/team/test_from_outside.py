@@ -26,7 +26,8 @@ def _published(first_hour: Team, folder: Path) -> None:
     alice = team.alice
     alice.dvc("remote", "modify", "team", "url", str(team.remote))
     alice.run("git", "commit", "-q", "-am", "The remote's address")
-    for tag in ("v1", "best-model@v1.0.0", "data-card@v1.0.0"):
+    named = ("best-model@v1.0.0", "data-card@v1.0.0", "prediction-intervals@v1.0.0")
+    for tag in ("v1", *named):
         alice.run("git", "tag", "-a", tag, "-m", "The first version")
     alice.run("git", "push", "-q", "--follow-tags")
 
@@ -75,6 +76,11 @@ def test_a_forecast_with_the_model_and_nothing_else(published: Team, outside: Re
     assert "read as guessed" in str(mine["warnings"])
     for key in ("model", "issued", "forecast", "naive"):
         assert mine[key] == theirs[key]
+    assert mine["quantiles"] is None
+    assert "fetched as prediction-intervals" in str(mine["warnings"])
+    outside.dvc("artifacts", "get", str(published.bare), "prediction-intervals")
+    told = outside.jena_etl("forecast", "--model", "best_model.keras", "--source", name, "--json")
+    assert json.loads(told[told.index("{") :])["quantiles"] == theirs["quantiles"] is not None
 
 
 def test_an_import_says_where_it_comes_from(published: Team, outside: Repo) -> None:

@@ -10,9 +10,19 @@ import numpy as np
 from jena_etl.commands.wording import timestamp_text
 
 WIDTH, HEIGHT = 61, 12  # characters, without the axis
-GLYPHS = {"past": "•", "observed": "○", "naive": "◇", "forecast": "◆", "|": "│", "+": "└", "-": "─"}
+GLYPHS = {
+    "past": "•",
+    "interval": "┊",
+    "observed": "○",
+    "naive": "◇",
+    "forecast": "◆",
+    "|": "│",
+    "+": "└",
+    "-": "─",
+}
 IN_ASCII = {
     "past": "*",
+    "interval": ":",
     "observed": "o",
     "naive": "n",
     "forecast": "F",
@@ -26,7 +36,8 @@ class Mark(NamedTuple):
     """Points of one kind.
 
     Attributes:
-        kind: past, observed, naive or forecast; a later mark is drawn over an earlier one.
+        kind: past, interval, observed, naive or forecast; a later mark is drawn over an earlier
+            one.
         timestamps: datetime64 of shape (points,).
         values: (points,).
     """

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jena_etl.commands.chart import Mark, chart
+from jena_etl.commands.chart import HEIGHT, Mark, chart
 from jena_etl.commands.wording import duration_text, timestamp_text
 from jena_etl.errors import DataError, ProjectError
 from jena_etl.evaluation.leaderboard import read_leaderboard
+from jena_etl.evaluation.prediction_intervals import COVERAGE, Quantiles
 from jena_etl.evaluation.predictions import BASELINES
-from jena_etl.forecasting.forecaster import load_forecaster
+from jena_etl.forecasting.forecaster import NEEDED, Forecaster, load_forecaster
 from jena_etl.forecasting.series import exported_series, project_series
 from jena_etl.params import Convert, Params, read_params
 from jena_etl.project import Project
@@ -36,8 +37,10 @@ class Forecast(Part):
         issued: the timestamp of the last row that the model reads.
         timestamp: the time that is forecast.
         target: the column that is forecast.
-        unit: its unit, in which the next three are; "" if it is not known.
+        unit: its unit, in which the next four are; "" if it is not known.
         forecast: the model's forecast.
+        quantiles: the values that the target is below with a probability of 10, 50 and 90%; None if
+            it is not known how far off the model may be.
         naive: the target at the issue time.
         observed: what was measured at `timestamp`; None if that is not known.
         warnings: what is wrong with the source, and what is to be said about the model.
@@ -51,6 +54,7 @@ class Forecast(Part):
     target: str
     unit: str
     forecast: float
+    quantiles: Quantiles | None
     naive: float
     observed: float | None
     warnings: tuple[str, ...]
@@ -105,14 +109,18 @@ def issue(project: Project | None, *, model: str, at: str | None, source: Path |
         metadata.target, after=timestamp - np.timedelta64(1, "s"), up_to=timestamp
     )
     split = _split(project, metadata, issued) if project and not given else None
-    warnings = (*guessed, *series.warnings, *_about_the_model(project, model, split))
-
     deterministic = params.train.deterministic if params else True
     use_device("cpu", deterministic=deterministic)  # leaves a GPU's memory free
     if project and not given:
         forecaster = project.forecaster(metadata.architecture)
     else:
-        forecaster = load_forecaster(file)
+        intervals = project.prediction_intervals_json if project else None
+        forecaster = load_forecaster(file, intervals=intervals)
+    predicted = forecaster.forecast(window.columns)
+    quantiles = _quantiles(forecaster, predicted)
+    about = _about_the_model(project, model, split)
+    if quantiles is None:
+        about.append(f"no prediction interval: the errors of {file.name} are not known; {NEEDED}")
     return Issued(
         Forecast(
             model=metadata.architecture,
@@ -122,10 +130,11 @@ def issue(project: Project | None, *, model: str, at: str | None, source: Path |
             timestamp=str(timestamp),
             target=metadata.target,
             unit=metadata.target_unit,
-            forecast=_shortest(forecaster.forecast(window.columns)[0]),
+            forecast=_shortest(predicted[0]),
+            quantiles=quantiles,
             naive=_shortest(forecaster.naive(window.columns)[0]),
             observed=float(observed[0]) if len(observed) else None,
-            warnings=warnings,
+            warnings=(*guessed, *series.warnings, *about),
         ),
         *series.measured(metadata.target, after=issued - DRAWN, up_to=issued),
     )
@@ -163,7 +172,12 @@ def render_forecast(issued: Issued, encoding: str | None) -> str:
     start, end = np.datetime64(found.issued), np.datetime64(found.timestamp)
     ahead = duration_text(int((end - start) / np.timedelta64(1, "s")))
     values = {"forecast": found.forecast, "naive": found.naive, "observed": found.observed}
+    texts = {kind: _figure(value, found.unit) for kind, value in values.items()}
     marks = [Mark("past", issued.timestamps, issued.values)]
+    if found.quantiles:
+        low, high = found.quantiles.q10, found.quantiles.q90
+        texts["forecast"] += f", {COVERAGE:.0%} interval {_figure(low)} to {_figure(high)}"
+        marks.append(Mark("interval", np.full(HEIGHT, end), np.linspace(low, high, HEIGHT)))
     marks += [
         Mark(kind, np.array([end]), np.array([values[kind]]))
         for kind in ("observed", "naive", "forecast")
@@ -174,7 +188,7 @@ def render_forecast(issued: Issued, encoding: str | None) -> str:
             f"{found.target} on {timestamp_text(end)}, {ahead} after {timestamp_text(start)}",
             f"  from {found.source}, by {found.model}",
             "",
-            *(f"  {kind:<10}{_figure(value, found.unit)}" for kind, value in values.items()),
+            *(f"  {kind:<10}{text}" for kind, text in texts.items()),
             "",
             chart(marks, encoding),
         ]
@@ -215,12 +229,19 @@ def _about_the_model(project: Project | None, model: str, split: str | None) -> 
     return warnings
 
 
+def _quantiles(forecaster: Forecaster, predicted: np.ndarray) -> Quantiles | None:
+    if not forecaster.residuals:
+        return None
+    q10, q50, q90 = map(_shortest, forecaster.residuals.around(predicted)[0])
+    return Quantiles(q10=q10, q50=q50, q90=q90)
+
+
 def _shortest(value: Any) -> float:
     """The shortest number that is this float32, as in 3.42 instead of 3.4200000762939453."""
     return float(str(np.float32(value)))
 
 
-def _figure(value: float | None, unit: str) -> str:
+def _figure(value: float | None, unit: str = "") -> str:
     """Two decimals, as stations report them, or four digits of a smaller number.
 
     >>> _figure(-3.4567, "degC"), _figure(0.0012345, ""), _figure(None, "degC")

@@ -17,6 +17,7 @@ from jena_etl.evaluation.intervals import (
 )
 from jena_etl.evaluation.leaderboard import read_leaderboard, test_interval
 from jena_etl.evaluation.metrics import scores
+from jena_etl.evaluation.prediction_intervals import COVERAGE, residuals_of
 from jena_etl.evaluation.predictions import NAIVE, naive_forecast, with_observations
 from jena_etl.forecasting.scoring import (
     KINDS,
@@ -78,6 +79,8 @@ class Score(Part):
         naive: the naive forecast's on the same windows.
         skill: 1 - MAE / the naive forecast's; None if that is perfect.
         bias: mean of forecast - observation.
+        coverage: the share of the observations within the 80% prediction interval; None if it is
+            not known how far off the model may be.
         against_naive: whether the two forecasts can be distinguished.
         test: the model's error on the project's test split; None if it is not on the leaderboard.
         columns: whether each column looks like the train rows.
@@ -96,6 +99,7 @@ class Score(Part):
     naive: Error
     skill: float | None
     bias: float
+    coverage: float | None
     against_naive: Verdict
     test: Error | None
     columns: dict[str, ColumnLikeness]
@@ -125,13 +129,15 @@ def score(project: Project, params: Params, file: Path, *, model: str) -> Score:
     columns = likeness(series, metadata)
 
     use_device("cpu", deterministic=params.train.deterministic)  # leaves a GPU's memory free
-    predicted = project.forecaster(name).forecast_windows(windows)
+    forecaster = project.forecaster(name)
+    predicted = forecaster.forecast_windows(windows)
     forecasts = {
         who: with_observations(windows, series.climate.timestamps, values)
         for who, values in ((name, predicted), (NAIVE, naive_forecast(windows)))
     }
     compared = compare(forecasts, best=NAIVE)
     model_forecast, naive = forecasts[name], forecasts[NAIVE]
+    residuals = forecaster.residuals
     found = scores(model_forecast.observation, model_forecast.prediction, naive.prediction)
     naive_scores = scores(naive.observation, naive.prediction, naive.prediction)
     doubts = [f"{column}: its {d}" for column, like in columns.items() for d in like.doubts()]
@@ -149,6 +155,7 @@ def score(project: Project, params: Params, file: Path, *, model: str) -> Score:
         naive=_error(naive_scores.mae, compared[NAIVE].mae),
         skill=found.skill,
         bias=found.bias,
+        coverage=residuals.coverage(residuals_of(model_forecast)) if residuals else None,
         against_naive=compared[name].verdict,
         test=_on_test(project, name),
         columns=columns,
@@ -171,6 +178,9 @@ def render_score(found: Score) -> str:
     if found.test:
         lines.append(f"  {'test split':<12}{found.test}")
     lines += ["", f"  {skill}bias {found.bias:+.3f}; {VERDICTS[found.against_naive]}"]
+    if found.coverage is not None:
+        within = f"{found.coverage:.1%} of the observations"
+        lines.append(f"  the {COVERAGE:.0%} prediction interval holds {within}")
     if text := left_out_text(found.left_out):
         lines.append(f"  {text}")
     lines += [

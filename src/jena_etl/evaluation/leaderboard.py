@@ -17,6 +17,7 @@ from jena_etl.evaluation.intervals import (
     Interval,
 )
 from jena_etl.evaluation.metrics import Scores
+from jena_etl.evaluation.prediction_intervals import COVERAGE, IntervalScores
 from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED
 from jena_etl.files import not_built
 from jena_etl.prepare.outputs import Splits
@@ -39,6 +40,9 @@ COLUMNS = (
     "test_difference_low",
     "test_difference_high",
     "against_best",
+    "test_crps",
+    "test_coverage",
+    "test_interval_width",
 )
 VERDICTS = {
     "best": "the best",
@@ -47,6 +51,12 @@ VERDICTS = {
     "better": "better",
     "unknown": "",
 }
+
+ABOUT_PREDICTION_INTERVALS = (
+    "CRPS (the continuous ranked probability score, lower is better) and coverage are those of the "
+    "test split, with the errors on the validation split around each forecast: the coverage is the "
+    f"share of the observations that lie within the {COVERAGE:.0%} prediction interval."
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,8 @@ class Entry:
         scores: by split.
         comparison: of its test forecasts with those of the architecture that is best on the
             validation split.
+        intervals: the scores of its prediction intervals on the test split; None if the validation
+            split has too few windows to make any.
     """
 
     architecture: str
@@ -67,6 +79,7 @@ class Entry:
     best_epoch: int | None
     scores: dict[str, Scores]
     comparison: Comparison
+    intervals: IntervalScores | None = None
 
     @property
     def is_beaten(self) -> bool:
@@ -117,7 +130,9 @@ def as_csv(entries: list[Entry]) -> str:
         named = [rank, entry.architecture, kind, entry.parameters, entry.best_epoch]
         found = entry.comparison
         compared = [found.block_days, *(found.difference or (None, None)), found.verdict]
-        rows.writerow([*named, *entry.figures().values(), *compared])
+        own = entry.intervals
+        spread = [own.crps, own.coverage, own.width] if own else [None] * 3
+        rows.writerow([*named, *entry.figures().values(), *compared, *spread])
     return text.getvalue()
 
 
@@ -146,10 +161,11 @@ def as_markdown(entries: list[Entry], heading: str) -> str:
     """The leaderboard for people."""
     heads = (
         "| | architecture | parameters | epoch | MAE validation | test "
-        f"| {LEVEL:.0%} interval | against the best | skill validation | test |"
+        f"| {LEVEL:.0%} interval | against the best | skill validation | test "
+        f"| CRPS test | {COVERAGE:.0%} coverage |"
     )
     lines = ["# Leaderboard", "", markdown(heading), "", heads]
-    lines.append("|--:|:--|--:|--:|--:|--:|:-:|:--|--:|--:|")
+    lines.append("|--:|:--|--:|--:|--:|--:|:-:|:--|--:|--:|--:|--:|")
     for rank, entry in enumerate(ranked(entries), start=1):
         validation, test = entry.scores["validation"], entry.scores["test"]
         remarks = ["baseline"] if entry.architecture in BASELINES else []
@@ -158,13 +174,16 @@ def as_markdown(entries: list[Entry], heading: str) -> str:
         lines.append(
             f"| {rank} | {name} | {entry.parameters:,} | {entry.best_epoch or ''} "
             f"| {validation.mae:.3f} | {test.mae:.3f} | {interval_text(entry.comparison.mae)} "
-            f"| {VERDICTS[entry.comparison.verdict]} | {_skill(validation)} | {_skill(test)} |"
+            f"| {VERDICTS[entry.comparison.verdict]} | {_skill(validation)} | {_skill(test)} "
+            f"| {_spread(entry.intervals)} |"
         )
     lines += [
         "",
         "MAE in the target's unit; skill = 1 - MAE / the naive forecast's on the same windows.",
         "",
         about_intervals([entry.comparison.block_days for entry in entries]),
+        "",
+        ABOUT_PREDICTION_INTERVALS,
     ]
     return "\n".join(lines) + "\n"
 
@@ -188,9 +207,10 @@ def about_intervals(block_days: list[int | None]) -> str:
         )
     blocks = f"{lengths[0]} to {lengths[-1]} days" if len(lengths) > 1 else f"{lengths[0]} days"
     return (
-        f"Intervals: circular block bootstrap with {RESAMPLES:,} resamples, blocks of {blocks} by "
-        "the autocorrelation of the daily errors. Against the best on the validation split: "
-        "whether the interval of the difference of the two MAEs on the test split includes 0."
+        f"Intervals of the MAE: circular block bootstrap with {RESAMPLES:,} resamples, blocks of "
+        f"{blocks} by the autocorrelation of the daily errors. Against the best on the validation "
+        "split: whether the interval of the difference of the two MAEs on the test split "
+        "includes 0."
     )
 
 
@@ -199,6 +219,10 @@ def as_metrics(entry: Entry) -> dict[str, float | None]:
     names = [f"{split}_{score}" for score in ("mae", "skill") for split in SCORED]
     names += ["test_mae_low", "test_mae_high"]
     return {name: entry.figures()[name] for name in names} | {"best_epoch": entry.best_epoch}
+
+
+def _spread(found: IntervalScores | None) -> str:
+    return f"{found.crps:.3f} | {found.coverage:.1%}" if found else "|"
 
 
 def _skill(score: Scores) -> str:

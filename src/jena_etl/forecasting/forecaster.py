@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from jena_etl.errors import DataError, TrainingError
+from jena_etl.evaluation.prediction_intervals import ResidualQuantiles, quantiles_of_model
 from jena_etl.training.metadata import ModelMetadata
 from jena_etl.training.model_file import load_model, read_metadata
 from jena_etl.windows.reader import WindowReader
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from jena_etl.windows.split import SplitWindows
 
 BATCH_SIZE = 256  # windows that the model is given at once
+INTERVALS = "prediction_intervals.json"
+NEEDED = (
+    f"in its project, build {INTERVALS}: dvc repro evaluate; elsewhere, put that file, which is "
+    "fetched as prediction-intervals, beside the model"
+)
 
 
 class Measurements(Protocol):
@@ -39,10 +45,12 @@ class Forecaster:
     Attributes:
         metadata: the columns and the window that the model reads, and what it forecasts.
         model: the Keras model, which takes normalised windows.
+        residuals: how far off it was on the validation split; None if that is not known.
     """
 
     metadata: ModelMetadata
     model: Any
+    residuals: ResidualQuantiles | None = None
 
     def __repr__(self) -> str:
         """One line, because the metadata would fill the screen."""
@@ -98,6 +106,31 @@ class Forecaster:
         parts = [self.model(reader.read(batch), training=False) for batch in batches]
         return self._forecasts([np.asarray(part) for part in parts])
 
+    def forecast_quantiles(
+        self, measurements: Measurements, timestamps: npt.ArrayLike | None = None
+    ) -> np.ndarray:
+        """The 10, 50 and 90% quantiles of the target, for the same rows as `forecast`.
+
+        The observation lies between the first and the last in about 80% of the cases;
+        docs/evaluation.md says under which conditions.
+
+        Args:
+            measurements: as `forecast` takes them.
+            timestamps: likewise.
+
+        Returns:
+            In `metadata.target_unit`, float32 of shape (rows of the measurements - rows + 1, 3).
+
+        Raises:
+            DataError: for the same reasons as `forecast`.
+            TrainingError: the model's residuals are not known, or it forecasts NaN or infinity.
+        """
+        if self.residuals is None:
+            raise TrainingError(
+                f"how far off {self.metadata.architecture} may be is not known; {NEEDED}"
+            )
+        return self.residuals.around(self.forecast(measurements, timestamps))
+
     def forecast_windows(self, windows: SplitWindows) -> np.ndarray:
         """Forecast the target of each window, float32 of shape (windows,), in time order.
 
@@ -146,20 +179,26 @@ class Forecaster:
         return columns
 
 
-def load_forecaster(path: Path, *, architecture: str | None = None) -> Forecaster:
+def load_forecaster(
+    path: Path, *, architecture: str | None = None, intervals: Path | None = None
+) -> Forecaster:
     """Load the model of a model file, which needs nothing of the project it was trained in.
 
     Args:
         path: the file.
         architecture: the architecture that it has to hold; by default, any.
+        intervals: a `prediction_intervals.json`, which is read beside the one that may lie in the
+            model's folder. Of the two, the one that names this very file is used.
 
     Raises:
         TrainingError: the file is missing or damaged, or holds another architecture.
+        ProjectError: `prediction_intervals.json` is damaged.
     """
     metadata = read_metadata(path)
-    return Forecaster(
-        metadata, load_model(path, architecture=architecture or metadata.architecture)
-    )
+    model = load_model(path, architecture=architecture or metadata.architecture)
+    files = [path.with_name(INTERVALS), *([intervals] if intervals else [])]
+    residuals = quantiles_of_model(path, files)
+    return Forecaster(metadata, model, residuals)
 
 
 def check_regular(timestamps: np.ndarray, step_seconds: int | None) -> None:

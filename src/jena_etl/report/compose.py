@@ -12,7 +12,14 @@ import numpy as np
 
 from jena_etl.evaluation.history import History
 from jena_etl.evaluation.intervals import LEVEL
-from jena_etl.evaluation.leaderboard import VERDICTS, about_intervals, interval_text, test_interval
+from jena_etl.evaluation.leaderboard import (
+    ABOUT_PREDICTION_INTERVALS,
+    VERDICTS,
+    about_intervals,
+    interval_text,
+    test_interval,
+)
+from jena_etl.evaluation.prediction_intervals import COVERAGE, ResidualQuantiles
 from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED, Predictions
 from jena_etl.prepare.data_card import DataCard
 from jena_etl.prepare.outputs import Splits, Statistics
@@ -42,12 +49,14 @@ class Models:
         histories: how each architecture trained.
         layers: the layers of each architecture.
         predictions: the forecasts of the test split, those of the naive forecast included.
+        residuals: the quantiles of the errors on the validation split.
     """
 
     leaderboard: list[dict[str, str]]
     histories: dict[str, History]
     layers: dict[str, tuple[Layer, ...]]
     predictions: dict[str, Predictions]
+    residuals: dict[str, ResidualQuantiles]
 
     @property
     def shown(self) -> dict[str, Predictions]:
@@ -162,6 +171,8 @@ def _leaderboard_section(rows: list[dict[str, str]], unit: str) -> Section:
         f"{LEVEL:.0%} interval",
         "against the best",
         "skill test",
+        "CRPS test",
+        f"{COVERAGE:.0%} coverage",
     )
     intervals = {row["architecture"]: test_interval(row) for row in rows}
     cells = [
@@ -174,6 +185,8 @@ def _leaderboard_section(rows: list[dict[str, str]], unit: str) -> Section:
             interval_text(intervals[row["architecture"]]) or "-",
             VERDICTS[row["against_best"]] or "-",
             f"{float(row['test_skill']):+.3f}" if row["test_skill"] else "-",
+            f"{float(row['test_crps']):.3f}" if row["test_crps"] else "-",
+            f"{float(row['test_coverage']):.1%}" if row["test_coverage"] else "-",
         )
         for row in rows
     ]
@@ -184,6 +197,7 @@ def _leaderboard_section(rows: list[dict[str, str]], unit: str) -> Section:
             f"MAE, the mean absolute error, is in {unit}.",
             "Skill is 1 - MAE / the naive forecast's MAE on the same windows.",
             about_intervals([int(row["test_block_days"] or 0) or None for row in rows]),
+            ABOUT_PREDICTION_INTERVALS,
         ],
         tables=[Table("Leaderboard", heads, cells, BASELINES)],
         pictures=[leaderboard(scores, intervals, unit)],
@@ -194,7 +208,7 @@ def _forecasts_section(models: Models, target: str, unit: str) -> Section:
     return Section(
         title="Forecasts of the test split",
         pictures=[
-            against_observation(models.shown, target, days=DAYS_SHOWN),
+            against_observation(models.shown, models.residuals, target, days=DAYS_SHOWN),
             errors(models.shown, unit),
         ],
     )

@@ -19,6 +19,7 @@ from jena_etl.evaluation.breakdown import (
     means_by_class,
     months_of_year,
 )
+from jena_etl.evaluation.prediction_intervals import COVERAGE, ResidualQuantiles
 from jena_etl.evaluation.predictions import NAIVE, Predictions
 from jena_etl.report.figure import COLOURS, GREY, INK, Picture, draw, label_days
 
@@ -28,17 +29,23 @@ if TYPE_CHECKING:
 
 
 def against_observation(
-    forecasts: Mapping[str, Predictions], target: str, *, days: int = 14
+    forecasts: Mapping[str, Predictions],
+    residuals: Mapping[str, ResidualQuantiles],
+    target: str,
+    *,
+    days: int = 14,
 ) -> Picture:
     """Draw forecasts and observations of the days in the middle of the split.
 
     Args:
-        forecasts: of one split by architecture; the naive forecast among them.
+        forecasts: of one split by architecture, the best first; the naive forecast among them.
+        residuals: the quantiles of the errors on the validation split, by architecture.
         target: the column that is forecast, with its unit.
         days: how many days.
     """
     observed = next(iter(forecasts.values()))
     shown = middle_days(observed, days)
+    best = next((name for name in forecasts if name != NAIVE and name in residuals), None)
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
@@ -46,6 +53,12 @@ def against_observation(
             observed.timestamp[shown], observed.observation[shown],
             color=INK, linewidth=1.6, label="observed",
         )  # fmt: skip
+        if best:
+            low, _, high = residuals[best].around(forecasts[best].prediction[shown]).T
+            axes.fill_between(
+                observed.timestamp[shown], low, high,
+                color=COLOURS[0], alpha=0.2, linewidth=0, label=f"{best}, {COVERAGE:.0%}",
+            )  # fmt: skip
         colours = iter(COLOURS)
         for name, forecast in forecasts.items():
             colour, line = (GREY, ":") if name == NAIVE else (next(colours), "-")
@@ -58,13 +71,14 @@ def against_observation(
         label_days(axes)
         figure.legend(loc="outside upper left", ncols=4)
 
+    about = f" The area is the {COVERAGE:.0%} prediction interval of {best}." if best else ""
     return draw(
         plot,
         name="against-observation",
         title="Forecast and observation",
         caption=f"The {days} days in the middle of the test split, with each forecast at the time "
         "it was made for. A line that follows the observations a day late has only learnt to "
-        "repeat the last one.",
+        f"repeat the last one.{about}",
         height=2.8,
     )
 

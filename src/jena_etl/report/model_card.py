@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from jena_etl.evaluation.breakdown import FEWEST, mae_by_hour, mae_by_month
 from jena_etl.evaluation.intervals import LEVEL
+from jena_etl.evaluation.prediction_intervals import COVERAGE
 from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED, Predictions
 from jena_etl.params import Params
 from jena_etl.prepare.data_card import DataCard
@@ -125,6 +126,9 @@ def _values(
         "scores": [_scores(split, rows[row]) for split in SCORED for row in (name, *baselines)],
         "fewest": FEWEST,
         "level": f"{LEVEL:.0%}",
+        "residuals": models.residuals.get(name),
+        "coverage": f"{float(rows[name]['test_coverage'] or 0):.1%}",
+        "coverage_level": f"{COVERAGE:.0%}",
         "breakdown": {
             what: [(e.name, f"{e.model:.3f}", f"{e.naive:.3f}") for e in classes]
             for what, classes in errors.items()
