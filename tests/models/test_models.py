@@ -38,6 +38,14 @@ OTHERS = {
     + 9 * (3 * 24 * 24 + 24)
     + 10 * 2 * 24
     + 25,
+    # An encoder layer has four projections of attention, layers of 64 and 32 units, and two norms.
+    "patch_transformer": (6 * 14 * 32 + 32)
+    + (32 * 32 + 20 * 32)
+    + 2 * (4 * (32 * 32 + 32) + (32 * 64 + 64) + (64 * 32 + 32) + 2 * 64)
+    + 64
+    + (20 * 32 + 1),
+    "nlinear": 120 * 14 + 1,
+    "dlinear": 2 * 120 * 14 + 1,
 }
 
 
@@ -77,16 +85,18 @@ def test_the_others_have_the_parameters_counted_by_hand(
 @pytest.mark.parametrize("name", PARAMETERS | OTHERS)
 def test_each_model_learns_from_a_batch(name: str, blocks: dict[str, dict[str, Any]]) -> None:
     """Operation by operation; tests/training compiles each kind of layer."""
-    small = {"filters": 2, "kernel_sizes": [2, 1], "units": 2}
+    small = {"filters": 2, "kernel_sizes": [2, 1], "units": 2, "heads": 1, "patch_size": 2}
     changes: dict[str, Any] = {key: small[key] for key in small if key in blocks[name]}
-    changes |= {"target_as": "value", "loss": "mse"}
+    if name != "nlinear":
+        changes["target_as"] = "value"
+    changes["loss"] = "mse"
     model = configure(name, blocks[name] | changes).build(4, 3)
     model.run_eagerly = True
-    before = model.get_weights()
+    before = [np.array(weight) for weight in model.trainable_weights]
     rng = np.random.default_rng(0)
     x, y = (rng.standard_normal(shape).astype(np.float32) for shape in ((8, 4, 3), (8, 1)))
     assert np.isfinite(model.train_on_batch(x, y)[0])
-    same = [np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
+    same = [np.array_equal(*pair) for pair in zip(before, model.trainable_weights, strict=True)]
     assert not all(same[:2])
     assert not any(same[-2:])
 
@@ -175,6 +185,7 @@ def test_a_tcn_is_the_dilated_network_of_its_paper(blocks: dict[str, dict[str, A
     [
         ("tcn", {"kernel_size": 1}, "kernel_size is 1, expected at least 2"),
         ("residual_gru", {"patch_size": 9}, "patch_size is 9, expected at most the window's 8"),
+        ("patch_transformer", {"patch_size": 9}, "patch_size is 9, expected at most the window's"),
     ],
 )
 def test_what_does_not_suit_the_window(
@@ -197,3 +208,59 @@ def test_patches_leave_out_the_oldest_steps(order: str, blocks: dict[str, dict[s
     x[:, unread] = 1.0
     np.testing.assert_array_equal(patches(x), 0.0)
     np.testing.assert_array_less(0.0, np.abs(patches(1.0 - x)))
+
+
+@pytest.mark.parametrize("order", ["forward", "reversed"])
+def test_nlinear_does_not_depend_on_the_level(
+    order: str, blocks: dict[str, dict[str, Any]]
+) -> None:
+    model = configure("nlinear", blocks["nlinear"] | {"order": order}).build(8, 3)
+    rng = np.random.default_rng(0)
+    *trained, _, _ = model.get_weights()
+    last_observation = [np.array([[0], [1], [0]], np.float32), np.zeros(1, np.float32)]
+    model.set_weights([*trained, *last_observation])
+    kernel, bias = trained
+    x = rng.standard_normal((5, 8, 3)).astype(np.float32)
+    last = x[:, -1:] if order == "forward" else x[:, :1]
+    by_hand = (x - last).reshape(5, -1) @ kernel + bias + last[:, 0, 1:2]
+    np.testing.assert_allclose(model(x), by_hand, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(model(x + 7), np.asarray(model(x)) + 7, rtol=1e-4, atol=1e-4)
+
+
+def test_dlinear_averages_the_steps_that_are_there(blocks: dict[str, dict[str, Any]]) -> None:
+    block = blocks["dlinear"] | {"kernel_size": 3, "target_as": "value"}
+    model = configure("dlinear", block).build(4, 2)
+    kernel, bias = model.get_weights()
+    x = np.random.default_rng(0).standard_normal((5, 4, 2)).astype(np.float32)
+    around = [(0, 2), (0, 3), (1, 4), (2, 4)]
+    average = np.stack([x[:, first:end].mean(axis=1) for first, end in around], axis=1)
+    by_hand = np.concatenate([average, x - average], axis=2).reshape(5, -1) @ kernel + bias
+    np.testing.assert_allclose(model(x), by_hand, rtol=1e-4, atol=1e-5)
+
+
+def test_a_patch_transformer_tells_its_patches_apart(blocks: dict[str, dict[str, Any]]) -> None:
+    block = blocks["patch_transformer"] | {"target_as": "value", "patch_size": 2}
+    model = configure("patch_transformer", block).build(8, 3)
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(0, 0.3, w.shape).astype(np.float32) for w in model.weights])
+    x = rng.standard_normal((1, 8, 3)).astype(np.float32)
+    exchanged = x[:, [2, 3, 0, 1, 4, 5, 6, 7]]
+    assert abs(float(model(x)[0, 0]) - float(model(exchanged)[0, 0])) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        (
+            "patch_transformer",
+            {"heads": 3},
+            "units is 32, expected a multiple of heads",
+        ),
+        ("nlinear", {"target_as": "value"}, "expected change"),
+    ],
+)
+def test_what_does_not_suit_the_block(
+    name: str, changes: dict[str, Any], message: str, blocks: dict[str, dict[str, Any]]
+) -> None:
+    with pytest.raises(ParamsError, match=message):
+        configure(name, blocks[name] | changes)

@@ -31,6 +31,9 @@ from tests.warm_python import NEW_PYTHON, warm_python
 # Trainable parameters, by hand, of 2 units on windows of 3 rows and 3 features, then Dense(1).
 LSTM = 4 * (3 * 2 + 2 * 2 + 2)
 GATED = 3 * (2 * 2 + 2 * 2 + 2 * 2) + 2 * (2 * 2 + 2) + 2 * 2  # a GRU, its gate, its norm
+ENCODER = (
+    4 * (2 * 2 + 2) + (2 * 4 + 4) + (4 * 2 + 2) + 2 * 2 * 2
+)  # attention, 2 layers, 2 norms
 GRUS = 3 * (3 * 2 + 2 * 2 + 2 * 2) + 3 * (2 * 2 + 2 * 2 + 2 * 2)
 PARAMETERS = {
     "dense": (3 * 3 * 2 + 2) + 3,
@@ -40,6 +43,7 @@ PARAMETERS = {
     "stacked_gru_dropout": GRUS + 3,
     "bidirectional_lstm": 2 * LSTM + 5,
     "residual_gru": (1 * 3 * 2 + 2) + 2 * GATED + 3,  # with residual connections
+    "patch_transformer": (3 * 2 + 2) + (2 * 2 + 3 * 2) + 2 * ENCODER + 2 * 2 + (3 * 2 + 1),
     "tcn": (3 * 2 + 2) + (3 * 3 * 2 + 2) + (3 * 2 * 2 + 2) + 2 * 2 * 2 + 3,
 }
 TRAINED = tuple(PARAMETERS)  # each kind of layer, both kinds of dropout, with XLA and without
@@ -76,7 +80,7 @@ part, held_out = (
     SplitWindows(rows, rows[0, :, 0], spec, WindowIndex([starts]))
     for starts in (range(16 * {STEPS}), range(80, 112))
 )
-small = dict(filters=2, kernel_sizes=[2, 1], units=2, patch_size=1, target_as="value")
+small = dict(filters=2, kernel_sizes=[2, 1], units=2, heads=1, patch_size=1, target_as="value")
 for name in names:
     print("training", name, "in", folder.name, file=sys.stderr, flush=True)
     changes = {{key: small[key] for key in small if key in blocks[name]}}
