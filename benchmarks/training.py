@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks.measure import Figures, command_line, compared, own_process, say, take_turns
 from benchmarks.windows import BATCH, FEATURES, JENA, PAUSE, ROWS, SEED, Case
-from jena_etl.models import Architecture, configure
+from jena_etl.models import NeuralNetwork, configure
 from jena_etl.params import read_params
 from jena_etl.training.device import use_device
 
@@ -63,7 +63,7 @@ class Contender:
     """An architecture and its batches, in a process of its own."""
 
     def __init__(
-        self, architecture: Architecture, case: Case, batches: Batches, *, xla: bool
+        self, architecture: NeuralNetwork, case: Case, batches: Batches, *, xla: bool
     ) -> None:
         self._process = own_process()
         self._task = partial(seconds_per_epoch, architecture, case, batches, xla)
@@ -78,7 +78,7 @@ class Contender:
 
 
 @cache
-def compiled(architecture: Architecture, *, xla: bool) -> Any:
+def compiled(architecture: NeuralNetwork, *, xla: bool) -> Any:
     """The model, once per process."""
     use_device("cpu", deterministic=True, xla_on_cpu=xla)
     import keras
@@ -91,7 +91,7 @@ def compiled(architecture: Architecture, *, xla: bool) -> Any:
 
 
 def seconds_per_epoch(
-    architecture: Architecture,
+    architecture: NeuralNetwork,
     case: Case,
     batches: Batches,
     xla: bool,  # noqa: FBT001  as it is bound
@@ -118,7 +118,7 @@ def seconds_per_epoch(
 
 
 def figures_of(
-    name: str, architecture: Architecture, case: Case, turns: int, seconds: float
+    name: str, architecture: NeuralNetwork, case: Case, turns: int, seconds: float
 ) -> Figures:
     """One architecture, turn by turn; a turn of ours takes about `seconds`."""
     xla = architecture.xla_on_cpu
@@ -147,8 +147,10 @@ def measured(quick: bool) -> tuple[str, Figures]:  # noqa: FBT001  as the comman
     with tempfile.TemporaryDirectory() as folder:
         case = Case.write(Path(folder) / "jena", ROWS, JENA)
         for name in params.architectures:
-            say(name)
             architecture = configure(name, params.models[name])
+            if not isinstance(architecture, NeuralNetwork):
+                continue  # it has no epochs
+            say(name)
             figures |= figures_of(name, architecture, case, turns, seconds)
     about = f"seconds per epoch of {EPOCH} batches ({BATCH}, {JENA.sequence_length}, {FEATURES})"
     return about, figures

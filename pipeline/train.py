@@ -6,6 +6,8 @@ change to the scores does not retrain anything.
 """
 
 import time
+from pathlib import Path
+from typing import Any
 
 from jena_etl.errors import TrainingError
 from jena_etl.evaluation.predictions import (
@@ -16,15 +18,16 @@ from jena_etl.evaluation.predictions import (
     write_predictions,
 )
 from jena_etl.files import write_text
-from jena_etl.models import configure
+from jena_etl.models import FittedAtOnce, NeuralNetwork, configure
 from jena_etl.params import Params, read_params
 from jena_etl.project import Project
 from jena_etl.training.checkpoint import run_key
 from jena_etl.training.device import use_device
-from jena_etl.training.fit import seeded_model, train
-from jena_etl.training.metadata import forecast_task
+from jena_etl.training.fit import fit_at_once, seeded_model, train
+from jena_etl.training.metadata import ForecastTask, forecast_task
 from jena_etl.training.model_file import load_model, write_model
 from jena_etl.training.run_log import logged
+from jena_etl.windows.split import SplitWindows
 from pipeline import run
 
 
@@ -34,7 +37,8 @@ def main(project: Project, params: Params, name: str) -> None:
     settings = params.train.model_dump(exclude={"batch_size", "device"})
     # Before TensorFlow starts, which takes seconds: this refuses what is stale or damaged.
     windows = {split: project.windows(split) for split in ("train", *SCORED)}
-    device = use_device(params.train.device, xla_on_cpu=architecture.xla_on_cpu, **settings)
+    xla = isinstance(architecture, NeuralNetwork) and architecture.xla_on_cpu
+    device = use_device(params.train.device, xla_on_cpu=xla, **settings)
     timestamps = project.timestamps
     task = forecast_task(project.arrays, project.statistics, windows["train"].spec)
     key = _run_key(project, name, device)
@@ -43,26 +47,14 @@ def main(project: Project, params: Params, name: str) -> None:
     with logged(
         project.run_log, stage="train", architecture=name, device=device, **settings
     ) as entry:
-        model = seeded_model(
+        model, history = _trained(
             architecture,
-            windows["train"],
+            windows,
             task,
-            seed=params.seed,
-            mixed_precision=params.train.mixed_precision,
-        )
-        history = train(
-            model,
-            lambda epoch: windows["train"].for_model(
-                batch_size, shuffle=True, seed=params.seed, epoch=epoch, order=order
-            ),
-            windows["validation"].for_model(batch_size, order=order),
-            epochs=architecture.epochs,
-            patience=architecture.early_stopping,
-            learning_rate=architecture.learning_rate_in,
+            params,
             checkpoint_file=checkpoint_file,
             history_file=project.history_csv(name),
-            naive_mae=naive_mae(windows["validation"]),
-            xla=architecture.xla_on_cpu and device == "cpu",
+            xla=xla and device == "cpu",
         )
         _refuse_if_outdated(key, project, name, device)
         write_model(model, project.model_file(name), task, architecture=name, order=order)
@@ -79,6 +71,52 @@ def main(project: Project, params: Params, name: str) -> None:
         entry["milliseconds_per_forecast"] = round(milliseconds, 4)
     for checkpoint in checkpoint_file.parent.glob(f"{name}-*.npz"):  # abandoned runs' as well
         checkpoint.unlink()
+
+
+def _trained(
+    architecture: FittedAtOnce | NeuralNetwork,
+    windows: dict[str, SplitWindows],
+    task: ForecastTask,
+    params: Params,
+    *,
+    checkpoint_file: Path,
+    history_file: Path,
+    xla: bool,
+) -> tuple[Any, str]:
+    """The model with its best weights, and its history as CSV."""
+    naive, settings = naive_mae(windows["validation"]), params.train
+    if isinstance(architecture, FittedAtOnce):
+        return fit_at_once(
+            architecture,
+            windows,
+            task,
+            seed=params.seed,
+            threads=settings.cpu_threads,
+            naive_mae=naive,
+        )
+    model = seeded_model(
+        architecture,
+        windows["train"],
+        task,
+        seed=params.seed,
+        mixed_precision=settings.mixed_precision,
+    )
+    batch_size, order = settings.batch_size, architecture.order
+    history = train(
+        model,
+        lambda epoch: windows["train"].for_model(
+            batch_size, shuffle=True, seed=params.seed, epoch=epoch, order=order
+        ),
+        windows["validation"].for_model(batch_size, order=order),
+        epochs=architecture.epochs,
+        patience=architecture.early_stopping,
+        learning_rate=architecture.learning_rate_in,
+        checkpoint_file=checkpoint_file,
+        history_file=history_file,
+        naive_mae=naive,
+        xla=xla,
+    )
+    return model, history
 
 
 def _run_key(project: Project, name: str, device: str) -> str:

@@ -56,7 +56,7 @@ def test_the_checkouts_values_are_the_references(checkout: Path) -> None:
     url = "https://s3.amazonaws.com/keras-datasets/jena_climate_2009_2016.csv.zip"
     assert params.download.files == [SourceFile(url, 13_565_642, None)]
     for name in params.architectures:
-        model = configure(name, params.models[name])
+        model: Any = configure(name, params.models[name])
         assert (model.optimizer, model.learning_rate) == ("rmsprop", 0.001)
 
 
@@ -75,7 +75,8 @@ def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
     text = path.read_text().replace("learning_rate: 0.001", "learning_rate: 1e-3")
     path.write_text(text)
     params = read_params(path)
-    assert configure("lstm", params.models["lstm"]).learning_rate == 0.001
+    lstm: Any = configure("lstm", params.models["lstm"])
+    assert lstm.learning_rate == 0.001
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,8 @@ OTHERS = {
     "nlinear": 120 * 14 + 1,
     "dlinear": 2 * 120 * 14 + 1,
 }
+# Those that are fitted at once: the weights that are fitted to the windows.
+FITTED = {"ridge": 120 * 14 + 1, "gradient_boosting": 800 * 31 + 1}
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +58,14 @@ def blocks(checkout: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_all_architectures_are_here() -> None:
-    assert set(names()) == set(PARAMETERS | OTHERS)
+    assert set(names()) == set(PARAMETERS | OTHERS | FITTED)
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_each_model_has_the_parameters_counted_by_hand(
     name: str, blocks: dict[str, dict[str, Any]]
 ) -> None:
-    architecture = configure(name, blocks[name])
+    architecture: Any = configure(name, blocks[name])
     model = architecture.build(120, 14)
     assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == PARAMETERS[name]
     assert (model.loss, model.output_shape) == ("mse", (None, 1))
@@ -80,6 +82,14 @@ def test_the_others_have_the_parameters_counted_by_hand(
     model = configure(name, blocks[name]).build(120, 14)
     assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == OTHERS[name]
     assert (model.loss, model.output_shape) == ("mae", (None, 1))
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_those_fitted_at_once_have_the_parameters_counted_by_hand(
+    name: str, blocks: dict[str, dict[str, Any]]
+) -> None:
+    model = configure(name, blocks[name]).build(120, 14)
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == FITTED[name]
 
 
 @pytest.mark.parametrize("name", PARAMETERS | OTHERS)
@@ -199,7 +209,7 @@ def test_what_does_not_suit_the_window(
 def test_patches_leave_out_the_oldest_steps(order: str, blocks: dict[str, dict[str, Any]]) -> None:
     import keras
 
-    architecture = configure("residual_gru", blocks["residual_gru"] | {"order": order})
+    architecture: Any = configure("residual_gru", blocks["residual_gru"] | {"order": order})
     window = keras.Input((8, 2))
     patches = keras.Model(window, architecture.patches(keras, window, 3, 4))
     assert patches.output_shape == (None, 2, 4)

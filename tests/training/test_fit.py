@@ -38,7 +38,7 @@ def windows(first: int, last: int) -> SplitWindows:
 def fitted(
     name: str = "dense", *, targets: np.ndarray | None = None, xla: bool = False, **block: Any
 ) -> tuple[Any, str]:
-    architecture = configure(name, {**SMALL, **block})
+    architecture: Any = configure(name, {**SMALL, **block})
     part, held_out = windows(0, 100), windows(120, 180)
     if targets is not None:
         part.targets[:] = targets
@@ -206,8 +206,8 @@ def test_a_model_of_the_change_starts_at_the_last_observation(tmp_path: Path, or
 
 def test_the_cosine_schedule_lowers_the_learning_rate_each_epoch() -> None:
     """Half a cosine over three epochs: 1, 3/4 and 1/4 of the learning rate."""
-    used = []
-    architecture = configure("dense", {**SMALL, "learning_rate_schedule": "cosine"})
+    used: list[float] = []
+    architecture: Any = configure("dense", {**SMALL, "learning_rate_schedule": "cosine"})
     part = windows(0, 96)
     model = seeded_model(architecture, part, TASK, seed=1)
 

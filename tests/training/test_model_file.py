@@ -31,9 +31,7 @@ from tests.warm_python import NEW_PYTHON, warm_python
 # Trainable parameters, by hand, of 2 units on windows of 3 rows and 3 features, then Dense(1).
 LSTM = 4 * (3 * 2 + 2 * 2 + 2)
 GATED = 3 * (2 * 2 + 2 * 2 + 2 * 2) + 2 * (2 * 2 + 2) + 2 * 2  # a GRU, its gate, its norm
-ENCODER = (
-    4 * (2 * 2 + 2) + (2 * 4 + 4) + (4 * 2 + 2) + 2 * 2 * 2
-)  # attention, 2 layers, 2 norms
+ENCODER = 4 * (2 * 2 + 2) + (2 * 4 + 4) + (4 * 2 + 2) + 2 * 2 * 2  # attention, 2 layers, 2 norms
 GRUS = 3 * (3 * 2 + 2 * 2 + 2 * 2) + 3 * (2 * 2 + 2 * 2 + 2 * 2)
 PARAMETERS = {
     "dense": (3 * 3 * 2 + 2) + 3,

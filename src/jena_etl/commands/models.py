@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from jena_etl.errors import ParamsError
-from jena_etl.models import configure
+from jena_etl.models import NeuralNetwork, configure
 from jena_etl.params import Params
 from jena_etl.training.device import use_device
 from jena_etl.training.metadata import trainable_parameters
@@ -42,7 +42,7 @@ def _model(name: str, params: Params, input_shape: tuple[int, int]) -> dict[str,
     architecture = configure(name, params.models[name])
     shown: dict[str, Any] = {
         "trained": name in params.architectures,
-        "epochs": architecture.epochs,
+        "epochs": architecture.epochs if isinstance(architecture, NeuralNetwork) else None,
         "order": architecture.order,
     }
     keras.utils.clear_session()
@@ -119,7 +119,8 @@ def render_models(found: dict[str, Any]) -> str:
     ]
     for name, model in found["models"].items():
         mark = "*" if model["trained"] else " "
-        counts = f"{model['epochs']:>3} epochs, {model['order']}"
+        epochs = "fitted at once" if model["epochs"] is None else f"{model['epochs']:>3} epochs"
+        counts = f"{epochs}, {model['order']}"
         if "error" in model:
             lines += ["", f"{mark} {name:<21}{counts}", f"    {model['error']}"]
             continue

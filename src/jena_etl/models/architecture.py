@@ -4,52 +4,45 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from jena_etl.errors import ParamsError
 from jena_etl.params import Order, Positive
 from jena_etl.params_check import Block
 
+if TYPE_CHECKING:
+    from jena_etl.windows.split import SplitWindows
+
 Optimizer = Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
 # The name of the layer that finds the target's last observation in a window; it is not trained.
 LAST_OBSERVATION = "last_observation"
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """A model that was fitted at once, and the choices that were tried.
+
+    Attributes:
+        model: the Keras model, with the weights of the best choice.
+        history: loss and MAE on train, then on validation, of every choice that was tried.
+    """
+
+    model: Any
+    history: list[list[float]]
+
+
 class Architecture(Block):
     """A model's block of params.yaml, which also builds the model."""
 
-    epochs: Positive
-    optimizer: Optimizer
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     order: Order
-    # Layers of Dense(n, relu) before the forecast, and the number of epochs without a better
-    # validation loss after which training stops. The reference's models have neither.
-    dense: Annotated[tuple[Positive, ...], Field(strict=False)] = ()
-    early_stopping: Positive | None = None
-    # The forecast before training: zero, as in the reference's models, or the mean of the train
-    # windows' targets, because a few epochs on a short file do not get that far.
-    output_bias: Literal["zero", "train_mean"] = "zero"
-    # Whether XLA compiles the training step when it runs on a CPU. It then uses a single core.
-    xla_on_cpu: bool = False
     # What the trained layers give: the target itself, as in the reference's models, or its change
     # since the last observation in the window. The model's output is the target in either case.
     target_as: Literal["value", "change"] = "value"
-    loss: Literal["mse", "mae", "huber"] = "mse"
-    learning_rate_schedule: Literal["constant", "cosine"] = "constant"
-    # As Keras' optimizers call them; None leaves them at the optimizer's default.
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    global_clipnorm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-
-    @model_validator(mode="after")
-    def _bias_suits_the_target(self) -> Self:
-        if (self.target_as, self.output_bias) == ("change", "train_mean"):
-            raise ValueError(
-                "output_bias: train_mean starts the forecast at the mean temperature, but with "
-                "target_as: change it starts at the last observation; remove output_bias"
-            )
-        return self
 
     @abstractmethod
     def layers(self, keras: Any) -> list[Any]:
@@ -62,19 +55,17 @@ class Architecture(Block):
             keras: the package, which is imported only when a model is built.
         """
 
+    @abstractmethod
+    def compile_options(self, keras: Any) -> dict[str, Any]:
+        """What `model.compile` is given beside the metric."""
+
+    def last_layers(self, keras: Any) -> list[Any]:
+        """What makes the forecast out of that: a number, even in mixed precision of 32 bits."""
+        return [keras.layers.Dense(1, dtype="float32")]
+
     def input_length(self, sequence_length: int) -> int | None:
         """The number of steps in the model's input; None if it takes any number."""
         return sequence_length
-
-    def learning_rate_in(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 0.
-
-        The cosine schedule lowers it along half a cosine, towards zero after the last epoch
-        (I. Loshchilov and F. Hutter, SGDR, 2017, without its restarts).
-        """
-        if self.learning_rate_schedule == "constant":
-            return self.learning_rate
-        return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
 
     def build(self, sequence_length: int, features: int) -> Any:
         """A compiled Keras model: (batch, sequence_length, features) -> (batch, 1).
@@ -88,12 +79,8 @@ class Architecture(Block):
         """
         import keras
 
-        layers = [
-            *self.layers(keras),
-            *(keras.layers.Dense(units, activation="relu") for units in self.dense),
-            keras.layers.Dense(1, dtype="float32"),  # even in mixed precision
-        ]
         try:
+            layers = [*self.layers(keras), *self.last_layers(keras)]
             if self.target_as == "change":
                 model = self._with_last_observation(layers, sequence_length, features)
             else:
@@ -108,21 +95,7 @@ class Architecture(Block):
                 f"models.{name} cannot be built for window.sequence_length {sequence_length}: "
                 f"{str(error).splitlines()[0]}"
             ) from error
-        config = {
-            "learning_rate": self.learning_rate,
-            "weight_decay": self.weight_decay,
-            "global_clipnorm": self.global_clipnorm,
-        }
-        optimizer = keras.optimizers.get(
-            {
-                "class_name": self.optimizer,
-                "config": {key: value for key, value in config.items() if value is not None},
-            }
-        )
-        if keras.config.dtype_policy().name == "mixed_float16":
-            # Keras would add it as well, but not save it with the model.
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        model.compile(optimizer=optimizer, loss=self.loss, metrics=["mae"])
+        model.compile(**self.compile_options(keras), metrics=["mae"])
         return model
 
     def _with_last_observation(self, layers: list[Any], steps: int, features: int) -> Any:
@@ -138,6 +111,103 @@ class Architecture(Block):
             1, name=LAST_OBSERVATION, trainable=False, dtype="float32"
         )(last)
         return keras.Model(window, keras.layers.Add(dtype="float32")([change, observation]))
+
+
+class FittedAtOnce(Architecture):
+    """An architecture that is fitted to all train windows at once, not epoch by epoch."""
+
+    @abstractmethod
+    def fit(
+        self,
+        build: Callable[[Architecture], Any],
+        windows: Mapping[str, SplitWindows],
+        *,
+        seed: int,
+        threads: int,
+    ) -> Fitted:
+        """Fit the model to the train windows, and choose by the validation windows.
+
+        Args:
+            build: builds the Keras model of an architecture for these windows.
+            windows: those of train and validation.
+            seed: the seed of whatever is drawn at random.
+            threads: how many threads may share the work.
+        """
+
+    def compile_options(self, keras: Any) -> dict[str, Any]:  # noqa: ARG002  needs nothing of it
+        """Keras wants a loss, although it does not train the model."""
+        return {"loss": "mse"}
+
+    def goals(self, windows: SplitWindows) -> np.ndarray:
+        """What the layers have to give for each window, float64 of shape (windows,)."""
+        goals: np.ndarray = windows.targets[windows.target_rows()].astype(np.float64)
+        if self.target_as == "change":
+            goals -= windows.targets[windows.issued_rows()]
+        return goals
+
+
+class NeuralNetwork(Architecture):
+    """An architecture that is trained epoch by epoch."""
+
+    epochs: Positive
+    optimizer: Optimizer
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    # Layers of Dense(n, relu) before the forecast, and the number of epochs without a better
+    # validation loss after which training stops. The reference's models have neither.
+    dense: Annotated[tuple[Positive, ...], Field(strict=False)] = ()
+    early_stopping: Positive | None = None
+    # The forecast before training: zero, as in the reference's models, or the mean of the train
+    # windows' targets, because a few epochs on a short file do not get that far.
+    output_bias: Literal["zero", "train_mean"] = "zero"
+    # Whether XLA compiles the training step when it runs on a CPU. It then uses a single core.
+    xla_on_cpu: bool = False
+    loss: Literal["mse", "mae", "huber"] = "mse"
+    learning_rate_schedule: Literal["constant", "cosine"] = "constant"
+    # As Keras' optimizers call them; None leaves them at the optimizer's default.
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    global_clipnorm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _bias_suits_the_target(self) -> Self:
+        if (self.target_as, self.output_bias) == ("change", "train_mean"):
+            raise ValueError(
+                "output_bias: train_mean starts the forecast at the mean temperature, but with "
+                "target_as: change it starts at the last observation; remove output_bias"
+            )
+        return self
+
+    def learning_rate_in(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0.
+
+        The cosine schedule lowers it along half a cosine, towards zero after the last epoch
+        (I. Loshchilov and F. Hutter, SGDR, 2017, without its restarts).
+        """
+        if self.learning_rate_schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+
+    def last_layers(self, keras: Any) -> list[Any]:
+        """The hidden layers of `dense`, and the forecast."""
+        hidden = [keras.layers.Dense(units, activation="relu") for units in self.dense]
+        return [*hidden, *super().last_layers(keras)]
+
+    def compile_options(self, keras: Any) -> dict[str, Any]:
+        """The optimizer and the loss."""
+        config = {
+            "learning_rate": self.learning_rate,
+            "weight_decay": self.weight_decay,
+            "global_clipnorm": self.global_clipnorm,
+        }
+        optimizer = keras.optimizers.get(
+            {
+                "class_name": self.optimizer,
+                "config": {key: value for key, value in config.items() if value is not None},
+            }
+        )
+        if keras.config.dtype_policy().name == "mixed_float16":
+            # Keras would add it as well, but not save it with the model.
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        return {"optimizer": optimizer, "loss": self.loss}
 
     def patches(self, keras: Any, window: Any, size: int, filters: int) -> Any:
         """One vector for every `size` consecutive steps: (batch, steps // size, filters).

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from jena_etl.models.architecture import Architecture
+from jena_etl.models.architecture import NeuralNetwork
 from jena_etl.params import Positive
 
 
-class Model(Architecture):
+class Model(NeuralNetwork):
     """Conv1D(filters, size, relu) and MaxPooling1D(pool_size) in turn, then an average."""
 
     filters: Positive

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from jena_etl.models.architecture import Architecture
+from jena_etl.models.architecture import NeuralNetwork
 from jena_etl.params import Positive
 
 
-class Model(Architecture):
+class Model(NeuralNetwork):
     """A moving average of `kernel_size` steps and the remainder, with a linear layer for each.
 
     The DLinear of A. Zeng et al., Are Transformers Effective for Time Series Forecasting?, 2023,

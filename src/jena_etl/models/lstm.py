@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from jena_etl.models.architecture import Architecture
+from jena_etl.models.architecture import NeuralNetwork
 from jena_etl.params import Positive
 
 
-class Model(Architecture):
+class Model(NeuralNetwork):
     """LSTM(units), Dense(1)."""
 
     units: Positive

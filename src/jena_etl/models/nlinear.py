@@ -6,10 +6,10 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from jena_etl.models.architecture import Architecture
+from jena_etl.models.architecture import NeuralNetwork
 
 
-class Model(Architecture):
+class Model(NeuralNetwork):
     """Subtract from every column its last value, then one linear layer over all steps and columns.
 
     The NLinear of A. Zeng et al., Are Transformers Effective for Time Series Forecasting?, 2023,

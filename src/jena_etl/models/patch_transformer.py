@@ -6,11 +6,11 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from jena_etl.models.architecture import Architecture
+from jena_etl.models.architecture import NeuralNetwork
 from jena_etl.params import Positive, Rate
 
 
-class Model(Architecture):
+class Model(NeuralNetwork):
     """Patches of `patch_size` steps, then `depth` encoder layers of width `units`.
 
     Patches as tokens and the head, a linear layer over all of them, are those of PatchTST (Y. Nie

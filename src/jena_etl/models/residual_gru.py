@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from jena_etl.models.architecture import Architecture, last_step
+from jena_etl.models.architecture import NeuralNetwork, last_step
 from jena_etl.params import Positive, Rate
 
 
-class Model(Architecture):
+class Model(NeuralNetwork):
     """Patches of `patch_size` steps, then `depth` gated residual GRU(units) layers.
 
     Around each GRU there is the gated skip connection of B. Lim et al., Temporal Fusion

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from jena_etl.models.architecture import Architecture
+from jena_etl.models.architecture import NeuralNetwork
 from jena_etl.params import Positive
 
 
-class Model(Architecture):
+class Model(NeuralNetwork):
     """SimpleRNN(units) on inputs of any length."""
 
     units: Positive

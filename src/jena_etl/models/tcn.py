@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from jena_etl.models.architecture import Architecture, last_step
+from jena_etl.models.architecture import NeuralNetwork, last_step
 from jena_etl.params import Positive, Rate
 
 
-class Model(Architecture):
+class Model(NeuralNetwork):
     """Residual blocks of causal convolutions whose dilation doubles from block to block.
 
     The network is that of S. Bai, J. Z. Kolter and V. Koltun, An Empirical Evaluation of Generic

@@ -7,7 +7,7 @@ import io
 import math
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from jena_etl.errors import TrainingError
 from jena_etl.files import write_text
-from jena_etl.models import Architecture
+from jena_etl.models import Architecture, FittedAtOnce, NeuralNetwork
 from jena_etl.models.architecture import LAST_OBSERVATION
 from jena_etl.training import checkpoint
 from jena_etl.training.metadata import ForecastTask
@@ -55,7 +55,7 @@ def seeded_model(
         model = architecture.build(windows.spec.sequence_length, windows.features.shape[-1])
     finally:
         keras.config.set_dtype_policy(usual_policy)
-    if architecture.output_bias == "train_mean":
+    if isinstance(architecture, NeuralNetwork) and architecture.output_bias == "train_mean":
         mean = windows.targets[windows.target_rows()].mean(dtype=np.float64)
         model.layers[-1].bias.assign([mean])
     if architecture.target_as == "change":
@@ -166,6 +166,38 @@ def train(
     _assign(variables, progress.best)
     sys.stdout.write(_hint(progress))
     return history.csv(progress)
+
+
+def fit_at_once(
+    architecture: FittedAtOnce,
+    windows: Mapping[str, SplitWindows],
+    task: ForecastTask,
+    *,
+    seed: int,
+    threads: int,
+    naive_mae: float = math.nan,
+) -> tuple[Any, str]:
+    """Fit an architecture that is not trained epoch by epoch; return its model and the history.
+
+    Args:
+        architecture: the architecture.
+        windows: those of train and validation.
+        task: how their features were normalised, and which of them is the target.
+        seed: the seed of whatever is drawn at random.
+        threads: how many threads may share the work.
+        naive_mae: as in `train`.
+
+    Raises:
+        TrainingError: a package that the architecture needs is not installed.
+    """
+
+    def build(chosen: Architecture) -> Any:
+        return seeded_model(chosen, windows["train"], task, seed=seed)
+
+    fitted = architecture.fit(build, windows, seed=seed, threads=threads)
+    progress = checkpoint.Progress(fitted.history)
+    sys.stdout.write(_hint(progress))
+    return fitted.model, _History(naive_mae, None).csv(progress)
 
 
 def _resumed(checkpoint_file: Path | None, variables: list[Any]) -> checkpoint.Progress:
