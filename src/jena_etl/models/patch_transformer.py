@@ -58,6 +58,6 @@ class Model(NeuralNetwork):
         read = layers.MultiHeadAttention(self.heads, size, dropout=self.dropout)(read, read)
         tokens = layers.Add()([tokens, layers.Dropout(self.dropout)(read)])
         read = layers.LayerNormalization()(tokens)
-        read = layers.Dense(2 * self.units, activation="gelu")(read)
+        read = layers.Dense(2 * self.units, activation="relu")(read)
         read = layers.Dense(self.units)(read)
         return layers.Add()([tokens, layers.Dropout(self.dropout)(read)])
