@@ -3,7 +3,7 @@
 from jena_etl.files import write_array
 from jena_etl.params import Params
 from jena_etl.prepare.arrays import arrays_record, normalised_features, raw_target
-from jena_etl.prepare.climate import read_climate
+from jena_etl.prepare.climate import Climate, read_climate
 from jena_etl.project import Project
 from jena_etl.windows.reader import phase_major
 from pipeline import run
@@ -11,7 +11,12 @@ from pipeline import run
 
 def main(project: Project, params: Params) -> None:
     """Write arrays that can be memory-mapped, and a record of what they were made from."""
-    climate, statistics = read_climate(project.climate_parquet), project.statistics
+    write_arrays(project, params, read_climate(project.climate_parquet))
+
+
+def write_arrays(project: Project, params: Params, climate: Climate) -> None:
+    """Write the arrays of a series; those of a fold are of a part of it."""
+    statistics = project.statistics
     rate, target = params.window.sampling_rate, params.window.target
     units = project.source.units
     record = arrays_record(climate, statistics, units=units, sampling_rate=rate, target=target)

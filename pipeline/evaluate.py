@@ -28,8 +28,11 @@ from jena_etl.evaluation.predictions import (
     NAIVE,
     Predictions,
     built_by,
+    in_fold,
     read_predictions,
+    with_seed,
 )
+from jena_etl.evaluation.repeats import scores_in_folds, scores_over_seeds, validation_mae
 from jena_etl.files import replacing, set_aside, write_json, write_text
 from jena_etl.params import Params
 from jena_etl.project import Project
@@ -44,18 +47,30 @@ def main(project: Project, params: Params) -> None:
         for name in (*BASELINES, *params.architectures)
     }
     scores = {name: evaluate(name, forecasts[name], forecasts[NAIVE]) for name in forecasts}
-    best = best_on_validation(scores)
+    seeds = scores_over_seeds(project, params, scores, forecasts[NAIVE])
+    folds = scores_in_folds(project, params)
+    mae = validation_mae(scores, seeds)
+    best = best_on_validation(mae)
     compared = compare({name: parts["test"] for name, parts in forecasts.items()}, best=best)
     intervals = _prediction_intervals(project, params, forecasts)
-    entries = [
-        Entry(name, 0, None, scores[name], compared[name], intervals=intervals.get(name))
-        for name in BASELINES
-    ]
-    for name in params.architectures:
-        parameters = read_metadata(project.model_file(name)).trainable_parameters
-        best_epoch = read_history(project.history_csv(name), built_by=built_by(name)).best_epoch
-        found = scores[name], compared[name]
-        entries.append(Entry(name, parameters, best_epoch, *found, intervals=intervals.get(name)))
+    entries = []
+    for name in forecasts:
+        parameters, best_epoch = 0, None
+        if name not in BASELINES:
+            parameters = read_metadata(project.model_file(name)).trainable_parameters
+            history = read_history(project.history_csv(name), built_by=built_by(name))
+            best_epoch = history.best_epoch
+        entry = Entry(
+            name,
+            parameters,
+            best_epoch,
+            scores[name],
+            compared[name],
+            intervals=intervals.get(name),
+            seeds=seeds.get(name),
+            folds=folds.get(name),
+        )
+        entries.append(entry)
     for name in set(params.models) - set(params.architectures):  # since removed from the list
         project.metrics_json(name).unlink(missing_ok=True)
     for entry in entries:
@@ -63,9 +78,9 @@ def main(project: Project, params: Params) -> None:
     heading = title(project.splits, project.data_card.source)
     write_text(project.leaderboard_csv, as_csv(entries))
     write_text(project.leaderboard_md, as_markdown(entries, heading))
-    _copy_best(project, best_on_validation({name: scores[name] for name in params.architectures}))
-    _set_unlisted_aside(project, params.architectures)
-    show(f"best on validation: {best}, MAE {scores[best]['validation'].mae:.2f}\n")
+    _copy_best(project, best_on_validation({name: mae[name] for name in params.architectures}))
+    _set_unlisted_aside(project, params)
+    show(f"best on validation: {best}, MAE {mae[best]:.2f}\n")
 
 
 def _prediction_intervals(
@@ -90,20 +105,24 @@ def _copy_best(project: Project, name: str) -> None:
         shutil.copyfile(project.model_file(name), part)
 
 
-def _set_unlisted_aside(project: Project, names: tuple[str, ...]) -> None:
+def _set_unlisted_aside(project: Project, params: Params) -> None:
     """Keep in the folders that this stage depends on only what a colleague gets by `dvc pull`.
 
-    DVC records these folders as they are when the stage ends. A model that was taken off the list
-    would be part of the record but missing from the colleague's clone, where the stage would be out
-    of date.
+    DVC records these folders as they are when the stage ends. What was taken off its list, a model,
+    a seed or a fold, would be part of the record but missing from the colleague's clone, where the
+    stage would be out of date.
     """
+    names = params.architectures
+    trained = [with_seed(name, seed) for name in names for seed in params.further_seeds]
+    origins = params.rolling_origin.origins
+    trained += [in_fold(name, at) for name in (*names, *BASELINES) for at in origins]
     listed = {project.model_file(name) for name in names}
-    listed |= {project.predictions_parquet(name) for name in (*names, *BASELINES)}
+    listed |= {project.predictions_parquet(name) for name in (*names, *trained, *BASELINES)}
     for folder in sorted({file.parent for file in listed}):
         aside = project.unlisted(folder)
         for name in set_aside(folder, {file.name for file in listed}, aside):
             shown = f"{folder.relative_to(project.root)}/{name}"
-            show(f"{shown}: architecture not listed; moved to unlisted/{aside.name}/\n")
+            show(f"{shown}: not listed in params.yaml; moved to unlisted/{aside.name}/\n")
 
 
 if __name__ == "__main__":

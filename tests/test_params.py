@@ -4,6 +4,7 @@ import copy
 import random
 import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,33 @@ def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
             "architectures names 'lstn', but there is no block models.lstn; did you mean 'lstm'?",
         ),
         ("architectures", ["lstm", "lstm"], "architectures names a model twice"),
+        ("further_seeds", 3, "further_seeds: input should be a valid list, found 3"),
+        ("further_seeds", ["1"], "further_seeds: input should be a valid integer, found '1'"),
+        ("further_seeds", [-1], "further_seeds: input should be greater than or equal to 0"),
+        ("further_seeds", [0], "further_seeds: seed 0 stands twice among seed and further_seeds"),
+        ("further_seeds", [3, 4, 3], "further_seeds: seed 3 stands twice"),
+        ("rolling_origin.gap", -1, "rolling_origin.gap: input should be greater than or equal"),
+        ("rolling_origin.test_rows", 0, "rolling_origin.test_rows: input should be greater"),
+        ("rolling_origin.origin", [], "rolling_origin.origin is not a key; did you mean 'origins'"),
+        (
+            "rolling_origin.origins",
+            [date(2013, 1, 1)],
+            "rolling_origin.origins: 2013-01-01 is read as a date, not as text; put it in quot",
+        ),
+        ("rolling_origin.origins", ["2013"], "rolling_origin.origins: '2013' is not a date such"),
+        ("rolling_origin.origins", ["2013-02-30"], "rolling_origin.origins: '2013-02-30' is not"),
+        ("rolling_origin.origins", ["2013-01-01T06:00"], "rolling_origin.origins: '2013-01-01T06:"),
+        ("rolling_origin.origins", ["../../2013-01-01"], "rolling_origin.origins: '../../2013-"),
+        (
+            "rolling_origin.origins",
+            ["2014-01-01", "2013-01-01"],
+            "rolling_origin: origins must be in time order, each once",
+        ),
+        (
+            "rolling_origin.origins",
+            ["2014-01-01", "2014-01-01T00"],
+            "rolling_origin: origins must be in time order, each once",
+        ),
         (
             "download.sha256",
             "abc",

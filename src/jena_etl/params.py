@@ -14,13 +14,16 @@ from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, model_
 from ruamel.yaml import YAML
 
 from jena_etl.csv_dialect import Dialect, Names, Text
+from jena_etl.errors import ParamsError
 from jena_etl.params_check import Block, check, load_yaml
+from jena_etl.params_rolling_origin import RollingOrigin
 from jena_etl.text import nearest, without_credentials
 
 REMOTE = ("http", "https")
 
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Order = Literal["forward", "reversed"]
 Policy = Literal["reference", "strict", "lookback"]
@@ -218,10 +221,12 @@ class Report(Block):
 class Params(Block):
     """All of params.yaml; the blocks of `models` are checked by `jena_etl.models`."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seed: Seed
+    further_seeds: Annotated[tuple[Seed, ...], Field(strict=False)]
     download: Download
     convert: Convert
     split: Split
+    rolling_origin: RollingOrigin
     window: Window
     train: Train
     report: Report
@@ -240,6 +245,29 @@ class Params(Block):
         if len(set(self.architectures)) < len(self.architectures):
             raise ValueError("architectures names a model twice; name each once")
         return self
+
+    @model_validator(mode="after")
+    def _seeds_differ(self) -> Params:
+        seeds = [self.seed, *self.further_seeds]
+        if twice := sorted({seed for seed in seeds if seeds.count(seed) > 1}):
+            raise ValueError(
+                f"further_seeds: seed {twice[0]} stands twice among seed and further_seeds; name "
+                "each once"
+            )
+        return self
+
+    def further_seed(self, text: str) -> int:
+        """The one of `further_seeds` that a command line names.
+
+        Raises:
+            ParamsError: it is not one of them.
+        """
+        for seed in self.further_seeds:
+            if str(seed) == text:
+                return seed
+        raise ParamsError(
+            f"{text} is not one of further_seeds {list(self.further_seeds)} in params.yaml; add it"
+        )
 
 
 def read_params(path: Path) -> Params:

@@ -20,13 +20,15 @@ from jena_etl.text import nearest
 
 if TYPE_CHECKING:
     from jena_etl.evaluation.prediction_intervals import PredictionIntervals
+    from jena_etl.fold_project import FoldProject
     from jena_etl.forecasting.forecaster import Forecaster
     from jena_etl.prepare.data_card import DataCard
     from jena_etl.windows.batches import WindowBatches
     from jena_etl.windows.split import SplitWindows
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/@]+@[^/:]+:")  # git@example.org:a.git is one, too
-ITEM = "${item}"  # dvc.yaml's placeholder for an architecture's name
+# dvc.yaml's placeholder for an architecture's name, in a foreach and in a matrix.
+ITEM = re.compile(re.escape("${item") + r"(\.architecture)?}")
 
 # Modules that shape results are imported inside the methods: a stage must not depend on those whose
 # results it never reads.
@@ -40,6 +42,13 @@ class _Path:
 
     def __get__(self, project: Project, _: type[Project]) -> Path:
         return project.root / self._relative
+
+
+class _ProcessedPath(_Path):
+    """A path in the folder of what was prepared for the training."""
+
+    def __get__(self, project: Project, _: type[Project]) -> Path:
+        return project.processed / self._relative
 
 
 @dataclass(frozen=True)
@@ -63,13 +72,13 @@ class Project:
     # What convert read, and from which files.
     source_json = _Path("data/interim/source.json")
     data_card_json = _Path("reports/data_card.json")
-    statistics_json = _Path("data/processed/statistics.json")
-    splits_json = _Path("data/processed/splits.json")
-    features_npy = _Path("data/processed/features.npy")
-    targets_npy = _Path("data/processed/targets.npy")
-    timestamps_npy = _Path("data/processed/timestamps.npy")
+    statistics_json = _ProcessedPath("statistics.json")
+    splits_json = _ProcessedPath("splits.json")
+    features_npy = _ProcessedPath("features.npy")
+    targets_npy = _ProcessedPath("targets.npy")
+    timestamps_npy = _ProcessedPath("timestamps.npy")
     # What the three files above were made from.
-    arrays_json = _Path("data/processed/arrays.json")
+    arrays_json = _ProcessedPath("arrays.json")
     leaderboard_csv = _Path("reports/leaderboard.csv")
     leaderboard_md = _Path("reports/leaderboard.md")
     # How far off each model was on the validation split, and so may be again.
@@ -84,6 +93,11 @@ class Project:
     # Duration, device and versions of each run; git-ignored, not an output of any stage.
     run_log = _Path("logs/runs.jsonl")
 
+    @property
+    def processed(self) -> Path:
+        """The folder of what was prepared for the training."""
+        return self.root / "data/processed"
+
     def lock(self, stage: str) -> Path:
         """The lock held by the process that runs a stage; git-ignored."""
         return self.root / "locks" / f"{quote(stage, safe='@')}.lock"  # a file, whatever the name
@@ -92,17 +106,29 @@ class Project:
         """Where evaluate moves the files of unlisted architectures from `folder`; git-ignored."""
         return self.root / "unlisted" / folder.name
 
-    def checkpoint(self, architecture: str, key: str) -> Path:
+    def checkpoint(self, run: str, key: str) -> Path:
         """The checkpoint of the training run that `key` names; removed when the run is complete."""
-        return self.root / f"checkpoints/{architecture}-{key}.npz"
+        return self.root / f"checkpoints/{run}-{key}.npz"
 
-    def training_dependencies(self, architecture: str) -> list[Path]:
+    def unfinished(self, run: str) -> list[Path]:
+        """What training runs of this name have left in checkpoints/, whatever their key."""
+        key = "[0-9a-f]" * 16  # so that `lstm` does not find `lstm-seed1`
+        files = (self.root / "checkpoints").glob(f"{run}-{key}.*")
+        return sorted(file for file in files if file.suffix in (".npz", ".keras"))
+
+    def training_dependencies(self, architecture: str, *, stage: str = "train") -> list[Path]:
         """The data and code that dvc.yaml declares for the stage that trains `architecture`."""
         from ruamel.yaml import YAML
 
-        stages = YAML(typ="safe", pure=True).load(self.root / "dvc.yaml")["stages"]
-        names = (name.replace(ITEM, architecture) for name in stages["train"]["do"]["deps"])
-        return [self.root / name for name in names]
+        declared = YAML(typ="safe", pure=True).load(self.root / "dvc.yaml")["stages"][stage]
+        names = declared.get("do", declared)["deps"]  # the first of a foreach, not of a matrix
+        return [self.root / ITEM.sub(architecture, name) for name in names]
+
+    def fold(self, origin: str) -> FoldProject:
+        """What was prepared for the fold of the rolling origin that begins to score at `origin`."""
+        from jena_etl.fold_project import FoldProject
+
+        return FoldProject(self.root, origin)
 
     def model_file(self, architecture: str) -> Path:
         return self.root / f"models/{architecture}.keras"
@@ -113,8 +139,9 @@ class Project:
     def metrics_json(self, architecture: str) -> Path:
         return self.root / f"reports/metrics/{architecture}.json"
 
-    def predictions_parquet(self, architecture: str) -> Path:
-        return self.root / f"data/predictions/{architecture}.parquet"
+    def predictions_parquet(self, name: str) -> Path:
+        """The forecasts of a baseline, an architecture or one of its further trainings."""
+        return self.root / f"data/predictions/{name}.parquet"
 
     def source_files(self) -> list[Path]:
         """The downloaded files, in the order of download.url.

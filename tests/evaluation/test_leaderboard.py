@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from jena_etl.errors import ProjectError
 from jena_etl.evaluation.intervals import Comparison, Interval, Verdict
 from jena_etl.evaluation.leaderboard import (
+    COLUMNS,
+    SEED_COLUMNS,
     Entry,
     about_intervals,
     as_csv,
@@ -16,11 +19,13 @@ from jena_etl.evaluation.leaderboard import (
     as_metrics,
     best_on_validation,
     read_leaderboard,
+    read_spread,
     title,
 )
 from jena_etl.evaluation.metrics import Scores
 from jena_etl.evaluation.prediction_intervals import IntervalScores
 from jena_etl.evaluation.predictions import NAIVE
+from jena_etl.evaluation.spread import Spread
 from jena_etl.ingest.source import SourceSummary
 from jena_etl.prepare.outputs import Splits, Window
 
@@ -66,7 +71,7 @@ def test_best_first_by_validation_then_by_name() -> None:
 
 
 def test_the_best_is_that_of_the_validation_split() -> None:
-    assert best_on_validation({e.architecture: e.scores for e in ENTRIES}) == "alike"
+    assert best_on_validation({e.architecture: e.validation_mae for e in ENTRIES}) == "alike"
 
 
 def test_a_model_has_a_handful_of_metrics() -> None:
@@ -145,3 +150,52 @@ def test_the_title_tells_policy_and_synthetic_data() -> None:
     dropped = title(splits.model_copy(update={"gaps": "drop"}), source(synthetic=False))
     assert dropped.endswith("policy strict, a.zip, windows across gaps dropped")
     assert "synthetic" not in title(splits, source(synthetic=False))
+
+
+def repeated(name: str, validation: float, mean: float, std: float = 0.125) -> Entry:
+    """An architecture trained with three seeds."""
+    seeds = {"validation": Spread(mean, std, 3), "test": Spread(mean + 1, std, 3)}
+    return replace(entry(name, validation, validation + 1), seeds=seeds)
+
+
+SEVERAL_SEEDS = [
+    entry(NAIVE, 2.4, 2.6, 0.0),
+    repeated("lucky", 2.0, 2.5),
+    repeated("even", 2.2, 2.25),
+]
+
+
+def test_several_seeds_rank_by_their_mean() -> None:
+    """The model of `seed` may have been lucky: that one is not the best architecture."""
+    rows = list(csv.DictReader(io.StringIO(as_csv(SEVERAL_SEEDS))))
+    assert [row["architecture"] for row in rows] == ["even", "naive", "lucky"]
+    assert [row["validation_mae"] for row in rows] == ["2.2", "2.4", "2.0"]
+    assert [[row[name] for name in SEED_COLUMNS] for row in rows] == [
+        ["3", "2.25", "0.125", "3.25", "0.125"],
+        [""] * 5,
+        ["3", "2.5", "0.125", "3.5", "0.125"],
+    ]
+    assert best_on_validation({e.architecture: e.validation_mae for e in SEVERAL_SEEDS}) == "even"
+    lines = as_markdown(SEVERAL_SEEDS, "what").splitlines()
+    assert lines[-5:-2] == [
+        "|:--|--:|--:|",
+        "| even | 2.250 ± 0.125 | 3.250 ± 0.125 |",
+        "| lucky | 2.500 ± 0.125 | 3.500 ± 0.125 |",
+    ]
+    assert "## Mean and standard deviation over 3 seeds" in lines
+    metrics = as_metrics(SEVERAL_SEEDS[1])
+    assert [metrics[name] for name in SEED_COLUMNS] == [3, 2.5, 0.125, 3.5, 0.125]
+
+
+def test_the_spread_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "leaderboard.csv"
+    path.write_text(as_csv(SEVERAL_SEEDS))
+    even, naive, _ = read_leaderboard(path)
+    assert read_spread(even, "test") == Spread(3.25, 0.125, 3)
+    assert read_spread(naive, "test") is None
+
+
+def test_one_seed_leaves_no_trace() -> None:
+    assert as_csv(ENTRIES).splitlines()[0] == ",".join(COLUMNS)
+    assert not set(SEED_COLUMNS) & set(as_metrics(ENTRIES[2]))
+    assert "seeds" not in as_markdown(ENTRIES, "what")

@@ -8,10 +8,13 @@ import pytest
 from jena_etl.errors import ProjectError, TrainingError
 from jena_etl.evaluation.predictions import (
     SCORED,
+    built_by,
     forecast,
+    in_fold,
     naive_forecast,
     read_predictions,
     with_observations,
+    with_seed,
     write_predictions,
 )
 from jena_etl.windows.index import WindowIndex
@@ -81,3 +84,17 @@ def test_a_window_left_out_is_noticed() -> None:
     short = np.zeros((9, 1), dtype=np.float32)
     with pytest.raises(TrainingError, match=r"have shape \(9, 1\), expected \(10, 1\)"):
         forecast(Echo(short), windows(), batch_size=4, order="forward")
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [
+        ("naive", "baseline"),
+        ("lstm", "train@lstm"),
+        (with_seed("lstm", 12), "train_seed@lstm-12"),
+        (in_fold("lstm", "2014-01-01"), "train_fold@lstm-2014-01-01"),
+        (in_fold("damped_persistence", "2014-01-01T06"), "fold@2014-01-01T06"),
+    ],
+)
+def test_forecasts_tell_the_stage_that_makes_them(name: str, stage: str) -> None:
+    assert built_by(name) == stage

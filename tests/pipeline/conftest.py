@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.pipeline.repository import Repo, built_once, unbuilt
 from tests.warm_python import NEW_PYTHON
+
+ORIGINS = ("2009-01-12", "2009-01-15T12")
+
+
+def with_folds(params: Any) -> None:
+    """Switch on two folds."""
+    params["rolling_origin"].update(
+        origins=list(ORIGINS), test_rows=600, validation_rows=400, gap=20
+    )
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +41,19 @@ def built(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Repo:
 def repo(built: Repo, tmp_path: Path) -> Repo:
     """A copy that a test may change."""
     return built.copy(tmp_path / "repo")
+
+
+@pytest.fixture(scope="session")
+def repeated(built: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """The pipeline with further seeds and folds, reproduced once; for reading, as `built` is."""
+
+    def build(folder: Path) -> None:
+        repo = built.copy(folder / "repo")
+        repo.python = NEW_PYTHON
+        repo.edit(lambda params: params.update(architectures=["dense"], further_seeds=[1, 2]))
+        repo.edit(with_folds)
+        (repo.root / "repro.txt").write_text(repo.dvc("repro"))
+        repo.run("git", "add", ".")
+        repo.run("git", "commit", "-q", "-m", "reproduced with further seeds and folds")
+
+    return Repo(built_once(tmp_path_factory, "repeated", build) / "repo")

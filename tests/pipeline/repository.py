@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from importlib import import_module
+from inspect import signature
 from io import StringIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -113,11 +114,12 @@ class Repo:
         assert (code != 0) == fails, shown
         return shown
 
-    def stage(self, name: str, *, fails: bool = False) -> str:
+    def stage(self, name: str, *arguments: str, fails: bool = False) -> str:
         """Run a stage on this repository, as `python -m` does but in this process."""
         main = import_module(f"pipeline.{name}").main
-        run = partial(pipeline.run, main, root=self.root)
-        return self._here(run, f"pipeline/{name}.py", fails=fails)
+        names = list(signature(main).parameters)[2:]  # after the project and its params
+        run = partial(pipeline.run, main, *names, root=self.root)
+        return self._here(run, f"pipeline/{name}.py", *arguments, fails=fails)
 
     def jena_etl(self, *arguments: str, fails: bool = False) -> str:
         """Run `jena-etl` in this repository's folder and in this process."""

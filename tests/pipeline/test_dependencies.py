@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ruamel.yaml import YAML
 
-from jena_etl.project import Project
+from jena_etl.project import ITEM, Project
 from jena_etl.training.checkpoint import run_key
 
 MODELS = "src/jena_etl/models"
@@ -18,44 +19,75 @@ PLUMBING = {
     "src/jena_etl/csv_dialect.py",  # of params.yaml, too
     "src/jena_etl/errors.py",
     "src/jena_etl/files.py",
+    "src/jena_etl/fold_project.py",
     "src/jena_etl/ingest/source.py",  # fields that convert fills
     "src/jena_etl/locks.py",
     "src/jena_etl/params.py",  # its values are params of the stages
     "src/jena_etl/prepare/outputs.py",  # fields that prepare's other modules fill
     "src/jena_etl/params_check.py",
+    "src/jena_etl/params_rolling_origin.py",
     "src/jena_etl/project.py",
     "src/jena_etl/signatures.py",
     "src/jena_etl/stage_output.py",
     "src/jena_etl/text.py",
     "src/jena_etl/training/run_log.py",
 }
+OF_FOLDS = "src/jena_etl/fold_project.py"
+SWITCHED_ON = {
+    "fold",
+    "train_fold",
+    "train_seed",
+}  # stages that are not there unless params.yaml asks for them
 
 
 def shapes_an_output(path: str) -> bool:
     return path not in PLUMBING and not path.endswith("/__init__.py")
 
 
-def test_what_a_stage_imports_is_declared_or_plumbing(built: Any) -> None:
-    stages = YAML(typ="safe", pure=True).load(built.root / "dvc.yaml")["stages"]
-    stages["train"] = stages["train"]["do"]  # of a foreach
+def imported_by_stage(repo: Any) -> dict[tuple[str, ...], set[str]]:
+    """What each stage that has run imported of the project, by its name and arguments."""
     recorded = {}
-    for file in built.imports.glob("*.json"):
+    for file in repo.imports.glob("*.json"):
         record = json.loads(file.read_text())
         script = Path(record["argv"][0])
-        if script.parent == built.root / "pipeline":
-            own = [Path(f) for f in record["files"] if Path(f).is_relative_to(built.root)]
-            imported = {path.relative_to(built.root).as_posix() for path in own}
+        if script.parent == repo.root / "pipeline":
+            own = [Path(f) for f in record["files"] if Path(f).is_relative_to(repo.root)]
+            imported = {path.relative_to(repo.root).as_posix() for path in own}
             recorded[script.stem, *record["argv"][1:]] = imported
-    assert {name for name, *_ in recorded} == set(stages)
+    return recorded
+
+
+def assert_declared(repo: Any, recorded: dict[tuple[str, ...], set[str]]) -> None:
+    stages = YAML(typ="safe", pure=True).load(repo.root / "dvc.yaml")["stages"]
     for (name, *architecture), all_imported in recorded.items():
-        declared = {dep for dep in stages[name]["deps"] if dep.endswith(".py")}
+        declared = {dep for dep in declared_for(stages[name]) if dep.endswith(".py")}
         if architecture:
-            declared = {d.replace("${item}", architecture[0]) for d in declared}
+            declared = {ITEM.sub(architecture[0], dep) for dep in declared}
         imported = set(filter(shapes_an_output, all_imported))
-        if MODELS in stages[name]["deps"]:  # the whole folder
+        if MODELS in declared_for(stages[name]):  # the whole folder
             imported = {path for path in imported if not path.startswith(f"{MODELS}/")}
         assert imported == declared, name
-    assert set().union(*recorded.values()) >= PLUMBING  # no name of a file that is gone
+
+
+def declared_for(stage: Any) -> list[str]:
+    found: list[str] = stage.get("do", stage)["deps"]  # of a foreach
+    return found
+
+
+def test_what_a_stage_imports_is_declared_or_plumbing(built: Any) -> None:
+    stages = YAML(typ="safe", pure=True).load(built.root / "dvc.yaml")["stages"]
+    recorded = imported_by_stage(built)
+    assert {name for name, *_ in recorded} == set(stages) - SWITCHED_ON
+    assert_declared(built, recorded)
+    assert set().union(*recorded.values()) >= PLUMBING - {OF_FOLDS}  # no file that is gone
+
+
+@pytest.mark.slow
+def test_so_is_what_a_stage_imports_that_has_to_be_switched_on(repeated: Any) -> None:
+    recorded = imported_by_stage(repeated)
+    assert {name for name, *_ in recorded} >= SWITCHED_ON
+    assert_declared(repeated, recorded)
+    assert OF_FOLDS in set().union(*recorded.values())
 
 
 def test_plumbing_reruns_nothing(repo: Any) -> None:

@@ -288,6 +288,14 @@ def test_architectures_that_are_not_a_list(repo: Any) -> None:
     assert checks["pipeline"].next == checks["params"].next == "edit params.yaml"
 
 
+@pytest.mark.parametrize("key", ["further_seeds", "rolling_origin"])
+def test_a_list_that_an_older_params_yaml_lacks(repo: Any, key: str) -> None:
+    repo.edit(lambda params: params.pop(key))
+    checks = examined(repo)
+    assert checks["params"].found == f"params.yaml: {key} is missing; add it"
+    assert checks["pipeline"].next == checks["params"].next == "edit params.yaml"
+
+
 def test_a_fresh_clone_is_no_fault(repo: Any) -> None:
     repo.run("git", "rm", "-q", "dvc.lock")
     for folder in ("data", "models", "reports", ".dvc/cache"):

@@ -60,7 +60,7 @@ def test_a_model_off_the_list_leaves_the_leaderboard(repo: Any, tmp_path: Path) 
     assert "lstm" not in (repo.root / "reports/MODEL_CARD.md").read_text()
     metrics = {path.stem for path in (repo.root / "reports/metrics").iterdir()}
     assert metrics == {"dense", *BASELINES}
-    assert "models/lstm.keras: architecture not listed; moved to unlisted/models/" in output
+    assert "models/lstm.keras: not listed in params.yaml; moved to unlisted/models/" in output
     assert (repo.root / "unlisted/models/lstm.keras").read_bytes() == model
     assert not (repo.root / "data/predictions/lstm.parquet").exists()
     assert (repo.root / "data/predictions/naive.parquet").exists()

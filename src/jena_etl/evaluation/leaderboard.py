@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ from jena_etl.evaluation.intervals import (
 from jena_etl.evaluation.metrics import Scores
 from jena_etl.evaluation.prediction_intervals import COVERAGE, IntervalScores
 from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED
+from jena_etl.evaluation.rolling_origin import PREFIX, FoldScores
+from jena_etl.evaluation.rolling_origin import as_markdown as folds_markdown
+from jena_etl.evaluation.spread import ABOUT_SEEDS, Spread, seeds_title, spread_text
 from jena_etl.files import not_built
 from jena_etl.prepare.outputs import Splits
 from jena_etl.text import markdown, printable
@@ -43,6 +47,11 @@ COLUMNS = (
     "test_crps",
     "test_coverage",
     "test_interval_width",
+)
+# Only there if the architectures were trained with further seeds.
+SEED_COLUMNS = (
+    "seeds",
+    *(f"{split}_mae_{what}" for split in SCORED for what in ("mean", "std")),
 )
 VERDICTS = {
     "best": "the best",
@@ -72,6 +81,9 @@ class Entry:
             validation split.
         intervals: the scores of its prediction intervals on the test split; None if the validation
             split has too few windows to make any.
+        seeds: by split, the spread of the MAE over all seeds that the architecture was trained
+            with; None if that is one, and for a baseline. All else is about the model of `seed`.
+        folds: its scores in the folds of the rolling origin; None if there are none.
     """
 
     architecture: str
@@ -80,6 +92,13 @@ class Entry:
     scores: dict[str, Scores]
     comparison: Comparison
     intervals: IntervalScores | None = None
+    seeds: dict[str, Spread] | None = None
+    folds: FoldScores | None = None
+
+    @property
+    def validation_mae(self) -> float:
+        """What it is ranked by: the MAE on the validation split, averaged over the seeds."""
+        return self.seeds["validation"].mean if self.seeds else self.scores["validation"].mae
 
     @property
     def is_beaten(self) -> bool:
@@ -98,15 +117,27 @@ class Entry:
         low, high = self.comparison.mae or (None, None)
         return scores | {"test_mae_low": low, "test_mae_high": high}
 
+    def seed_figures(self) -> dict[str, float | None]:
+        """The spread over the seeds by the names of SEED_COLUMNS; None without further seeds."""
+        if not self.seeds:
+            return dict.fromkeys(SEED_COLUMNS)
+        spreads = {split: self.seeds[split] for split in SCORED}
+        figures = [figure for found in spreads.values() for figure in (found.mean, found.std)]
+        return dict(zip(SEED_COLUMNS, [spreads[SCORED[0]].count, *figures], strict=True))
 
-def best_on_validation(scores: dict[str, dict[str, Scores]]) -> str:
-    """The name with the lowest validation MAE; of equal ones the first in the alphabet."""
-    return min(scores, key=lambda name: (scores[name]["validation"].mae, name))
+
+def best_on_validation(mae: Mapping[str, float]) -> str:
+    """The name with the lowest validation MAE; of equal ones the first in the alphabet.
+
+    Args:
+        mae: the MAE on the validation split by name, averaged over the seeds if there are several.
+    """
+    return min(mae, key=lambda name: (mae[name], name))
 
 
 def ranked(entries: list[Entry]) -> list[Entry]:
     """Sort by validation MAE, best first, and equal scores by name."""
-    return sorted(entries, key=lambda e: (e.scores["validation"].mae, e.architecture))
+    return sorted(entries, key=lambda e: (e.validation_mae, e.architecture))
 
 
 def title(splits: Splits, source: SourceSummary) -> str:
@@ -124,7 +155,9 @@ def as_csv(entries: list[Entry]) -> str:
     """The leaderboard for programs and for `dvc plots`."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(COLUMNS)
+    several_seeds = any(entry.seeds for entry in entries)
+    extra = [*(SEED_COLUMNS if several_seeds else ()), *_fold_figures(entries[0])]
+    rows.writerow([*COLUMNS, *extra])
     for rank, entry in enumerate(ranked(entries), start=1):
         kind = "baseline" if entry.architecture in BASELINES else "model"
         named = [rank, entry.architecture, kind, entry.parameters, entry.best_epoch]
@@ -132,8 +165,14 @@ def as_csv(entries: list[Entry]) -> str:
         compared = [found.block_days, *(found.difference or (None, None)), found.verdict]
         own = entry.intervals
         spread = [own.crps, own.coverage, own.width] if own else [None] * 3
-        rows.writerow([*named, *entry.figures().values(), *compared, *spread])
+        repeated = [*(entry.seed_figures().values() if several_seeds else ())]
+        repeated += _fold_figures(entry).values()
+        rows.writerow([*named, *entry.figures().values(), *compared, *spread, *repeated])
     return text.getvalue()
+
+
+def _fold_figures(entry: Entry) -> dict[str, float | None]:
+    return entry.folds.figures() if entry.folds else {}
 
 
 def read_leaderboard(path: Path) -> list[dict[str, str]]:
@@ -146,7 +185,8 @@ def read_leaderboard(path: Path) -> list[dict[str, str]]:
         raise not_built(path, "evaluate")
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    if not rows or set(rows[0]) != set(COLUMNS):
+    columns = {name for name in (rows or [{}])[0] if not str(name).startswith(PREFIX)}
+    if columns not in (set(COLUMNS), {*COLUMNS, *SEED_COLUMNS}):
         raise ProjectError(f"{path.name} is damaged; build it again: dvc repro -f evaluate")
     return rows
 
@@ -155,6 +195,14 @@ def test_interval(row: dict[str, str]) -> Interval | None:
     """The interval of the test MAE in a row of the leaderboard, if there is one."""
     low, high = row["test_mae_low"], row["test_mae_high"]
     return Interval(float(low), float(high)) if low and high else None
+
+
+def read_spread(row: dict[str, str], split: str) -> Spread | None:
+    """The spread over the seeds in a row of the leaderboard, if there is one."""
+    if not row.get("seeds"):
+        return None
+    mean, std = (float(row[f"{split}_mae_{what}"]) for what in ("mean", "std"))
+    return Spread(mean, std, int(row["seeds"]))
 
 
 def as_markdown(entries: list[Entry], heading: str) -> str:
@@ -184,8 +232,31 @@ def as_markdown(entries: list[Entry], heading: str) -> str:
         about_intervals([entry.comparison.block_days for entry in entries]),
         "",
         ABOUT_PREDICTION_INTERVALS,
+        *_seeds_markdown(entries),
+        *folds_markdown({e.architecture: e.folds for e in ranked(entries) if e.folds}),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _seeds_markdown(entries: list[Entry]) -> list[str]:
+    """A table of the spread over the seeds; nothing if there is one seed."""
+    found = [(entry, entry.seeds) for entry in ranked(entries) if entry.seeds]
+    if not found:
+        return []
+    return [
+        "",
+        f"## {seeds_title(found[0][1]['validation'].count)}",
+        "",
+        "| architecture | MAE validation | test |",
+        "|:--|--:|--:|",
+        *(
+            f"| {markdown(entry.architecture)} | {spread_text(seeds['validation'])} "
+            f"| {spread_text(seeds['test'])} |"
+            for entry, seeds in found
+        ),
+        "",
+        ABOUT_SEEDS,
+    ]
 
 
 def interval_text(interval: Interval | None) -> str:
@@ -218,7 +289,9 @@ def as_metrics(entry: Entry) -> dict[str, float | None]:
     """The few figures of a model for `dvc metrics show`, which gives them a row of their own."""
     names = [f"{split}_{score}" for score in ("mae", "skill") for split in SCORED]
     names += ["test_mae_low", "test_mae_high"]
-    return {name: entry.figures()[name] for name in names} | {"best_epoch": entry.best_epoch}
+    figures = {name: entry.figures()[name] for name in names} | {"best_epoch": entry.best_epoch}
+    figures |= entry.seed_figures() if entry.seeds else {}
+    return figures | (entry.folds.summary() if entry.folds else {})
 
 
 def _spread(found: IntervalScores | None) -> str:

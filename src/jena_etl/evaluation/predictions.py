@@ -24,6 +24,8 @@ CLIMATOLOGY = "climatology"
 PERSISTENCE_CYCLE = "persistence_cycle"
 DAMPED_PERSISTENCE = "damped_persistence"
 BASELINES = (NAIVE, CLIMATOLOGY, PERSISTENCE_CYCLE, DAMPED_PERSISTENCE)
+# Between an architecture, whose name has no hyphen, and a further seed or the origin of a fold.
+SEED, FOLD = "-seed", "-fold"
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,25 @@ class Predictions:
     prediction: np.ndarray
 
 
+def with_seed(architecture: str, seed: int) -> str:
+    """The name of the forecasts of an architecture that was trained with a further seed."""
+    return f"{architecture}{SEED}{seed}"
+
+
+def in_fold(name: str, origin: str) -> str:
+    """The name of the forecasts of a baseline or an architecture in a fold."""
+    return f"{name}{FOLD}{origin}"
+
+
 def built_by(name: str) -> str:
-    """The stage that makes the forecasts of a baseline or an architecture."""
-    return "baseline" if name in BASELINES else f"train@{name}"
+    """The stage that makes the forecasts of this name."""
+    name, _, origin = name.partition(FOLD)
+    if name in BASELINES:
+        return f"fold@{origin}" if origin else "baseline"
+    if origin:
+        return f"train_fold@{name}-{origin}"
+    architecture, _, seed = name.partition(SEED)
+    return f"train_seed@{architecture}-{seed}" if seed else f"train@{name}"
 
 
 def naive_forecast(windows: SplitWindows) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -15,6 +15,13 @@ from jena_etl.windows.grid import segments_from_timestamps
 from jena_etl.windows.index import SPLITS, WindowIndex
 from jena_etl.windows.policies import POLICIES, split_windows
 from jena_etl.windows.spec import WindowSpec
+
+
+class RowRanges(Protocol):
+    """Knows which rows belong to which split."""
+
+    def row_ranges(self, rows: int, /) -> dict[str, range]:
+        """The row range of each split of a series of `rows` rows, in time order, without a hole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +52,7 @@ class SplitFractions:
 def describe_splits(
     climate: Climate,
     statistics: Statistics,
-    fractions: SplitFractions,
+    ranges_of: RowRanges,
     *,
     policy: str,
     gaps: Literal["keep", "drop"],
@@ -58,7 +65,7 @@ def describe_splits(
     Args:
         climate: the series.
         statistics: the statistics of its train rows.
-        fractions: the fractions of the rows in each split.
+        ranges_of: which rows belong to which split, such as fractions of them.
         policy: the rule for which windows belong to a split; see `jena_etl.windows.policies`.
         gaps: drop leaves out windows across a hole or a repeated timestamp, keep does not.
         target: the column that is forecast.
@@ -71,7 +78,7 @@ def describe_splits(
         DataError: a split holds no window.
     """
     rows, timestamps = len(climate), climate.timestamps
-    ranges = fractions.row_ranges(rows)
+    ranges = ranges_of.row_ranges(rows)
     train = ranges["train"]
     if statistics.rows != train:
         raise ProjectError(

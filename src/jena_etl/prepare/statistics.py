@@ -9,10 +9,10 @@ import numpy as np
 from jena_etl.errors import DataError
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.outputs import ColumnStatistics, Statistics
-from jena_etl.prepare.splits import SplitFractions
+from jena_etl.prepare.splits import RowRanges
 
 
-def train_statistics(climate: Climate, fractions: SplitFractions) -> Statistics:
+def train_statistics(climate: Climate, ranges_of: RowRanges) -> Statistics:
     """The mean and standard deviation of every column over the train rows.
 
     A column that is constant there gets std 1, so that normalising it gives 0, and is listed.
@@ -20,7 +20,7 @@ def train_statistics(climate: Climate, fractions: SplitFractions) -> Statistics:
     Raises:
         DataError: the train split holds no row.
     """
-    rows = fractions.row_ranges(len(climate))["train"]
+    rows = ranges_of.row_ranges(len(climate))["train"]
     if not rows:
         raise DataError(
             f"the train split holds none of the {len(climate):,} rows; "

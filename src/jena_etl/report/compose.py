@@ -27,6 +27,7 @@ from jena_etl.report.figure import Picture
 from jena_etl.report.forecast_pictures import against_observation, errors, middle_days
 from jena_etl.report.model_pictures import architectures, leaderboard, training_curves
 from jena_etl.report.page import Page, Section, Table
+from jena_etl.report.repeats import folds_section, seeds_section
 from jena_etl.training.metadata import Layer
 
 DAYS_SHOWN = 14
@@ -100,6 +101,8 @@ def compose_page(
         credit=credit_line(credit),
         sections=[
             _leaderboard_section(models.leaderboard, unit),
+            *seeds_section(models.leaderboard, unit),
+            *folds_section(models.leaderboard),
             _forecasts_section(models, splits.target, unit),
             _models_section(models, unit),
             _data_section(card, statistics, list(pictures.values())),

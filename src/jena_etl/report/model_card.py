@@ -104,6 +104,7 @@ def _values(
         "order": ORDERS[model.order],
         "rivals": [other for other in rows if other not in BASELINES],
         "unbeaten": [b for b in baselines if _mae(rows[b]) <= _mae(rows[name])],
+        "seeds": rows[name].get("seeds"),
         "columns": _columns(model),
         "source": card.source.name,
         "synthetic": card.source.synthetic,

@@ -177,8 +177,8 @@ def dvc_refused(error: Exception, root: Path) -> Check:
     advice = "dvc status"
     if isinstance(error, ConfigError):
         advice = f"{RESTORE} .dvc/config"
-    elif "stages.train.foreach" in message or "params.yaml" in message:
-        advice = EDIT_PARAMS  # `architectures` is not a list, or the file is not YAML
+    elif any(part in message for part in (".foreach", ".matrix", "not iterable", "params.yaml")):
+        advice = EDIT_PARAMS  # what must be a list is missing or none, or the file is not YAML
     elif "dvc.yaml" in message:
         advice = f"{RESTORE} dvc.yaml"
     return Check("pipeline", "fault", f"DVC cannot read the project: {message}", advice)

@@ -1,0 +1,144 @@
+"""Cuts the series into folds: each is trained on what lies before an origin and scored after it.
+
+The rows of a fold follow each other without a hole: train, validation, test. The first test row is
+the first one at or after the origin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jena_etl.errors import DataError
+from jena_etl.params import Window
+from jena_etl.params_rolling_origin import RollingOrigin
+from jena_etl.prepare.climate import Climate
+from jena_etl.prepare.outputs import BySplit, Split, Splits, Statistics
+from jena_etl.prepare.splits import describe_splits
+from jena_etl.windows.spec import WindowSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldRows:
+    """The rows of a fold, counted in the whole series."""
+
+    train: range
+    validation: range
+    test: range
+
+    @property
+    def span(self) -> range:
+        """From the first train row to the last test row."""
+        return range(self.train.start, self.test.stop)
+
+    def inside(self, rows: np.ndarray) -> np.ndarray:
+        """Those of these rows of the whole series that lie in the fold, counted in the fold."""
+        first, stop = np.searchsorted(rows, [self.span.start, self.span.stop])
+        return np.asarray(rows[first:stop] - self.span.start)
+
+    def row_ranges(self, _: int) -> dict[str, range]:
+        """The row range of each split, counted from the first train row."""
+        first = self.train.start
+        return {
+            name: range(rows.start - first, rows.stop - first) for name, rows in vars(self).items()
+        }
+
+
+def fold_rows(timestamps: np.ndarray, origin: str, settings: RollingOrigin) -> FoldRows:
+    """The rows of the fold with this origin.
+
+    Args:
+        timestamps: of the whole series, datetime64[s] of shape (rows,).
+        origin: the time at which its test rows begin, in ISO 8601.
+        settings: how many rows each part has.
+
+    Raises:
+        DataError: the series does not reach far enough to one side of the origin.
+    """
+    later = np.flatnonzero(timestamps >= np.datetime64(origin, "s"))
+    test = int(later[0]) if len(later) else len(timestamps)
+    stop, validation = test + settings.test_rows, test - settings.validation_rows
+    first = max(0, validation - settings.train_rows) if settings.train_rows else 0
+    if stop > len(timestamps) or validation <= first:
+        raise DataError(
+            f"rolling_origin: {test:,} rows lie before the origin {origin} and "
+            f"{len(timestamps) - test:,} from it on; expected more than "
+            f"{settings.validation_rows:,} (validation_rows) and at least {settings.test_rows:,} "
+            "(test_rows); take another origin, or fewer rows"
+        )
+    return FoldRows(
+        train=range(first, validation),
+        validation=range(validation, test),
+        test=range(test, stop),
+    )
+
+
+def cut(climate: Climate, rows: range) -> Climate:
+    """The rows of a series as a series of its own."""
+    part = slice(rows.start, rows.stop)
+    return Climate(
+        climate.timestamps[part],
+        {name: values[part] for name, values in climate.columns.items()},
+    )
+
+
+def describe_fold(
+    climate: Climate,
+    statistics: Statistics,
+    rows: FoldRows,
+    *,
+    policy: str,
+    window: Window,
+    gap: int,
+    filled_targets: np.ndarray,
+) -> Splits:
+    """The windows of a fold, none of which learns what is not known when the first is scored.
+
+    Whatever the policy, train and validation windows are left out if their target lies less than
+    `gap` rows before the last input of the first test window, or after it. So with a gap of 0 the
+    latest label is the observation at the time at which the first scored forecast is issued.
+
+    Args:
+        climate: the rows of the fold, as a series of its own.
+        statistics: the statistics of its train rows.
+        rows: its rows.
+        policy: the rule for which windows belong to a split.
+        window: the window.
+        gap: see above.
+        filled_targets: rows of `climate` whose target cell was filled, ascending.
+
+    Raises:
+        DataError: train, validation or test is left with no window.
+    """
+    spec = WindowSpec(**window.model_dump(exclude={"target", "gaps"}))
+    splits = describe_splits(
+        climate,
+        statistics,
+        rows,
+        policy=policy,
+        gaps=window.gaps,
+        target=window.target,
+        spec=spec,
+        filled_targets=filled_targets,
+    )
+    parts = splits.splits
+    latest = parts.test.starts[0][0] + spec.last_input - gap
+    train, validation = (
+        _labels_up_to(latest, one, spec) for one in (parts.train, parts.validation)
+    )
+    if not (train.windows and validation.windows):
+        raise DataError(
+            f"rolling_origin: no window is left whose target lies {gap:,} rows (gap) before the "
+            "first scored forecast is issued, or earlier; use more validation_rows or a smaller gap"
+        )
+    cut_parts = BySplit[Split](train=train, validation=validation, test=parts.test)
+    return splits.model_copy(update={"splits": cut_parts})
+
+
+def _labels_up_to(latest: int, split: Split, spec: WindowSpec) -> Split:
+    """The split without the windows whose target lies after row `latest`."""
+    stop = latest - spec.target + 1
+    runs = (range(run.start, min(run.stop, stop), run.step) for run in split.starts)
+    starts = tuple(run for run in runs if run)
+    return split.model_copy(update={"starts": starts, "windows": sum(map(len, starts))})

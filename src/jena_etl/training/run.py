@@ -1,0 +1,186 @@
+"""Trains an architecture and forecasts every scored window with its best epoch.
+
+The forecasts are made here, with the model loaded from its file, because starting TensorFlow again
+would take longer than most models take to forecast. They are scored in another stage, so that a
+change to the scores does not retrain anything.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jena_etl.errors import TrainingError
+from jena_etl.evaluation.predictions import (
+    SCORED,
+    Predictions,
+    forecast,
+    naive_mae,
+    with_observations,
+    write_predictions,
+)
+from jena_etl.files import write_text
+from jena_etl.models import FittedAtOnce, NeuralNetwork, configure
+from jena_etl.params import Params, read_params
+from jena_etl.project import Project
+from jena_etl.training.checkpoint import run_key
+from jena_etl.training.device import use_device
+from jena_etl.training.fit import fit_at_once, seeded_model, train
+from jena_etl.training.metadata import ForecastTask, forecast_task
+from jena_etl.training.model_file import load_model, write_model
+from jena_etl.training.run_log import logged
+from jena_etl.windows.split import SplitWindows
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRun:
+    """One of the trainings of an architecture.
+
+    Attributes:
+        stage: the stage of dvc.yaml that it belongs to.
+        architecture: what is trained.
+        name: what its forecasts and its checkpoint are named after; no other run has it.
+        seed: the seed of its weights, dropout and shuffling; None for that of params.yaml.
+        model_file: where the model is kept; None if only its forecasts are.
+        history_file: where its history is kept; None if it is not.
+    """
+
+    stage: str
+    architecture: str
+    name: str
+    seed: int | None = None
+    model_file: Path | None = None
+    history_file: Path | None = None
+
+
+def train_and_forecast(project: Project, params: Params, run: TrainingRun) -> None:
+    """Train, then write the forecasts of the best epoch, and what else the run keeps.
+
+    Raises:
+        JenaEtlError: the inputs are stale or damaged, or changed while the model was trained.
+    """
+    architecture = configure(run.architecture, params.models.get(run.architecture))
+    settings = params.train.model_dump(exclude={"batch_size", "device"})
+    # Before TensorFlow starts, which takes seconds: this refuses what is stale or damaged.
+    windows = {split: project.windows(split) for split in ("train", *SCORED)}
+    xla = isinstance(architecture, NeuralNetwork) and architecture.xla_on_cpu
+    device = use_device(params.train.device, xla_on_cpu=xla, **settings)
+    task = forecast_task(project.arrays, project.statistics, windows["train"].spec)
+    key = _run_key(project, run, device)
+    checkpoint_file = project.checkpoint(run.name, key)
+    with logged(
+        project.run_log,
+        stage=run.stage,
+        architecture=run.architecture,
+        seed=_seed(run, params),
+        device=device,
+        **settings,
+    ) as entry:
+        model, history = _trained(
+            run,
+            params,
+            architecture,
+            windows,
+            task=task,
+            checkpoint_file=checkpoint_file,
+            xla=xla and device == "cpu",
+        )
+        _refuse_if_outdated(key, project, run, device)
+        model_file = run.model_file or checkpoint_file.with_suffix(".keras")
+        name, order = run.architecture, architecture.order
+        write_model(model, model_file, task, architecture=name, order=order)
+        if run.history_file:
+            write_text(run.history_file, history)
+        model = load_model(model_file, architecture=name)
+        predictions, seconds = _forecasts(model, windows, params, architecture, project.timestamps)
+        write_predictions(project.predictions_parquet(run.name), predictions)
+        entry["milliseconds_per_forecast"] = round(1000 * seconds, 4)
+    for file in project.unfinished(run.name):  # of abandoned runs, too
+        file.unlink()
+
+
+def _trained(
+    run: TrainingRun,
+    params: Params,
+    architecture: FittedAtOnce | NeuralNetwork,
+    windows: dict[str, SplitWindows],
+    *,
+    task: ForecastTask,
+    checkpoint_file: Path,
+    xla: bool,
+) -> tuple[Any, str]:
+    """The model with its best weights, and its history as CSV."""
+    seed, settings = _seed(run, params), params.train
+    naive = naive_mae(windows["validation"])
+    if isinstance(architecture, FittedAtOnce):
+        threads = settings.cpu_threads
+        return fit_at_once(architecture, windows, task, seed=seed, threads=threads, naive_mae=naive)
+    precision = settings.mixed_precision
+    model = seeded_model(architecture, windows["train"], task, seed=seed, mixed_precision=precision)
+    batch_size, order = settings.batch_size, architecture.order
+    history = train(
+        model,
+        lambda epoch: windows["train"].for_model(
+            batch_size, shuffle=True, seed=seed, epoch=epoch, order=order
+        ),
+        windows["validation"].for_model(batch_size, order=order),
+        epochs=architecture.epochs,
+        patience=architecture.early_stopping,
+        learning_rate=architecture.learning_rate_in,
+        checkpoint_file=checkpoint_file,
+        history_file=run.history_file,
+        naive_mae=naive,
+        xla=xla,
+    )
+    return model, history
+
+
+def _forecasts(
+    model: Any,
+    windows: dict[str, SplitWindows],
+    params: Params,
+    architecture: FittedAtOnce | NeuralNetwork,
+    timestamps: np.ndarray,
+) -> tuple[dict[str, Predictions], float]:
+    """The forecasts of the scored splits, and the seconds that one takes."""
+    predictions = {}
+    for split in SCORED:
+        started = time.perf_counter()
+        predicted = forecast(
+            model, windows[split], batch_size=params.train.batch_size, order=architecture.order
+        )
+        # Kept from the last split: the first forecasts of a process wait for compilation.
+        seconds = (time.perf_counter() - started) / max(len(predicted), 1)
+        predictions[split] = with_observations(windows[split], timestamps, predicted)
+    return predictions, seconds
+
+
+def _seed(run: TrainingRun, params: Params) -> int:
+    return params.seed if run.seed is None else run.seed
+
+
+def _run_key(project: Project, run: TrainingRun, device: str) -> str:
+    """The key of a run on the files as they are now, including params.yaml."""
+    params = read_params(project.params_yaml)
+    return run_key(
+        project.training_dependencies(run.architecture, stage=run.stage),
+        name=run.name,
+        model=params.models.get(run.architecture),
+        seed=_seed(run, params),
+        train=params.train.model_dump(),
+        device=device,
+    )
+
+
+def _refuse_if_outdated(key: str, project: Project, run: TrainingRun, device: str) -> None:
+    """Refuse to write results if the inputs changed, as DVC would record them as up to date."""
+    if _run_key(project, run, device) != key:
+        raise TrainingError(
+            f"params.yaml, data or code of {run.name} changed while it was being trained, so "
+            "nothing was written. To train it as it is now: dvc repro. If you change it back, dvc "
+            "repro resumes from the epochs done"
+        )
