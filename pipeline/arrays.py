@@ -3,7 +3,7 @@
 from jena_etl.files import write_array
 from jena_etl.params import Params
 from jena_etl.prepare.arrays import arrays_record, normalised_features, raw_target
-from jena_etl.prepare.climate import Climate, read_climate
+from jena_etl.prepare.climate import Climate, read_series
 from jena_etl.project import Project
 from jena_etl.windows.reader import phase_major
 from pipeline import run
@@ -11,7 +11,8 @@ from pipeline import run
 
 def main(project: Project, params: Params) -> None:
     """Write arrays that can be memory-mapped, and a record of what they were made from."""
-    write_arrays(project, params, read_climate(project.climate_parquet))
+    series = read_series(project.climate_parquet, project.features_parquet)
+    write_arrays(project, params, series)
 
 
 def write_arrays(project: Project, params: Params, climate: Climate) -> None:

@@ -6,7 +6,7 @@ and the baselines' forecasts are fitted to its train rows.
 
 from jena_etl.evaluation.predictions import in_fold, write_predictions
 from jena_etl.params import Params
-from jena_etl.prepare.climate import read_climate
+from jena_etl.prepare.climate import read_series
 from jena_etl.prepare.describe import CellMarks
 from jena_etl.prepare.rolling_origin import cut, describe_fold, fold_rows
 from jena_etl.prepare.statistics import train_statistics
@@ -20,7 +20,7 @@ def main(project: Project, params: Params, origin: str) -> None:
     """Prepare the fold whose scored rows begin at `origin`."""
     settings, window = params.rolling_origin, params.window
     fold = project.fold(settings.origin(origin))
-    climate = read_climate(project.climate_parquet)
+    climate = read_series(project.climate_parquet, project.features_parquet)
     rows = fold_rows(climate.timestamps, origin, settings)
     part = cut(climate, rows.span)
     filled = CellMarks(project.findings_parquet).rows(window.target, filled=True)

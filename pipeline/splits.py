@@ -1,7 +1,7 @@
 """splits: divide rows and windows -> data/processed/splits.json, reports/data_card.json."""
 
 from jena_etl.params import Params
-from jena_etl.prepare.climate import read_climate
+from jena_etl.prepare.climate import read_series
 from jena_etl.prepare.describe import CellMarks, describe_data
 from jena_etl.prepare.splits import SplitFractions, describe_splits
 from jena_etl.project import Project
@@ -12,7 +12,7 @@ from pipeline import run, show
 def main(project: Project, params: Params) -> None:
     """Write the rows and windows of each split, and describe the data split by split."""
     window, split = params.window, params.split
-    climate = read_climate(project.climate_parquet)
+    climate = read_series(project.climate_parquet, project.features_parquet)
     marks = CellMarks(project.findings_parquet)
     fractions = SplitFractions(train=split.train, validation=split.validation)
     splits = describe_splits(

@@ -36,7 +36,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
     params["download"].update(url="station.zip", bytes=None)
     params["window"].update(sequence_length=12)
     YAML().dump(params, root / "params.yaml")
-    for stage in ("download", "convert", "statistics", "splits", "arrays"):
+    for stage in ("download", "convert", "features", "statistics", "splits", "arrays"):
         subprocess.run([warm_python(), "-m", f"pipeline.{stage}"], cwd=root, check=True)
     return root
 
@@ -125,7 +125,7 @@ def test_inspect_tells_what_is_wrong_and_where(project: Path, tmp_path: Path) ->
     root = tmp_path / "faulty"
     shutil.copytree(project, root)
     faulty(root)
-    for stage in ("download", "convert", "statistics", "splits"):
+    for stage in ("download", "convert", "features", "statistics", "splits"):
         subprocess.run([warm_python(), "-m", f"pipeline.{stage}"], cwd=root, check=True)
     shown = run("inspect", root).stdout
     # An input is read by 12 windows; two neighbours by 24, all in the validation split.
@@ -167,7 +167,7 @@ def test_a_frozen_sensor_is_a_warning_or_missing_cells(project: Path, tmp_path: 
         params = YAML().load(root / "params.yaml")
         params["convert"].update(on_frozen=how, on_missing="fill_forward")
         YAML().dump(params, root / "params.yaml")
-        for stage in ("download", "convert", "statistics", "splits"):
+        for stage in ("download", "convert", "features", "statistics", "splits"):
             subprocess.run([warm_python(), "-m", f"pipeline.{stage}"], cwd=root, check=True)
         shown[how] = run("inspect", root).stdout
     period = "2009-01-13 12:10 to 2009-01-15 14:00"  # row 1,800 is 12 days and 12 hours after row 0
@@ -190,6 +190,21 @@ def test_inspect_says_when_params_have_moved_on(project: Path, tmp_path: Path) -
     shown = json.loads(run("inspect", moved, "--json").stdout)
     assert shown["window"]["horizon"] == 24
     assert "dvc repro splits" in shown["missing"]["splits"]
+    assert "features" not in shown["missing"]
+
+
+def test_inspect_says_when_features_have_been_added(project: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(project, moved)
+    params = YAML().load(moved / "params.yaml")
+    params["features"] = [{"kind": "time_of_day"}]
+    YAML().dump(params, moved / "params.yaml")
+    shown = json.loads(run("inspect", moved, "--json").stdout)
+    assert shown["missing"]["features"] == (
+        "params.yaml names other features than were computed; update: dvc repro splits arrays"
+    )
+    assert shown["window"]["features_shape"] == [256, 12, 16]
+    assert len(shown["columns"]) == 14  # it describes the measurements
 
 
 def test_inspect_starts_neither_tensorflow_nor_polars(project: Path) -> None:

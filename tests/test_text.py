@@ -95,7 +95,7 @@ def said(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> dict[str, 
     yaml.dump(params, root / "params.yaml")
     printed = {
         stage: run(warm_python(), "-m", f"pipeline.{stage}", cwd=root)
-        for stage in ("download", "convert", "statistics", "splits", "arrays")
+        for stage in ("download", "convert", "features", "statistics", "splits", "arrays")
     }
     printed["inspect"] = jena_etl("inspect", cwd=root)
     printed["inspect --json"] = jena_etl("inspect", "--json", cwd=root)

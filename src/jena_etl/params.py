@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from jena_etl.csv_dialect import Dialect, Names, Text
 from jena_etl.errors import ParamsError
+from jena_etl.feature_blocks import Features, check_features
 from jena_etl.params_check import Block, check, load_yaml
 from jena_etl.params_rolling_origin import RollingOrigin
 from jena_etl.text import nearest, without_credentials
@@ -225,6 +226,7 @@ class Params(Block):
     further_seeds: Annotated[tuple[Seed, ...], Field(strict=False)]
     download: Download
     convert: Convert
+    features: Features
     split: Split
     rolling_origin: RollingOrigin
     window: Window
@@ -238,6 +240,7 @@ class Params(Block):
         if self.window.target not in self.convert.columns:
             msg = f"window.target {self.window.target!r} is not one of convert.columns"
             raise ValueError(msg + nearest(self.window.target, self.convert.columns))
+        check_features(self.features, self.convert.columns)
         for name in self.architectures:
             if name not in self.models:
                 msg = f"architectures names {name!r}, but there is no block models.{name}"

@@ -85,6 +85,14 @@ def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
         return f"{full} is missing; add it"
     message = fault["msg"].removeprefix("Value error, ")
     message = message.replace("valid tuple", "valid list")  # YAML's word for it
+    message = message.replace("dictionary or object to extract fields from", "block of keys")
+    if fault["type"] == "union_tag_invalid":  # a block of several kinds, such as a feature
+        kinds = re.findall("'([^']*)'", fault["ctx"]["expected_tags"])
+        return f"{full}: there is no kind {fault['ctx']['tag']!r}" + nearest(
+            str(fault["ctx"]["tag"]), kinds
+        )
+    if fault["type"] == "union_tag_not_found":
+        message = "kind is missing, which says what the block asks for"
     if fault["type"] == "value_error":
         return f"{full}: {message}" if full else message
     found = _found(fault["input"], may_be_secret=full.startswith("download"))

@@ -69,6 +69,8 @@ class Project:
     climate_parquet = _Path("data/interim/climate.parquet")
     # The cells of climate.parquet that hold no measurement.
     findings_parquet = _Path("data/interim/findings.parquet")
+    # The features of params.yaml: columns computed from those of climate.parquet.
+    features_parquet = _Path("data/interim/features.parquet")
     # What convert read, and from which files.
     source_json = _Path("data/interim/source.json")
     data_card_json = _Path("reports/data_card.json")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
@@ -23,10 +24,12 @@ from jena_etl.ingest.synthetic import write_synthetic
 from jena_etl.params import Params, read_params
 from jena_etl.prepare.arrays import normalised_features
 from jena_etl.prepare.climate import Climate, read_climate
+from jena_etl.prepare.features import compute_features
 from jena_etl.prepare.outputs import Statistics
 from jena_etl.prepare.splits import SplitFractions
 from jena_etl.prepare.statistics import train_statistics
 from jena_etl.project import Project
+from tests.prepare.test_features import EVERY_KIND, features_of
 
 ROWS, RATE = 1_200, 6
 
@@ -136,6 +139,37 @@ def test_a_rolling_mean_of_the_past_is_no_leak(
     assert leaks(run(converted)) == []
 
 
+def with_features(project: Project) -> Params:
+    """The project's params, with every kind of feature."""
+    params = read_params(project.params_yaml)
+    return params.model_copy(update={"features": features_of(*EVERY_KIND)})
+
+
+def test_features_are_of_the_past(converted: Project) -> None:
+    checks = list(audit(converted, with_features(converted)))
+    assert leaks(checks) == []
+    assert len(checks) == 7
+
+
+def test_a_feature_that_looks_ahead_is_found(
+    converted: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rolling mean over 12 rows, with 5 of them after the row itself."""
+    name = "T rolling mean over 12 rows (degC)"
+
+    def centred(features: Any, columns: Any, timestamps: np.ndarray) -> dict[str, np.ndarray]:
+        mean = pl.Series(columns["T (degC)"]).rolling_mean(12, min_samples=1, center=True)
+        return compute_features(features, columns, timestamps) | {name: mean.to_numpy()}
+
+    monkeypatch.setattr("pipeline.features.compute_features", centred)
+    found = leaks(list(audit(converted, with_features(converted))))
+    assert found[0].startswith(f"statistics of the train rows: differ in {name} after")
+    # The 534 train windows are normalised with statistics that have changed.
+    differ = [text.partition(": ")[2].partition(", the")[0] for text in found[1:]]
+    assert differ == ["differ in 534", *["differ in 5"] * 3]
+    assert all(f"in {name} after" in text for text in found)
+
+
 @pytest.mark.parametrize("steps", [1, 4])
 def test_a_target_among_the_features_is_found(
     converted: Project, monkeypatch: pytest.MonkeyPatch, steps: int
@@ -170,15 +204,16 @@ def test_weights_may_depend_on_train_targets_and_on_nothing_later(converted: Pro
 def test_a_stage_that_is_added_is_audited(converted: Project, tmp_path: Path) -> None:
     root = tmp_path / "project"
     shutil.copytree(converted.root, root)
-    assert list(preparing_stages(Project(root))) == ["statistics", "arrays", "splits"]
+    stages_now = ["features", "statistics", "arrays", "splits"]
+    assert list(preparing_stages(Project(root))) == stages_now
     stages = YAML(typ="safe").load(root / "dvc.yaml")
-    declared, out = stages["stages"], "data/interim/features.parquet"
-    declared["features"] = {"deps": ["data/interim/climate.parquet"], "outs": [{out: {}}]}
+    declared, out = stages["stages"], "data/interim/smooth.parquet"
+    declared["smooth"] = {"deps": ["data/interim/climate.parquet"], "outs": [{out: {}}]}
     for name in ("statistics", "splits", "arrays"):
         deps = declared[name]["deps"]
         declared[name]["deps"] = [out, *(d for d in deps if not d.endswith("climate.parquet"))]
     YAML().dump(stages, root / "dvc.yaml")
-    with pytest.raises(ProjectError, match=r"stage features .* from pipeline/features.py"):
+    with pytest.raises(ProjectError, match=r"stage smooth .* from pipeline/smooth.py"):
         preparing_stages(Project(root))
 
 

@@ -120,7 +120,7 @@ def test_a_mistake_elsewhere_is_named_and_nothing_is_written(
 
 def test_a_block_that_was_broken_is_replaced(project: Project, station: Path) -> None:
     text = project.params_yaml.read_text()
-    start, end = text.index("\nconvert:"), text.index("\nsplit:")
+    start, end = text.index("\nconvert:"), text.index("\nfeatures:")
     project.params_yaml.write_text(text[:start] + "\nconvert: 3\n" + text[end:])
     write_guess(peek(station), station, project)
     assert read_params(project.params_yaml).convert.separator == ";"

@@ -20,7 +20,7 @@ from jena_etl.evaluation.prediction_intervals import conformal_quantiles
 from jena_etl.forecasting.forecaster import Forecaster
 from jena_etl.prepare.outputs import BySplit, Split, Splits, Window
 from jena_etl.project import Project
-from tests.forecasting.models import COLUMNS, metadata, write_model_file
+from tests.forecasting.models import COLUMNS, metadata, with_features, write_model_file
 
 DAYS, A_DAY = 70, 144
 ROWS = DAYS * A_DAY
@@ -219,3 +219,46 @@ def test_in_words(project: Project) -> None:
     assert lines[9].startswith("  the 80% prediction interval holds ")
     assert lines[10] == "  windows left out: 3 with an input that was not measured"
     assert lines[14].split() == ["p", "(mbar)", "-0.50", "+0.25", "+1.00", "0.75", "0", "1", "0"]
+
+
+def test_features_are_computed_and_what_they_cannot_be_computed_from_is_left_out(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model adds the change over 5 rows; the cases of the test above."""
+
+    class Trend:
+        def predict_on_batch(self, windows: np.ndarray) -> np.ndarray:
+            return np.asarray(windows[:, -1:, 1] * 4 + 10 + windows[:, -1:, 3])
+
+    found = metadata(**with_features({"kind": "difference", "column": "T (degC)", "rows": 5}))
+    write_model_file(project.model_file("dense"), found)
+    monkeypatch.setattr(Project, "forecaster", lambda *_: Forecaster(found, Trend()))
+    late = np.datetime64("2017-03-01T00:00") + np.timedelta64(10_050, "m")
+    times = {
+        row: (late + np.timedelta64(10 * (row - 1000), "m")).item() for row in range(1000, ROWS)
+    }
+    cells: dict[str, Any] = {
+        "time": times, "p": {3000: -9999.0}, "T": {5001: -9999.0}
+    }  # fmt: skip
+    shown, _ = run(export(project.root / "new.csv", **cells))
+    starts = range(5, ROWS - TARGET)
+    irregular = [s for s in starts if s - 5 < 1000 <= s + TARGET]
+    blind = [
+        s
+        for s in starts
+        if 3000 in {s + k for k in READ} or 5001 in {s + k - b for k in READ for b in (0, 5)}
+    ]
+    unknown = [s for s in starts if s + TARGET == 5001 and s not in blind]
+    assert shown["left_out"] == {
+        "irregular": len(irregular),
+        "unmeasured_input": len(blind),
+        "unmeasured_target": len(unknown),
+    }
+    kept = [s for s in starts if s not in {*irregular, *blind, *unknown}]
+    errors = [
+        2 * temperature(s + READ[-1]) - temperature(s + READ[-1] - 5) - temperature(s + TARGET)
+        for s in kept
+    ]
+    assert shown["windows"] == len(kept)
+    assert shown["forecast"]["mae"] == pytest.approx(np.abs(errors).mean(), rel=1e-5)
+    assert list(shown["columns"]) == list(COLUMNS)

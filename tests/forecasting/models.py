@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
+from jena_etl.feature_blocks import Features, feature_names
 from jena_etl.forecasting.forecaster import Forecaster
 from jena_etl.training.metadata import ModelMetadata
 
@@ -36,6 +38,18 @@ def metadata(**others: Any) -> ModelMetadata:
         "layers": (),
     }
     return ModelMetadata(**fields | others)
+
+
+def with_features(*blocks: dict[str, Any]) -> dict[str, Any]:
+    """What `metadata` and `forecaster` are to be given for these features; mean 0 and std 1."""
+    names = feature_names(features := TypeAdapter(Features).validate_python(list(blocks)))
+    return {
+        "columns": (*COLUMNS, *names),
+        "units": ("mbar", "degC", "%", *[""] * len(names)),
+        "mean": (990.0, 10.0, 75.0, *[0.0] * len(names)),
+        "std": (10.0, 4.0, 20.0, *[1.0] * len(names)),
+        "features": features,
+    }
 
 
 def forecaster(

@@ -12,7 +12,7 @@ import pytest
 
 from jena_etl.errors import DataError, TrainingError
 from jena_etl.evaluation.prediction_intervals import conformal_quantiles
-from tests.forecasting.models import forecaster
+from tests.forecasting.models import COLUMNS, forecaster, with_features
 
 ROWS = 8  # a window spans 5 rows, so that forecasts are issued at rows 4, 5, 6 and 7
 
@@ -171,3 +171,50 @@ def test_how_far_ahead() -> None:
     assert forecaster().metadata.lead_time.total_seconds() == 2 * 2 * 600
     with pytest.raises(TrainingError, match=r"timestamps of the series .* never advance"):
         _ = forecaster(step_seconds=None).metadata.lead_time
+
+
+CHANGE = {"kind": "difference", "column": "T (degC)", "rows": 3}
+
+
+def test_features_are_computed_from_the_measurements() -> None:
+    """A window spans 5 rows, and the difference reaches 3 rows back: the first ends at row 7."""
+    seen: list[np.ndarray] = []
+
+    def model(windows: np.ndarray) -> np.ndarray:
+        seen.append(windows)
+        return windows[:, -1, 3]
+
+    found = forecaster(model, **with_features(CHANGE))
+    assert found.rows == 8
+    squares = {**measurements(), "T (degC)": np.arange(9.0) ** 2}
+    squares = {name: np.resize(cells, 9) for name, cells in squares.items()}
+    assert found.forecast(squares).tolist() == [7**2 - 4**2, 8**2 - 5**2]
+    (windows,) = seen
+    assert windows.shape == (2, 3, 4)
+    assert windows[0, :, 3].tolist() == [3**2 - 0, 5**2 - 2**2, 7**2 - 4**2]
+    assert found.naive(squares).tolist() == [49, 64]
+    assert repr(found) == ("<Forecaster: dense, T (degC) 0:40:00 ahead, from 8 rows of 3 columns>")
+
+
+def test_rows_for_the_window_alone_are_too_few_for_its_features() -> None:
+    seven = {name: np.resize(cells, 7) for name, cells in measurements().items()}
+    with pytest.raises(DataError, match=r"^7 rows are too few .* which reads 8 rows up to the one"):
+        forecaster(**with_features(CHANGE)).forecast(seven)
+
+
+def test_a_feature_of_the_clock_needs_the_timestamps() -> None:
+    found = forecaster(lambda windows: windows[:, -1, 4], **with_features({"kind": "time_of_day"}))
+    with pytest.raises(DataError) as caught:
+        found.forecast(measurements())
+    assert str(caught.value) == (
+        "dense reads the time_of_day, which is computed from the timestamps of the rows; pass "
+        "them: forecast(measurements, timestamps)"
+    )
+    midnight = np.datetime64("2016-12-31T23:20") + np.arange(ROWS) * np.timedelta64(10, "m")
+    expected = np.cos(2 * np.pi * np.arange(4) / 144)  # at 0:00, 0:10, 0:20 and 0:30
+    np.testing.assert_allclose(found.forecast(measurements(), midnight), expected, atol=1e-6)
+
+
+def test_a_table_need_not_hold_the_features() -> None:
+    table = pl.DataFrame(measurements()).select(COLUMNS)
+    assert len(forecaster(**with_features(CHANGE)).forecast(table)) == 1

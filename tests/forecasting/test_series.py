@@ -14,7 +14,7 @@ import pytest
 from jena_etl.errors import DataError, SourceError
 from jena_etl.forecasting.series import Series, exported_series
 from jena_etl.params import Convert
-from tests.forecasting.models import COLUMNS, metadata
+from tests.forecasting.models import COLUMNS, metadata, with_features
 
 OPTIONS = Convert(
     members=("station_2009.csv",),
@@ -209,3 +209,46 @@ def test_what_was_not_measured_is_not_known(tmp_path: Path) -> None:
     timestamps, values = series.measured("T (degC)", after=after, up_to=up_to)
     assert timestamps.astype(str).tolist() == ["2016-12-31T23:30:00", "2016-12-31T23:50:00"]
     assert values.tolist() == [9, 11]
+
+
+MEAN = {"kind": "rolling_mean", "column": "p (mbar)", "rows": 3}
+CHANGE = {"kind": "difference", "column": "p (mbar)", "rows": 3}
+
+
+def test_the_window_of_a_model_with_features_holds_their_rows_and_the_measurements(
+    tmp_path: Path,
+) -> None:
+    window = export(tmp_path / "new.csv", rows()).window(11, metadata(**with_features(MEAN)))
+    assert list(window.columns) == list(COLUMNS)
+    assert window.columns["T (degC)"].tolist() == [5, 6, 7, 8, 9, 10, 11]
+
+
+@pytest.mark.parametrize(
+    ("feature", "read"),
+    [
+        (MEAN, {5, 6, 7, 8, 9, 10, 11}),  # rows 7, 9 and 11, and the two before each
+        (CHANGE, {7, 9, 11, 4, 6, 8}),
+    ],
+)
+def test_a_sentinel_that_a_feature_would_read(
+    tmp_path: Path, feature: dict[str, Any], read: set[int]
+) -> None:
+    found = metadata(**with_features(feature))
+    refused = set()
+    for row in range(1, 12):  # the first cell could not be filled
+        series = export(tmp_path / "new.csv", with_cell(row, 2, "-9999"))
+        try:
+            series.window(11, found)
+        except DataError as error:
+            assert f"dense reads 'p (mbar)' at {(START + row * STEP).isoformat()}" in str(error)  # noqa: PT017
+            refused.add(row)
+    assert refused == read
+
+
+def test_a_hole_before_the_window_that_a_feature_would_reach_across(tmp_path: Path) -> None:
+    lines = rows()
+    del lines[5]
+    series = export(tmp_path / "new.csv", lines)
+    series.window(10, metadata())
+    with pytest.raises(DataError, match="there is a hole"):
+        series.window(10, metadata(**with_features(MEAN)))

@@ -79,3 +79,24 @@ def test_bytes_depend_neither_on_the_threads_nor_on_the_blocks(tmp_path: Path) -
             check=True,
         )
         assert [(out / name).read_bytes() for name in names] == expected
+
+
+def test_texts_in_the_schema(tmp_path: Path) -> None:
+    """They are the only difference."""
+    frame = pl.DataFrame({"row": [1, 2, 3], "value": [0.5, 0.25, 0.5]})
+    write_parquet([frame], tmp_path / "with.parquet", metadata={"jena_etl": "what it was made of"})
+    write_parquet([frame], tmp_path / "without.parquet")
+    assert pq.read_schema(tmp_path / "with.parquet").metadata == {
+        b"jena_etl": b"what it was made of"
+    }
+    plain = tmp_path / "plain.parquet"
+    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    pq.write_table(
+        table,
+        plain,
+        compression="lz4",
+        use_dictionary=["value"],
+        column_encoding={"row": "DELTA_BINARY_PACKED"},
+        write_statistics=False,
+    )
+    assert (tmp_path / "without.parquet").read_bytes() == plain.read_bytes()

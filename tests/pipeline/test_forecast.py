@@ -21,7 +21,7 @@ from jena_etl.forecasting.series import exported_series
 from jena_etl.params import read_params
 from jena_etl.project import open_project
 project = open_project("..")
-forecaster = project.forecaster("lstm")
+forecaster = project.forecaster(sys.argv[sys.argv.index("--model") + 1])
 options = read_params(project.params_yaml).convert
 series = exported_series(project.root / "station.zip", options, forecaster.metadata)
 windows, _ = scorable_windows(series, forecaster.metadata)
@@ -31,9 +31,14 @@ print(json.dumps(dict(zip(issued, forecaster.forecast_windows(windows).tolist())
 
 
 def test_later_forecasts_are_those_of_the_train_stage(built: Any) -> None:
-    stage = pq.read_table(built.root / "data/predictions/lstm.parquet").to_pylist()
+    check_later_forecasts(built, "lstm")
+
+
+def check_later_forecasts(built: Any, name: str) -> None:
+    """What the model of a built repository forecasts later is what its train stage has forecast."""
+    stage = pq.read_table(built.root / f"data/predictions/{name}.parquet").to_pylist()
     expected = next(row for row in stage[200:] if row["split"] == "validation")
-    arguments = ("forecast", "--json", "--model", "lstm", "--at", str(expected["issued"]))
+    arguments = ("forecast", "--json", "--model", name, "--at", str(expected["issued"]))
     output = built.run("python", "-c", SCRIPT, *arguments, cwd="reports")  # any folder of it
     command, _, windows = output[output.index("{\n") :].rpartition(
         "\n{"

@@ -41,7 +41,7 @@ def test_other_statistics_beside_old_features_are_refused(
     repo: Any, change: Callable[[Any], None]
 ) -> None:
     repo.edit(change)
-    for stage in ("convert", "statistics", "splits"):
+    for stage in ("convert", "features", "statistics", "splits"):
         repo.stage(stage)
     with pytest.raises(ProjectError, match=r"out of date: .*; build them again: dvc repro arrays$"):
         open_project(repo.root).batches("train")
@@ -78,6 +78,12 @@ def a_full_disk(path: Path) -> None:
             "is not built yet; build it: dvc rep",
         ),
         ("statistics", "interim/climate.parquet", cut_short, "climate.parquet is damaged ("),
+        (
+            "statistics",
+            "interim/features.parquet",
+            absent,
+            "not built yet; build it: dvc repro fea",
+        ),
         ("splits", "interim/findings.parquet", absent, "is not built yet; build it: dvc repro con"),
         ("splits", "interim/findings.parquet", cut_short, "findings.parquet is damaged ("),
         ("splits", "interim/findings.parquet", a_folder, "findings.parquet: Is a directory; put"),

@@ -92,7 +92,7 @@ def test_statistics_of_other_columns_are_refused(names: tuple[str, ...]) -> None
     with pytest.raises(ProjectError) as caught:
         arrays_record(CLIMATE, statistics, units=UNITS, sampling_rate=6, target="T (degC)")
     assert str(caught.value) == (
-        f"statistics.json has the columns {', '.join(names)}; climate.parquet has "
+        f"statistics.json has the columns {', '.join(names)}; the series has "
         "p (mbar), T (degC), wv (m/s), in this order; build it again: dvc repro statistics"
     )
 
@@ -100,7 +100,8 @@ def test_statistics_of_other_columns_are_refused(names: tuple[str, ...]) -> None
 def test_statistics_of_other_values_are_refused() -> None:
     changed = Climate(TIMESTAMPS, {**CLIMATE.columns, "T (degC)": CLIMATE.columns["wv (m/s)"]})
     with pytest.raises(
-        ProjectError, match=r"from an earlier climate.parquet; .*dvc repro statistics$"
+        ProjectError,
+        match=r"an earlier climate.parquet or other features; .*dvc repro st",
     ):
         arrays_record(changed, STATISTICS, units=UNITS, sampling_rate=6, target="T (degC)")
 

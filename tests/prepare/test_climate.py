@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from jena_etl.errors import ProjectError
-from jena_etl.prepare.climate import Climate, read_climate
+from jena_etl.prepare.climate import Climate, read_climate, read_series, write_features
+from tests.prepare.test_features import features_of
 
 TIMESTAMPS = np.datetime64("2009-01-01T00:10:00", "ms") + np.arange(400) * np.timedelta64(600, "s")
 PRESSURE = np.round(np.random.default_rng(3).normal(989, 8, 400), 2)
@@ -90,3 +91,77 @@ def test_damage_is_told_in_a_line(tmp_path: Path) -> None:
 def test_another_parquet_file_is_refused(tmp_path: Path, table: pa.Table, expected: str) -> None:
     with pytest.raises(ProjectError, match=f"is not what convert writes, expected {expected}"):
         read_climate(written(tmp_path, table))
+
+
+FEATURES = features_of({"kind": "difference", "column": "p (mbar)", "rows": 2})
+NAME = "p difference over 2 rows (mbar)"
+
+
+def with_features(folder: Path, features: Any = FEATURES) -> tuple[Path, Path]:
+    """climate.parquet, and features.parquet with the row's number in each column."""
+    climate, path = written(folder), folder / "features.parquet"
+    measured = read_climate(climate)
+    columns = {name: np.arange(400.0) for feature in features for name in feature.names}
+    write_features(path, measured, Climate(measured.timestamps, columns, features))
+    return climate, path
+
+
+def test_features_follow_the_measurements(tmp_path: Path) -> None:
+    climate, features = with_features(tmp_path)
+    series, measured = read_series(climate, features), read_climate(climate)
+    assert list(series.columns) == ["p (mbar)", "T (degC)", NAME]
+    assert series.columns[NAME].tolist() == list(range(400))
+    assert (series.features, series.history) == (FEATURES, 2)
+    assert list(series.measurements) == list(measured.columns)
+    assert (series.timestamps == measured.timestamps).all()
+    assert series.sha256 != measured.sha256
+    assert pq.read_schema(features).names == ["timestamp", NAME]
+
+
+def test_without_features_the_series_is_that_of_the_measurements(tmp_path: Path) -> None:
+    climate, features = with_features(tmp_path, ())
+    series, measured = read_series(climate, features), read_climate(climate)
+    assert series.sha256 == measured.sha256
+    assert (list(series.columns), series.history) == (list(measured.columns), 0)
+    assert pq.read_table(features).num_columns == 1
+
+
+def test_the_bytes_of_the_features_depend_on_their_values_alone(tmp_path: Path) -> None:
+    _, features = with_features(tmp_path)
+    before = features.read_bytes()
+    features.unlink()
+    with_features(tmp_path)
+    assert features.read_bytes() == before
+
+
+def test_features_of_other_measurements_are_refused(tmp_path: Path) -> None:
+    climate, features = with_features(tmp_path)
+    written(tmp_path, TABLE.slice(1))
+    with pytest.raises(ProjectError) as caught:
+        read_series(climate, features)
+    assert str(caught.value) == (
+        "features.parquet was computed from an earlier climate.parquet; build it again: dvc repro "
+        "features"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (Path.unlink, "features.parquet is not built yet; build it: dvc repro features"),
+        (lambda path: path.write_bytes(b"PAR1"), r"damaged \(.*; build it again: dvc repro -f fea"),
+        (
+            lambda path: pq.write_table(TABLE, path),
+            "features.parquet is not what features writes, expected a record of the features; ",
+        ),
+        (
+            lambda path: pq.write_table(TABLE.select([1]), path),
+            "not what features writes, expected a column of timestamps, .*: dvc repro -f features$",
+        ),
+    ],
+)
+def test_a_file_without_features_is_refused(tmp_path: Path, change: Any, message: str) -> None:
+    climate, features = with_features(tmp_path)
+    change(features)
+    with pytest.raises(ProjectError, match=message):
+        read_series(climate, features)

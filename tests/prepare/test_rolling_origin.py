@@ -16,6 +16,7 @@ from jena_etl.prepare.rolling_origin import FoldRows, cut, describe_fold, fold_r
 from jena_etl.prepare.statistics import train_statistics
 from jena_etl.windows.policies import POLICIES
 from jena_etl.windows.spec import WindowSpec
+from tests.prepare.test_features import features_of
 
 HOURS = np.datetime64("2020-01-01T00", "s") + np.arange(100) * np.timedelta64(3600, "s")
 
@@ -132,3 +133,12 @@ def test_a_gap_that_leaves_no_window_is_refused() -> None:
     spec = WindowSpec(sequence_length=3, sampling_rate=1, horizon=2)
     with pytest.raises(DataError, match="no window is left whose target lies 30 rows"):
         described(rows, spec, "lookback", 30)
+
+
+def test_a_fold_keeps_the_features_that_were_computed_for_its_rows() -> None:
+    features = features_of({"kind": "difference", "column": "T", "rows": 3})
+    columns = {"T": np.arange(100.0), "T difference over 3 rows": np.full(100, 3.0)}
+    part = cut(Climate(HOURS, columns, features), range(10, 30))
+    assert (part.features, part.history) == (features, 3)
+    assert list(part.measurements) == ["T"]
+    assert part.columns["T difference over 3 rows"].tolist() == [3.0] * 20

@@ -89,6 +89,7 @@ def test_a_later_export_is_appended(team: Team) -> None:
         "check",
         "download",
         "convert",
+        "features",
         "statistics",
         "splits",
     ]

@@ -209,3 +209,30 @@ def test_reference_sees_no_label_of_a_later_split_before_its_forecast_is_issued(
         reach = ranges[earlier].stop - 1 + spec.horizon * spec.sampling_rate
         assert all(label <= reach for _, label in ends[earlier])
         assert all(issue >= ranges[later].start + spec.last_input for issue in issued)
+
+
+@settings(deadline=None)
+@given(specs, segmented(), fractions, st.sampled_from(POLICIES), st.integers(0, 9))
+def test_rows_that_features_are_computed_from(
+    spec: WindowSpec,
+    series: tuple[int, list[range]],
+    parts: tuple[float, float],
+    policy: str,
+    history: int,
+) -> None:
+    """They lie in the window's segment, and in its split under strict, or the series begins."""
+    rows, segments = series
+    spec = replace(spec, sequence_stride=1)
+    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
+    every = split_windows(ranges, rows, spec, policy)
+    kept = split_windows(ranges, rows, spec, policy, segments, history=history)
+
+    def is_kept(start: int, split: range) -> bool:
+        target = rows_of(start, spec)[-1]
+        within = [part for part in segments if start in part and target in part]
+        borders = [part.start for part in (*within, *([split] if policy == "strict" else []))]
+        return bool(within) and all(not row or start - history >= row for row in borders)
+
+    for name in SPLITS:
+        expected = [start for start in starts_of(every[name]) if is_kept(start, ranges[name])]
+        assert starts_of(kept[name]) == expected

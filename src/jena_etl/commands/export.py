@@ -26,8 +26,14 @@ def export(project: Project, model: str, out: Path, *, replace: bool) -> str:
     export_onnx(forecaster, out)
     found = forecaster.metadata
     unit = f" in {found.target_unit}" if found.target_unit else ""
+    computed = (
+        f"; docs/features.md says how to compute the last {len(found.computed)} columns from the "
+        f"measurements: {', '.join(found.computed)}"
+        if found.computed
+        else ""
+    )
     return (
         f"{out}: {name}, {out.stat().st_size:,} bytes; {INPUT} (windows, "
         f"{found.sequence_length}, {len(found.columns)}) in their units, oldest first -> "
-        f"{OUTPUT} (windows, 1), {found.target}{unit}"
+        f"{OUTPUT} (windows, 1), {found.target}{unit}{computed}"
     )

@@ -116,7 +116,7 @@ def issue(project: Project | None, *, model: str, at: str | None, source: Path |
     else:
         intervals = project.prediction_intervals_json if project else None
         forecaster = load_forecaster(file, intervals=intervals)
-    predicted = forecaster.forecast(window.columns)
+    predicted = forecaster.forecast(window.columns, window.timestamps)
     quantiles = _quantiles(forecaster, predicted)
     about = _about_the_model(project, model, split)
     if quantiles is None:

@@ -8,11 +8,12 @@ from typing import Any
 
 from jena_etl.commands.dvc_repo import can_be_pulled
 from jena_etl.errors import ProjectError
+from jena_etl.feature_blocks import feature_names
 from jena_etl.params import Params, Window
 from jena_etl.prepare.data_card import (
     DataCard,
 )
-from jena_etl.prepare.outputs import Splits
+from jena_etl.prepare.outputs import Splits, Statistics
 from jena_etl.prepare.splits import SplitFractions
 from jena_etl.project import Project
 from jena_etl.windows.spec import WindowSpec
@@ -34,7 +35,7 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
     splits = built("splits", lambda: project.splits)
     if statistics and splits:
         built("arrays", lambda: project.windows("train"))
-    missing |= _outdated(params, card, splits)
+    missing |= _outdated(params, card, statistics, splits)
     untrained = [name for name in params.architectures if not project.model_file(name).is_file()]
     if untrained:
         one = f" (one alone: dvc repro train@{untrained[0]})" if len(untrained) > 1 else ""
@@ -51,7 +52,9 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
     }
 
 
-def _outdated(params: Params, card: DataCard | None, splits: Splits | None) -> dict[str, str]:
+def _outdated(
+    params: Params, card: DataCard | None, statistics: Statistics | None, splits: Splits | None
+) -> dict[str, str]:
     """What was built from other values than those in params.yaml."""
     outdated = {}
     if splits:
@@ -65,6 +68,13 @@ def _outdated(params: Params, card: DataCard | None, splits: Splits | None) -> d
     if card and list(card.columns) != list(params.convert.columns):
         outdated["columns"] = (
             "params.yaml names other columns than were converted; update: dvc repro convert"
+        )
+    elif statistics and list(statistics.columns) != [
+        *params.convert.columns,
+        *feature_names(params.features),
+    ]:
+        outdated["features"] = (
+            "params.yaml names other features than were computed; update: dvc repro splits arrays"
         )
     pinned = {pin for pin in params.download.sha256 or () if pin}
     if card and pinned - {file.sha256 for file in card.source.files}:
@@ -125,6 +135,7 @@ def _window(window: Window, params: Params, card: DataCard | None) -> dict[str, 
     step = card.step_seconds if card else None
     batch = params.train.batch_size
     columns = card.columns if card else params.convert.columns
+    computed = feature_names(params.features)
     return {
         "target": window.target,
         "gaps": window.gaps,
@@ -132,6 +143,6 @@ def _window(window: Window, params: Params, card: DataCard | None) -> dict[str, 
         "last_input_offset": spec.last_input,
         "target_offset": spec.target,
         "sampled_every_seconds": step and step * spec.sampling_rate,
-        "features_shape": [batch, spec.sequence_length, len(columns)],
+        "features_shape": [batch, spec.sequence_length, len(columns) + len(computed)],
         "targets_shape": [batch],
     }

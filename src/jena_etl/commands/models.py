@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from jena_etl.errors import ParamsError
+from jena_etl.feature_blocks import feature_names
 from jena_etl.models import NeuralNetwork, configure
 from jena_etl.params import Params
 from jena_etl.training.device import use_device
@@ -28,7 +29,8 @@ def model_summary(params: Params) -> dict[str, Any]:
     use_device("cpu", deterministic=params.train.deterministic)  # leaves a GPU's memory free
     import keras
 
-    input_shape = (params.window.sequence_length, len(params.convert.columns))
+    columns = (*params.convert.columns, *feature_names(params.features))
+    input_shape = (params.window.sequence_length, len(columns))
     return {
         "backend": keras.config.backend(),
         "window": list(input_shape),

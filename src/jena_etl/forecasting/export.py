@@ -25,8 +25,9 @@ def export_onnx(forecaster: Forecaster, out: Path) -> None:
     The file's input `measurements` is float32 of shape (windows, sequence_length, columns), a row
     every `sampling_rate` rows of the series with the oldest first, and its output `forecast` is
     float32 of shape (windows, 1) in the target's unit. Normalising, and turning the window around
-    for a model that reads it backwards, are part of the graph. The metadata of the model file are
-    in the file's own metadata, under the key jena_etl.
+    for a model that reads it backwards, are part of the graph. Features are not, as they can be
+    made from rows before the window: whoever uses the file computes these columns, the last ones.
+    The metadata of the model file are in the file's own metadata, under the key jena_etl.
 
     Args:
         forecaster: the model; its recurrent layers are changed to run without cuDNN.

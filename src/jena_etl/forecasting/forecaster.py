@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,6 +11,7 @@ import numpy as np
 
 from jena_etl.errors import DataError, TrainingError
 from jena_etl.evaluation.prediction_intervals import ResidualQuantiles, quantiles_of_model
+from jena_etl.prepare.features import compute_features
 from jena_etl.training.metadata import ModelMetadata
 from jena_etl.training.model_file import load_model, read_metadata
 from jena_etl.windows.reader import WindowReader
@@ -57,13 +59,13 @@ class Forecaster:
         found = self.metadata
         return (
             f"<Forecaster: {found.architecture}, {found.target} {found.lead_time} ahead, from "
-            f"{self.rows:,} rows of {len(found.columns)} columns>"
+            f"{self.rows:,} rows of {len(found.measurements)} columns>"
         )
 
     @property
     def rows(self) -> int:
-        """How many rows a forecast needs, from the first that the model reads to the last."""
-        return self.metadata.spec.last_input + 1
+        """How many rows a forecast needs, those included that only its features are made from."""
+        return self.metadata.rows
 
     def forecast(
         self, measurements: Measurements, timestamps: npt.ArrayLike | None = None
@@ -74,10 +76,10 @@ class Forecaster:
         `rows` rows there is one forecast, issued at the last row.
 
         Args:
-            measurements: the columns of the series, at least those of `metadata.columns`, with the
-                rows one step of the series apart.
+            measurements: the columns of the series, at least those of `metadata.measurements`, with
+                the rows one step of the series apart. Features are computed from them.
             timestamps: the timestamps of the rows, datetime64 of shape (rows,), to have it checked
-                that none is missing.
+                that none is missing. A model with a feature of the time of day or year needs them.
 
         Returns:
             The forecasts in `metadata.target_unit`, float32 of shape (rows of the measurements -
@@ -85,22 +87,16 @@ class Forecaster:
 
         Raises:
             DataError: a column is missing or holds something other than finite numbers, there are
-                too few rows, or the timestamps have a hole.
+                too few rows, or the timestamps have a hole or are needed and missing.
             TrainingError: the model forecasts NaN or infinity.
         """
         columns = self._columns(measurements)
-        if timestamps is not None:
-            clock = np.asarray(timestamps)
-            if clock.shape != columns[0].shape:
-                raise DataError(
-                    f"there are {len(columns[0]):,} rows, but {clock.size:,} timestamps"
-                )
-            check_regular(clock, self.metadata.step_seconds)
-        features = self.metadata.normalised(columns)
+        clock = self._clock(timestamps, len(columns[self.metadata.target]))
+        features = normalised_features(self.metadata, columns, clock)[self.metadata.history :]
         spec = self.metadata.spec
         steps = input_steps(spec.sequence_length, spec.sampling_rate, self.metadata.order)
         reader = WindowReader(features, steps)
-        starts = np.arange(len(features) - self.rows + 1)
+        starts = np.arange(len(features) - spec.last_input)
         batches = [starts[at : at + BATCH_SIZE] for at in range(0, len(starts), BATCH_SIZE)]
         # Called, not `predict`ed: compiling takes longer than a single forecast.
         parts = [self.model(reader.read(batch), training=False) for batch in batches]
@@ -160,12 +156,12 @@ class Forecaster:
         Raises:
             DataError: for the same reasons as `forecast`.
         """
-        target = self._columns(measurements)[self.metadata.columns.index(self.metadata.target)]
+        target = self._columns(measurements)[self.metadata.target]
         return target[self.rows - 1 :].astype(np.float32)
 
-    def _columns(self, measurements: Measurements) -> list[np.ndarray]:
-        columns = [_column(measurements, name) for name in self.metadata.columns]
-        lengths = {len(values) for values in columns}
+    def _columns(self, measurements: Measurements) -> dict[str, np.ndarray]:
+        columns = {name: _column(measurements, name) for name in self.metadata.measurements}
+        lengths = {len(values) for values in columns.values()}
         if len(lengths) > 1:
             raise DataError(
                 f"the columns have different lengths ({', '.join(map(str, sorted(lengths)))} "
@@ -177,6 +173,39 @@ class Forecaster:
                 f"reads {self.rows:,} rows up to the one at which it is issued"
             )
         return columns
+
+    def _clock(self, timestamps: npt.ArrayLike | None, rows: int) -> np.ndarray:
+        """The timestamps, which must be regular; NaT if there are none and none are needed."""
+        found = self.metadata
+        if timestamps is None:
+            if kinds := [block.kind for block in found.features if block.reads_timestamps]:
+                raise DataError(
+                    f"{found.architecture} reads the {' and '.join(kinds)}, which is computed from "
+                    "the timestamps of the rows; pass them: forecast(measurements, timestamps)"
+                )
+            return np.full(rows, "NaT", dtype="datetime64[s]")
+        clock = np.asarray(timestamps)
+        if clock.shape != (rows,):
+            raise DataError(f"there are {rows:,} rows, but {clock.size:,} timestamps")
+        check_regular(clock, found.step_seconds)
+        return clock
+
+
+def normalised_features(
+    metadata: ModelMetadata, measurements: Mapping[str, np.ndarray], timestamps: np.ndarray
+) -> np.ndarray:
+    """What a model reads, features included: float32 of shape (rows, columns).
+
+    In the first `metadata.history` rows, the features are made from fewer rows than usual.
+
+    Args:
+        metadata: the model's.
+        measurements: the measured columns by name, float64 of shape (rows,).
+        timestamps: datetime64 of shape (rows,).
+    """
+    computed = compute_features(metadata.features, measurements, timestamps)
+    columns = {**measurements, **computed}
+    return metadata.normalised([columns[name] for name in metadata.columns])
 
 
 def load_forecaster(

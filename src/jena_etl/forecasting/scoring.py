@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jena_etl.errors import DataError
+from jena_etl.forecasting.forecaster import normalised_features
 from jena_etl.forecasting.series import Series
 from jena_etl.prepare.readings import reads
 from jena_etl.stage_output import Count, Part
@@ -84,23 +85,29 @@ class ScorableWindows(NamedTuple):
 def scorable_windows(series: Series, metadata: ModelMetadata) -> ScorableWindows:
     """Every window of the export, one for each row, whose inputs and target were all measured.
 
+    Where features are computed from rows before the window, those must have been measured as well.
+
     Raises:
         DataError: the rows are not as far apart as those that the model was trained on, or there is
             no such window.
     """
     climate, spec = series.climate, metadata.spec
     _check_step(series, metadata)
-    count = max(0, len(climate) - spec.target)
-    starts = np.arange(count)
-    is_regular = np.zeros(count, dtype=bool)
+    starts = np.arange(metadata.history, max(metadata.history, len(climate) - spec.target))
+    is_regular = np.zeros(len(climate), dtype=bool)
     for segment in segments_from_timestamps(climate.timestamps):
-        is_regular[segment.start : max(segment.start, segment.stop - spec.target)] = True
+        first = segment.start + metadata.history
+        is_regular[first : max(first, segment.stop - spec.target)] = True
+    is_regular = is_regular[starts]
     cells = _unmeasured(series, metadata)
-    is_blind = np.zeros(count, dtype=bool)
-    for rows in cells.values():
-        is_blind |= reads(rows, starts, spec, is_target=False)
-    is_open = cells[metadata.target][spec.target :]
-    kept = np.flatnonzero(is_regular & ~is_blind & ~is_open)
+    is_blind = np.zeros(len(starts), dtype=bool)
+    for name, rows in cells.items():
+        shaped = np.zeros_like(rows)
+        for back in metadata.rows_back(name).tolist():
+            shaped[back:] |= rows[: len(rows) - back]
+        is_blind |= reads(shaped, starts, spec, is_target=False)
+    is_open = cells[metadata.target][starts + spec.target]
+    kept = starts[is_regular & ~is_blind & ~is_open]
     left_out = LeftOut(
         irregular=int((~is_regular).sum()),
         unmeasured_input=int((is_regular & is_blind).sum()),
@@ -109,12 +116,13 @@ def scorable_windows(series: Series, metadata: ModelMetadata) -> ScorableWindows
     if not len(kept):
         raise DataError(
             f"{series.name} has no window that can be scored: {metadata.architecture} needs "
-            f"{spec.span:,} rows without a hole, and the cells that it reads measured; found "
+            f"{metadata.history + spec.span:,} rows without a hole, and the cells that it reads "
+            "measured; found "
             f"{len(climate):,} rows, {left_out_text(left_out) or 'which is too few'}"
         )
-    columns = [climate.columns[name] for name in metadata.columns]
     target = climate.columns[metadata.target].astype(np.float32)
-    features = phase_major(metadata.normalised(columns), spec.sampling_rate)
+    features = normalised_features(metadata, climate.columns, climate.timestamps)
+    features = phase_major(features, spec.sampling_rate)
     runs = np.split(kept, np.flatnonzero(np.diff(kept) > 1) + 1)
     index = WindowIndex(range(int(run[0]), int(run[-1]) + 1) for run in runs)
     return ScorableWindows(SplitWindows(features, target, spec, index), left_out)
@@ -132,14 +140,16 @@ def left_out_text(left_out: LeftOut) -> str:
 
 
 def likeness(series: Series, metadata: ModelMetadata) -> dict[str, ColumnLikeness]:
-    """Compare the measured cells of each column that the model reads with the train rows.
+    """Compare the measured cells of each measurement that the model reads with the train rows.
 
     Every column must have one, which `scorable_windows` makes sure of.
     """
     cells = _unmeasured(series, metadata)
     columns, kinds = (series.findings[name].to_numpy() for name in ("column", "kind"))
     found = {}
-    for name, mean, std in zip(metadata.columns, metadata.mean, metadata.std, strict=True):
+    # The moments of the features, which come last, are left over.
+    moments = zip(metadata.measurements, metadata.mean, metadata.std, strict=False)
+    for name, mean, std in moments:
         values = (series.climate.columns[name][~cells[name]] - mean) / std
         counts = {kind: int(((columns == name) & (kinds == kind)).sum()) for kind in KINDS}
         found[name] = ColumnLikeness(
@@ -153,10 +163,10 @@ def likeness(series: Series, metadata: ModelMetadata) -> dict[str, ColumnLikenes
 
 
 def _unmeasured(series: Series, metadata: ModelMetadata) -> dict[str, np.ndarray]:
-    """For each column that the model reads, which rows hold no measurement: bool (rows,)."""
+    """For each measurement that the model reads, in which rows there is none: bool (rows,)."""
     rows, columns = (series.findings[name].to_numpy() for name in ("row", "column"))
     cells = {}
-    for name in metadata.columns:
+    for name in metadata.measurements:
         cells[name] = np.zeros(len(series.climate), dtype=bool)
         cells[name][rows[columns == name]] = True
     return cells

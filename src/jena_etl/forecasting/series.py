@@ -61,11 +61,11 @@ class Series:
                 cell that holds no measurement.
         """
         spec, timestamps = metadata.spec, self.climate.timestamps
-        first = row - spec.last_input
+        first = row - metadata.rows + 1
         if first < 0:
             raise DataError(
                 f"{self.name} has {row + 1:,} rows up to {timestamps[row]}, where the forecast is "
-                f"issued; {metadata.architecture} reads {spec.last_input + 1:,}"
+                f"issued; {metadata.architecture} reads {metadata.rows:,}"
             )
         rows = slice(first, row + 1)
         try:
@@ -75,16 +75,20 @@ class Series:
                 f"no forecast can be issued from {self.name} at {timestamps[row]}, because in the "
                 f"rows up to it {error}; choose another time with --at"
             ) from None
-        read = np.arange(first, row + 1, spec.sampling_rate)
-        for finding in self._findings(read):
-            if finding["column"] in metadata.columns:
+        steps = np.arange(row - spec.last_input, row + 1, spec.sampling_rate)
+        read = {
+            name: np.unique(steps[:, np.newaxis] - metadata.rows_back(name))
+            for name in metadata.measurements
+        }
+        for finding in self._findings(np.arange(first, row + 1)):
+            if finding["row"] in read.get(finding["column"], ()):
                 raise DataError(
                     f"no forecast can be issued from {self.name} at {timestamps[row]}, because "
                     f"{metadata.architecture} reads {finding['column']!r} at "
                     f"{timestamps[finding['row']]}, where {_words(finding)}; choose another time "
                     "with --at"
                 )
-        columns = {name: self.climate.columns[name][rows] for name in metadata.columns}
+        columns = {name: self.climate.columns[name][rows] for name in metadata.measurements}
         return Climate(timestamps[rows], columns)
 
     def measured(
@@ -136,7 +140,7 @@ def exported_series(file: Path, options: Convert, metadata: ModelMetadata) -> Se
         raise DataError(f"{file} is not a file; name a .csv, a .csv.gz or a .zip")
     known = set(options.members or ()) <= set(member_names([file]))
     options = options.model_copy(
-        update={"columns": metadata.columns, "members": options.members if known else None}
+        update={"columns": metadata.measurements, "members": options.members if known else None}
     )
     _check_columns(file, options, metadata)
     with tempfile.TemporaryDirectory() as folder:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from jena_etl.errors import ProjectError
+from jena_etl.feature_blocks import feature_units
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.outputs import ArraysRecord, Statistics
 from jena_etl.windows.grid import commonest_step
@@ -16,7 +15,7 @@ def arrays_record(
     climate: Climate,
     statistics: Statistics,
     *,
-    units: Mapping[str, str],
+    units: dict[str, str],
     sampling_rate: int,
     target: str,
 ) -> ArraysRecord:
@@ -25,7 +24,7 @@ def arrays_record(
     Args:
         climate: the series.
         statistics: what the features are normalised with.
-        units: the unit of each column.
+        units: the unit of each measurement.
         sampling_rate: the rate whose phases the features are grouped by.
         target: the column that is forecast.
 
@@ -40,6 +39,7 @@ def arrays_record(
             "set window.target, or build it again: dvc repro convert"
         )
     step = commonest_step(climate.timestamps)
+    units = units | feature_units(climate.features, units)
     return ArraysRecord(
         climate_sha256=climate.sha256,
         statistics_sha256=statistics.sha256,
@@ -48,6 +48,7 @@ def arrays_record(
         step_seconds=None if step is None else int(step / np.timedelta64(1, "s")),
         sampling_rate=sampling_rate,
         target=target,
+        features=climate.features,
     )
 
 

@@ -77,13 +77,13 @@ def describe_data(
     Means are summed exactly (math.fsum), so they do not depend on the processor.
 
     Args:
-        climate: the series.
+        climate: the series; of its features, only the history matters.
         marks: its cells that hold no measurement.
         source: what convert read.
         splits: the splits of the series.
         fractions: the fractions of the rows in each split.
     """
-    timestamps, columns = climate.timestamps, climate.columns
+    timestamps, columns = climate.timestamps, climate.measurements
     spec = WindowSpec(**splits.window.model_dump())
     counter = ReadingCounter(
         {name: split.rows for name, split in splits.splits.items()},
@@ -123,7 +123,12 @@ def describe_data(
             counter,
         ),
         presets=_presets(
-            timestamps, source.rows_read, marks.rows(splits.target), fractions=fractions, spec=spec
+            timestamps,
+            source.rows_read,
+            marks.rows(splits.target),
+            fractions=fractions,
+            spec=spec,
+            history=climate.history,
         ),
     )
 
@@ -223,6 +228,7 @@ def _presets(
     *,
     fractions: SplitFractions,
     spec: WindowSpec,
+    history: int,
 ) -> dict[str, Preset]:
     """The rows, and the windows of each split, that the presets of params.yaml would give.
 
@@ -234,7 +240,8 @@ def _presets(
     once = timestamps[first]
 
     def preset(rows: int, policy: str, **options: Any) -> Preset:
-        windows = split_windows(fractions.row_ranges(rows), rows, spec, policy, **options)
+        ranges = fractions.row_ranges(rows)
+        windows = split_windows(ranges, rows, spec, policy, history=history, **options)
         return Preset(rows=rows, windows=window_counts(windows))
 
     return {

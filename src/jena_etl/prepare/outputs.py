@@ -14,6 +14,7 @@ from typing import Annotated, Generic, Literal, Self, TypeVar
 from pydantic import Field, model_validator
 
 from jena_etl.errors import ProjectError
+from jena_etl.feature_blocks import Features
 from jena_etl.stage_output import Count, Part, Rows, Sha256, StageOutput, Starts
 
 Positive = Annotated[int, Field(ge=1)]
@@ -82,12 +83,12 @@ class Statistics(StageOutput, stage="statistics"):
         """
         if list(columns) != list(self.columns):
             raise ProjectError(
-                f"statistics.json has the columns {', '.join(self.columns)}; climate.parquet has "
+                f"statistics.json has the columns {', '.join(self.columns)}; the series has "
                 f"{', '.join(columns)}, in this order; build it again: dvc repro statistics"
             )
         if climate_sha256 != self.climate_sha256:
             raise ProjectError(
-                "statistics.json was computed from an earlier climate.parquet; "
+                "statistics.json was computed from an earlier climate.parquet or other features; "
                 "build it again: dvc repro statistics"
             )
 
@@ -198,6 +199,7 @@ class ArraysRecord(StageOutput, stage="arrays"):
             before it.
         sampling_rate: the rate whose phases the features are grouped by.
         target: the column in targets.npy.
+        features: what the last of the columns were computed from; left out if all were measured.
     """
 
     climate_sha256: Sha256
@@ -207,6 +209,7 @@ class ArraysRecord(StageOutput, stage="arrays"):
     step_seconds: Positive | None
     sampling_rate: Positive
     target: str
+    features: Features = Field(default=(), exclude_if=lambda features: not features)
 
 
 def check_arrays(arrays: ArraysRecord, statistics: Statistics, splits: Splits) -> None:

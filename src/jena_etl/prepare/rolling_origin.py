@@ -80,6 +80,7 @@ def cut(climate: Climate, rows: range) -> Climate:
     return Climate(
         climate.timestamps[part],
         {name: values[part] for name, values in climate.columns.items()},
+        climate.features,
     )
 
 

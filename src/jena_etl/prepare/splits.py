@@ -77,7 +77,7 @@ def describe_splits(
             split's.
         DataError: a split holds no window.
     """
-    rows, timestamps = len(climate), climate.timestamps
+    rows, timestamps, back = len(climate), climate.timestamps, climate.history
     ranges = ranges_of.row_ranges(rows)
     train = ranges["train"]
     if statistics.rows != train:
@@ -92,7 +92,15 @@ def describe_splits(
     def windows_under(
         policy: str, gaps: str, excluded: np.ndarray | None = filled_targets
     ) -> dict[str, WindowIndex]:
-        return split_windows(ranges, rows, spec, policy, segments[gaps], excluded=excluded)
+        return split_windows(
+            ranges,
+            rows,
+            spec,
+            policy,
+            segments[gaps],
+            excluded=excluded,
+            history=back,
+        )
 
     windows = windows_under(policy, gaps)
     with_filled = windows_under(policy, gaps, excluded=None)
@@ -102,7 +110,8 @@ def describe_splits(
                 f"the {name} split, {len(ranges[name]):,} of {rows:,} rows, holds no "
                 f"window under policy {policy}, gaps {gaps}: a window's inputs span "
                 f"{spec.last_input + 1:,} rows, its target lies {spec.target:,} rows after its "
-                "start; use a longer file, or a lower window.sequence_length or horizon"
+                + (f"start, its features reach {back:,} rows back; " if back else "start; ")
+                + "use a longer file, or a lower window.sequence_length or horizon"
                 + _all_filled(len(with_filled[name]), target)
             )
     return Splits(

@@ -214,6 +214,8 @@ def _settings(params: Params, name: str) -> Iterator[tuple[str, str]]:
         f"models.{name}": params.models[name],
     }
     yield "seed", str(params.seed)
+    for feature in params.features:
+        yield f"features.{feature.kind}", json.dumps(feature.model_dump(exclude={"kind"}))
     for block, values in blocks.items():
         for key, value in values.items():
             shown = value if isinstance(value, str) else json.dumps(value)

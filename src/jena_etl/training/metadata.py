@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from jena_etl.errors import TrainingError
+from jena_etl.feature_blocks import Features, feature_names, history
 from jena_etl.params import Order
 from jena_etl.prepare.outputs import ArraysRecord, Statistics
 from jena_etl.stage_output import Count, Part, Sha256
@@ -28,7 +29,8 @@ class ForecastTask(Part):
     it returns is in the target's own unit.
 
     Attributes:
-        columns: the measurements that a model reads at each step, in this order.
+        columns: what a model reads at each step, in this order: the measurements, then the columns
+            of the features.
         units: the unit of each column; "" where none is known.
         mean: the mean of each column over the train rows, in its unit.
         std: the standard deviation of each column over the train rows, in its unit.
@@ -40,6 +42,7 @@ class ForecastTask(Part):
         target: the column that is forecast.
         target_unit: its unit, which is the unit of the forecast.
         climate_sha256: the digest of the series (`Climate.sha256`).
+        features: what the last of the columns are computed from; left out if all are measured.
     """
 
     columns: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -53,6 +56,7 @@ class ForecastTask(Part):
     target: str
     target_unit: str
     climate_sha256: Sha256
+    features: Features = Field(default=(), exclude_if=lambda features: not features)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -61,7 +65,41 @@ class ForecastTask(Part):
                 raise ValueError(f"{name} has {found} entries for {len(self.columns)} columns")
         if self.target not in self.columns:
             raise ValueError(f"the target {self.target!r} is not one of the columns")
+        if (names := self.computed) and self.columns[-len(names) :] != names:
+            raise ValueError(f"the last columns are not those of the features, {', '.join(names)}")
         return self
+
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """The columns that are computed from the measurements."""
+        return feature_names(self.features)
+
+    @property
+    def measurements(self) -> tuple[str, ...]:
+        """The columns that are measured."""
+        return self.columns[: len(self.columns) - len(self.computed)]
+
+    def rows_back(self, column: str) -> np.ndarray:
+        """How many rows before a step each cell of `column` lies that shapes what a model reads.
+
+        Args:
+            column: a measurement, which is read at the step itself and by features.
+
+        Returns:
+            int64 of shape (cells,), ascending from 0.
+        """
+        read = (block.rows_back for block in self.features if column in block.inputs.values())
+        return np.array(sorted({0}.union(*read)))
+
+    @property
+    def history(self) -> int:
+        """How many rows before a row its features are computed from."""
+        return history(self.features)
+
+    @property
+    def rows(self) -> int:
+        """How many rows a forecast needs, up to the one at which it is issued."""
+        return self.history + self.spec.last_input + 1
 
     @property
     def spec(self) -> WindowSpec:
@@ -149,6 +187,7 @@ def forecast_task(arrays: ArraysRecord, statistics: Statistics, spec: WindowSpec
         target=arrays.target,
         target_unit=arrays.units[arrays.columns.index(arrays.target)],
         climate_sha256=arrays.climate_sha256,
+        features=arrays.features,
     )
 
 

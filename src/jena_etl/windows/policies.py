@@ -11,6 +11,10 @@ The policy decides which windows belong to the split of rows [a, b), in a series
 If segments are given (stretches of rows on one regular time grid), a window must also lie within
 one of them, from its first input to its target. Windows whose target row is excluded belong to no
 split.
+
+A feature can be computed from rows before its own, so the inputs are made from rows before the
+window as well. Under strict these rows must lie in the split, too, and within a segment; except at
+the start of the series, where a feature makes do with the rows that there are.
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ def split_windows(
     segments: Iterable[range] | None = None,
     *,
     excluded: np.ndarray | None = None,
+    history: int = 0,
 ) -> dict[str, WindowIndex]:
     """The windows of each split.
 
@@ -44,6 +49,7 @@ def split_windows(
         policy: reference, strict or lookback, as described at the top of this module.
         segments: row ranges whose borders no window may cross; None if there are no such borders.
         excluded: rows that may not be the target of a window, ascending; None excludes none.
+        history: how many rows before a row its features are computed from.
 
     Raises:
         WindowError: the policy is unknown.
@@ -52,15 +58,24 @@ def split_windows(
     excluded_starts = np.arange(0) if excluded is None else excluded - spec.target
     windows = {}
     for name, split in ranges.items():
-        starts = range(*_start_bounds(split, rows, spec, policy), spec.sequence_stride)
+        first, stop = _start_bounds(split, rows, spec, policy)
+        if policy == "strict":
+            first = _after(history, first)
+        starts = range(first, stop, spec.sequence_stride)
         windows[name] = WindowIndex(
             run
             for segment in allowed
             for run in _without(
-                _between(starts, segment.start, segment.stop - spec.target), excluded_starts
+                _between(starts, _after(history, segment.start), segment.stop - spec.target),
+                excluded_starts,
             )
         )
     return windows
+
+
+def _after(history: int, first: int) -> int:
+    """The first row whose features are computed from rows no earlier than `first`."""
+    return first + history if first else 0
 
 
 def _without(starts: range, excluded: np.ndarray) -> Iterator[range]:

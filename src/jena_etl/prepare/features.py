@@ -1,0 +1,113 @@
+"""Computes the features of params.yaml: the pipeline for all rows, a forecaster for a window's.
+
+A value is computed from its own row and from earlier rows alone, so none of it lies in the future
+of a forecast issued at that row. Rows are counted as they stand in the series, whatever their
+timestamps. The first rows have fewer rows before them than a feature asks for, and make do with
+those that there are: a rolling mean is then one of fewer rows, a difference one from the first row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import singledispatch
+from typing import TypeAlias
+
+import numpy as np
+
+from jena_etl.feature_blocks import (
+    DewPointDepression,
+    Difference,
+    FeatureBlock,
+    PressureTendency,
+    Rolling,
+    TimeOfDay,
+    TimeOfYear,
+    WindVector,
+)
+
+Columns: TypeAlias = Mapping[str, np.ndarray]
+DAY_SECONDS = 86_400
+YEAR_SECONDS = 31_556_952  # the mean year of the Gregorian calendar, 365.2425 days
+# Processors compute a sine to a different last digit; rounded, the outputs have the same bytes.
+DECIMALS = 7
+
+
+def compute_features(
+    features: Iterable[FeatureBlock], columns: Columns, timestamps: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The columns of all features by name, float64 of shape (rows,), in the order of `features`.
+
+    Args:
+        features: what to compute.
+        columns: the measurements by name, float64 of shape (rows,).
+        timestamps: datetime64 of shape (rows,).
+    """
+    return {
+        name: values
+        for feature in features
+        for name, values in zip(feature.names, _values(feature, columns, timestamps), strict=True)
+    }
+
+
+@singledispatch
+def _values(
+    feature: FeatureBlock, columns: Columns, timestamps: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """The values of one feature's columns, in the order of its names."""
+    raise NotImplementedError(type(feature).__name__)
+
+
+@_values.register
+def _(_: TimeOfDay, __: Columns, timestamps: np.ndarray) -> tuple[np.ndarray, ...]:
+    return _on_a_circle(timestamps, DAY_SECONDS)
+
+
+@_values.register
+def _(_: TimeOfYear, __: Columns, timestamps: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Counted from 1970 in mean years, so that a leap year makes no step."""
+    return _on_a_circle(timestamps, YEAR_SECONDS)
+
+
+def _on_a_circle(timestamps: np.ndarray, period: int) -> tuple[np.ndarray, ...]:
+    """Sine and cosine of a clock's hand that goes round once in `period` seconds."""
+    seconds = timestamps.astype("datetime64[s]").astype(np.int64)
+    return _sine_and_cosine(2 * np.pi * (seconds % period) / period)
+
+
+def _sine_and_cosine(angle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.sin(angle).round(DECIMALS), np.cos(angle).round(DECIMALS)
+
+
+@_values.register
+def _(feature: WindVector, columns: Columns, _: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Meteorology's u and v: the wind blows away from the direction that it comes from."""
+    sine, cosine = _sine_and_cosine(np.radians(columns[feature.direction]))
+    speed = columns[feature.speed]
+    return -speed * sine, -speed * cosine
+
+
+@_values.register
+def _(
+    feature: Difference | PressureTendency, columns: Columns, _: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    values = columns[feature.column]
+    earlier = np.maximum(np.arange(len(values)) - feature.rows, 0)
+    return (values - values[earlier],)
+
+
+@_values.register
+def _(feature: Rolling, columns: Columns, _: np.ndarray) -> tuple[np.ndarray, ...]:
+    import polars as pl  # not needed for a forecast without one of these
+
+    series = pl.Series(columns[feature.column])
+    roll = {
+        "rolling_mean": series.rolling_mean,
+        "rolling_minimum": series.rolling_min,
+        "rolling_maximum": series.rolling_max,
+    }[feature.kind]
+    return (roll(feature.rows, min_samples=1).to_numpy(),)
+
+
+@_values.register
+def _(feature: DewPointDepression, columns: Columns, _: np.ndarray) -> tuple[np.ndarray, ...]:
+    return (columns[feature.temperature] - columns[feature.dew_point],)
