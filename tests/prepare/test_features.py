@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from jena_etl.feature_blocks import Feature, FeatureBlock, Features, history
+from jena_etl.feature_blocks import Feature, Features, history
 from jena_etl.ingest.jena import JENA_COLUMNS
 from jena_etl.prepare.features import compute_features
 
@@ -29,8 +29,8 @@ EVERY_KIND: list[dict[str, Any]] = [
 ]
 
 
-def features_of(*blocks: dict[str, Any]) -> tuple[FeatureBlock, ...]:
-    found: tuple[FeatureBlock, ...] = TypeAdapter(Features).validate_python(list(blocks))
+def features_of(*blocks: dict[str, Any]) -> tuple[Feature, ...]:
+    found: tuple[Feature, ...] = TypeAdapter(Features).validate_python(list(blocks))
     return found
 
 
