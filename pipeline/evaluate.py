@@ -5,8 +5,10 @@ Prediction intervals for every model are made on the way -> reports/prediction_i
 The best model is copied to data/best_model.keras, so that others can fetch it under one name.
 """
 
+import json
 import shutil
 
+from jena_etl.evaluation.ensemble import ensemble_weights, with_ensembles
 from jena_etl.evaluation.history import read_history
 from jena_etl.evaluation.intervals import compare
 from jena_etl.evaluation.leaderboard import (
@@ -46,6 +48,7 @@ def main(project: Project, params: Params) -> None:
         name: read_predictions(project.predictions_parquet(name), built_by=built_by(name))
         for name in (*BASELINES, *params.architectures)
     }
+    forecasts = with_ensembles(forecasts, params.ensembles)
     scores = {name: evaluate(name, forecasts[name], forecasts[NAIVE]) for name in forecasts}
     seeds = scores_over_seeds(project, params, scores, forecasts[NAIVE])
     folds = scores_in_folds(project, params)
@@ -53,10 +56,14 @@ def main(project: Project, params: Params) -> None:
     best = best_on_validation(mae)
     compared = compare({name: parts["test"] for name, parts in forecasts.items()}, best=best)
     intervals = _prediction_intervals(project, params, forecasts)
-    entries = []
+    entries: list[Entry] = []
     for name in forecasts:
-        parameters, best_epoch = 0, None
-        if name not in BASELINES:
+        parameters, best_epoch, weights = 0, None, {}
+        if members := params.ensembles.get(name):
+            weights = ensemble_weights({one: forecasts[one]["validation"] for one in members})
+            of_members = [entry.parameters for entry in entries if weights.get(entry.architecture)]
+            parameters = sum(of_members) + len(of_members)  # a weight for each
+        elif name not in BASELINES:
             parameters = read_metadata(project.model_file(name)).trainable_parameters
             history = read_history(project.history_csv(name), built_by=built_by(name))
             best_epoch = history.best_epoch
@@ -69,10 +76,12 @@ def main(project: Project, params: Params) -> None:
             intervals=intervals.get(name),
             seeds=seeds.get(name),
             folds=folds.get(name),
+            weights=weights,
         )
         entries.append(entry)
     for name in set(params.models) - set(params.architectures):  # since removed from the list
         project.metrics_json(name).unlink(missing_ok=True)
+    _remove_metrics_of_ensembles(project)
     for entry in entries:
         write_json(project.metrics_json(entry.architecture), as_metrics(entry))
     heading = title(project.splits, project.data_card.source)
@@ -97,6 +106,17 @@ def _prediction_intervals(
         name: interval_scores(quantiles, forecasts[name]["validation"], forecasts[name]["test"])
         for name, quantiles in intervals.residuals.items()
     }
+
+
+def _remove_metrics_of_ensembles(project: Project) -> None:
+    """Those of listed ensembles are written again; of others, only the files know the names."""
+    for path in project.metrics_json(NAIVE).parent.glob("*.json"):
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            continue  # somebody else's
+        if isinstance(found, dict) and "weights" in found:
+            path.unlink()
 
 
 def _copy_best(project: Project, name: str) -> None:

@@ -3,6 +3,7 @@
 -> reports/index.html, reports/MODEL_CARD.md, reports/plots/
 """
 
+from jena_etl.evaluation.ensemble import with_ensembles
 from jena_etl.evaluation.history import read_history
 from jena_etl.evaluation.leaderboard import read_leaderboard
 from jena_etl.evaluation.predictions import NAIVE, built_by, read_predictions
@@ -21,6 +22,10 @@ from pipeline import run, show
 
 def main(project: Project, params: Params) -> None:
     """Draw and describe what the other stages have built."""
+    forecasts = {
+        name: read_predictions(project.predictions_parquet(name), built_by=built_by(name))
+        for name in (NAIVE, *params.architectures)
+    }
     models = Models(
         leaderboard=read_leaderboard(project.leaderboard_csv),
         histories={
@@ -31,10 +36,8 @@ def main(project: Project, params: Params) -> None:
             name: read_metadata(project.model_file(name)).layers for name in params.architectures
         },
         predictions={
-            name: read_predictions(project.predictions_parquet(name), built_by=built_by(name))[
-                "test"
-            ]
-            for name in (NAIVE, *params.architectures)
+            name: parts["test"]
+            for name, parts in with_ensembles(forecasts, params.ensembles).items()
         },
         residuals=project.prediction_intervals.residuals,
     )

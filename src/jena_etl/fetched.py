@@ -66,6 +66,14 @@ class FetchedProject(Project):
         """
         return self.fetch(f"models/{architecture}.keras")
 
+    def ensemble_file(self, name: str) -> Path:
+        """The file of an ensemble, fetched if it is not here yet.
+
+        Raises:
+            ProjectError: it cannot be fetched.
+        """
+        return self.fetch(f"data/ensembles/{name}.keras")
+
     def trained_model(self, model: str) -> str:
         """The architecture that `forecaster` would load for this name.
 

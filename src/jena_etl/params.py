@@ -6,6 +6,7 @@ block is declared beside the model, in `jena_etl.models`.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -21,6 +22,7 @@ from jena_etl.params_rolling_origin import RollingOrigin
 from jena_etl.text import nearest, without_credentials
 
 REMOTE = ("http", "https")
+MIN_MEMBERS, MAX_MEMBERS = 2, 10  # of an ensemble, whose weights are found by trying all groups
 
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -233,6 +235,7 @@ class Params(Block):
     train: Train
     report: Report
     architectures: Names
+    ensembles: dict[Text, Names]
     models: dict[str, dict[str, Any]]
 
     @model_validator(mode="after")
@@ -257,6 +260,30 @@ class Params(Block):
                 f"further_seeds: seed {twice[0]} stands twice among seed and further_seeds; name "
                 "each once"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _ensembles_have_members(self) -> Params:
+        for name, members in self.ensembles.items():
+            where = f"ensembles.{name}"
+            if not re.fullmatch(r"[A-Za-z]\w*", name) or name in self.models:
+                raise ValueError(
+                    f"{where} must be called something else: its file is named after it, so use "
+                    "letters, digits and underscores, and no architecture's name"
+                )
+            for member in members:
+                if member not in self.architectures:
+                    msg = f"{where} names {member!r}, which is not one of architectures"
+                    raise ValueError(msg + nearest(member, self.architectures))
+                if self.models[member].get("order") == "reversed":
+                    raise ValueError(
+                        f"{where} names {member!r}, which reads its windows reversed; an ensemble "
+                        "gives all its members the same windows, in time order"
+                    )
+            if len(set(members)) < MIN_MEMBERS or len(set(members)) < len(members):
+                raise ValueError(f"{where} must name at least two architectures, each once")
+            if len(members) > MAX_MEMBERS:
+                raise ValueError(f"{where} names {len(members)}, at most {MAX_MEMBERS} are allowed")
         return self
 
     def further_seed(self, text: str) -> int:

@@ -135,6 +135,23 @@ class Project:
     def model_file(self, architecture: str) -> Path:
         return self.root / f"models/{architecture}.keras"
 
+    def ensemble_file(self, name: str) -> Path:
+        return self.root / f"data/ensembles/{name}.keras"
+
+    def trained_model_file(self, name: str) -> Path:
+        """The file of an architecture's model, or of an ensemble that is on the leaderboard."""
+        return self.ensemble_file(name) if name in self.ensembles else self.model_file(name)
+
+    @cached_property
+    def ensembles(self) -> list[str]:
+        """The names of the ensembles on the leaderboard; none if there is no leaderboard."""
+        from jena_etl.evaluation.leaderboard import read_leaderboard
+
+        if not self.leaderboard_csv.is_file():
+            return []
+        rows = read_leaderboard(self.leaderboard_csv)
+        return [row["architecture"] for row in rows if row["kind"] == "ensemble"]
+
     def history_csv(self, architecture: str) -> Path:
         return self.root / f"reports/history/{architecture}.csv"
 
@@ -291,7 +308,9 @@ class Project:
 
         name = self.trained_model(model)
         return load_forecaster(
-            self.model_file(name), architecture=name, intervals=self.prediction_intervals_json
+            self.trained_model_file(name),
+            architecture=name,
+            intervals=self.prediction_intervals_json,
         )
 
     def trained_model(self, model: str) -> str:
@@ -306,14 +325,15 @@ class Project:
 
         if model == "best":
             rows = read_leaderboard(self.leaderboard_csv)
-            return next(r["architecture"] for r in rows if r["architecture"] not in BASELINES)
+            models = (row["architecture"] for row in rows if row["kind"] != "ensemble")
+            return next(name for name in models if name not in BASELINES)
         if model in BASELINES:
             beside = "; every forecaster gives the naive forecast beside its own"
             raise ProjectError(
                 f"{model} is not a model that is loaded{beside if model == NAIVE else ''}"
             )
-        if model not in names():
-            raise ProjectError(f"there is no model {model!r}" + nearest(model, ["best", *names()]))
+        if model not in (known := [*names(), *self.ensembles]):
+            raise ProjectError(f"there is no model {model!r}" + nearest(model, ["best", *known]))
         return model
 
     def _array(self, path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:

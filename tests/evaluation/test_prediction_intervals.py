@@ -133,14 +133,17 @@ def test_a_model_is_found_by_its_bytes_whatever_its_name(tmp_path: Path) -> None
     assert PredictionIntervals.read(path) == found
     assert found.residuals["naive"].model_sha256 is None
     renamed = model.rename(tmp_path / "best_model.keras")
-    assert quantiles_of_model(renamed, [tmp_path / "none.json", path]) == found.residuals["lstm"]
+    assert (
+        quantiles_of_model(renamed, "lstm", [tmp_path / "none.json", path])
+        == found.residuals["lstm"]
+    )
     assert found.residuals["lstm"].model_sha256 == sha256_of(renamed)
     renamed.write_bytes(b"weights of another training")
-    assert quantiles_of_model(renamed, [path]) is None
+    assert quantiles_of_model(renamed, "lstm", [path]) is None
 
 
 def test_a_damaged_file_names_its_stage(tmp_path: Path) -> None:
     path = tmp_path / "prediction_intervals.json"
     path.write_text(json.dumps({"target": "T"}))
     with pytest.raises(ProjectError, match="residuals is missing; build it again: dvc repro -f ev"):
-        quantiles_of_model(path, [path])
+        quantiles_of_model(path, "lstm", [path])

@@ -66,7 +66,7 @@ def fitted(
 ) -> tuple[Any, list[list[float]]]:
     """The model, and its history without the columns step and naive_val_mae."""
     columns = task("a", "b", "c")
-    model, history = fit_at_once(found, windows, columns, seed=seed, threads=1)
+    model, history = fit_at_once(found, windows, columns, seed=seed)
     return model, [list(map(float, line.split(",")[1:-1])) for line in history.splitlines()[1:]]
 
 
@@ -153,7 +153,7 @@ def test_the_keras_model_forecasts_what_lightgbm_does(
             "seed": 3,
             "num_threads": 1,
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,
             "verbosity": -1,
         },
         lightgbm.Dataset(lags_by_hand(inputs), goals),

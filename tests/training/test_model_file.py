@@ -399,7 +399,7 @@ def test_a_file_of_another_version_says_how_to_train_it_again(
     text = refusal(model_path)
     assert text.startswith("models/lstm.keras was written by another version of this package (")
     assert message in text
-    assert text.endswith("; train the model again: dvc repro -f train@lstm")
+    assert text.endswith("; build the model again: dvc repro -f train@lstm")
 
 
 def test_metadata_needs_neither_keras_nor_tensorflow(model_path: Path) -> None:
@@ -435,7 +435,7 @@ def refusal(path: Path, architecture: str = "lstm") -> str:
 def test_missing_file(tmp_path: Path) -> None:
     assert refusal(tmp_path / "models/lstm.keras") == (
         "models/lstm.keras does not exist; restore it: dvc checkout models/lstm.keras; "
-        "or train it: dvc repro train@lstm"
+        "or build it: dvc repro train@lstm"
     )
 
 
@@ -450,7 +450,7 @@ def test_file_that_is_no_zip(model_path: Path, content: bytes) -> None:
     model_path.write_bytes(content)
     assert refusal(model_path) == (
         "models/lstm.keras is damaged (File is not a zip file), expected a whole .keras file; "
-        "train the model again: dvc repro -f train@lstm"
+        "build the model again: dvc repro -f train@lstm"
     )
 
 

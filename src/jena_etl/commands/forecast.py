@@ -143,7 +143,7 @@ def issue(project: Project | None, *, model: str, at: str | None, source: Path |
 def _trained(project: Project | None, model: str) -> Path:
     if project is None:
         raise ProjectError(f"outside of a project, name a model file: --model {model}.keras")
-    return project.model_file(project.trained_model(model))
+    return project.trained_model_file(project.trained_model(model))
 
 
 def _how_to_read(source: Path, params: Params | None) -> tuple[Convert, list[str]]:

@@ -122,7 +122,7 @@ def score(project: Project, params: Params, file: Path, *, model: str) -> Score:
             not what params.yaml says, or has no window that can be scored.
     """
     name = project.trained_model(model)
-    metadata = read_metadata(project.model_file(name))
+    metadata = read_metadata(project.trained_model_file(name))
     metadata.lead_time  # noqa: B018  refuses a model without one
     series = exported_series(file, params.convert, metadata)
     windows, left_out = scorable_windows(series, metadata)

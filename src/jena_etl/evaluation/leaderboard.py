@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jena_etl.errors import ProjectError
+from jena_etl.evaluation.ensemble import as_sum
 from jena_etl.evaluation.intervals import (
     FEWEST_DAYS,
     LEVEL,
@@ -73,9 +74,9 @@ class Entry:
     """One line of the leaderboard.
 
     Attributes:
-        architecture: its name, or a baseline's.
+        architecture: its name, or that of a baseline or an ensemble.
         parameters: the number of trainable parameters; 0 for a baseline.
-        best_epoch: the epoch whose weights were kept, from 1; None for a baseline.
+        best_epoch: the epoch whose weights were kept, from 1; None for others.
         scores: by split.
         comparison: of its test forecasts with those of the architecture that is best on the
             validation split.
@@ -84,6 +85,7 @@ class Entry:
         seeds: by split, the spread of the MAE over all seeds that the architecture was trained
             with; None if that is one, and for a baseline. All else is about the model of `seed`.
         folds: its scores in the folds of the rolling origin; None if there are none.
+        weights: of an ensemble's members, by name; empty for others.
     """
 
     architecture: str
@@ -94,6 +96,14 @@ class Entry:
     intervals: IntervalScores | None = None
     seeds: dict[str, Spread] | None = None
     folds: FoldScores | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """What it is: a baseline, a model, or an ensemble of models."""
+        if self.architecture in BASELINES:
+            return "baseline"
+        return "ensemble" if self.weights else "model"
 
     @property
     def validation_mae(self) -> float:
@@ -159,8 +169,7 @@ def as_csv(entries: list[Entry]) -> str:
     extra = [*(SEED_COLUMNS if several_seeds else ()), *_fold_figures(entries[0])]
     rows.writerow([*COLUMNS, *extra])
     for rank, entry in enumerate(ranked(entries), start=1):
-        kind = "baseline" if entry.architecture in BASELINES else "model"
-        named = [rank, entry.architecture, kind, entry.parameters, entry.best_epoch]
+        named = [rank, entry.architecture, entry.kind, entry.parameters, entry.best_epoch]
         found = entry.comparison
         compared = [found.block_days, *(found.difference or (None, None)), found.verdict]
         own = entry.intervals
@@ -216,7 +225,7 @@ def as_markdown(entries: list[Entry], heading: str) -> str:
     lines.append("|--:|:--|--:|--:|--:|--:|:-:|:--|--:|--:|--:|--:|")
     for rank, entry in enumerate(ranked(entries), start=1):
         validation, test = entry.scores["validation"], entry.scores["test"]
-        remarks = ["baseline"] if entry.architecture in BASELINES else []
+        remarks = [] if entry.kind == "model" else [entry.kind]
         remarks += ["beaten by naive"] if entry.is_beaten else []
         name = markdown(entry.architecture) + (f" ({', '.join(remarks)})" if remarks else "")
         lines.append(
@@ -232,10 +241,22 @@ def as_markdown(entries: list[Entry], heading: str) -> str:
         about_intervals([entry.comparison.block_days for entry in entries]),
         "",
         ABOUT_PREDICTION_INTERVALS,
+        *_weights_markdown(entries),
         *_seeds_markdown(entries),
         *folds_markdown({e.architecture: e.folds for e in ranked(entries) if e.folds}),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _weights_markdown(entries: list[Entry]) -> list[str]:
+    """What each ensemble is made of; nothing if there are none."""
+    found = [
+        f"{markdown(entry.architecture)} = {markdown(as_sum(entry.weights))}, with the lowest "
+        "squared error that such weights reach on the validation split."
+        for entry in ranked(entries)
+        if entry.weights
+    ]
+    return [line for text in found for line in ("", text)]
 
 
 def _seeds_markdown(entries: list[Entry]) -> list[str]:
@@ -285,13 +306,14 @@ def about_intervals(block_days: list[int | None]) -> str:
     )
 
 
-def as_metrics(entry: Entry) -> dict[str, float | None]:
+def as_metrics(entry: Entry) -> dict[str, Any]:
     """The few figures of a model for `dvc metrics show`, which gives them a row of their own."""
     names = [f"{split}_{score}" for score in ("mae", "skill") for split in SCORED]
     names += ["test_mae_low", "test_mae_high"]
     figures = {name: entry.figures()[name] for name in names} | {"best_epoch": entry.best_epoch}
     figures |= entry.seed_figures() if entry.seeds else {}
-    return figures | (entry.folds.summary() if entry.folds else {})
+    figures |= entry.folds.summary() if entry.folds else {}
+    return figures | ({"weights": dict(entry.weights)} if entry.weights else {})
 
 
 def _spread(found: IntervalScores | None) -> str:

@@ -42,7 +42,7 @@ class ResidualQuantiles(Quantiles):
     Attributes:
         windows: how many residuals they are taken from.
         model_sha256: the digest of the file of the model that made the forecasts, so that they are
-            not added to those of another training; None for a baseline.
+            not added to those of another training; None for a baseline and an ensemble.
     """
 
     windows: Count
@@ -177,11 +177,15 @@ def crps(members: Floats, observed: Floats) -> Floats:
     return scores
 
 
-def quantiles_of_model(model_file: Path, files: Iterable[Path]) -> ResidualQuantiles | None:
+def quantiles_of_model(
+    model_file: Path, name: str, files: Iterable[Path]
+) -> ResidualQuantiles | None:
     """The residuals' quantiles of the model in a file, if one of `files` has them.
 
     Args:
         model_file: the model's file, under whatever name.
+        name: that of the architecture or the ensemble. An ensemble is known by its name alone,
+            because its file is made of the members' after its forecasts have been scored.
         files: where the evaluate stage's `prediction_intervals.json` may be.
 
     Raises:
@@ -189,4 +193,7 @@ def quantiles_of_model(model_file: Path, files: Iterable[Path]) -> ResidualQuant
     """
     known = [PredictionIntervals.read(path).residuals for path in files if path.is_file()]
     by_digest = {found.model_sha256: found for models in known for found in models.values()}
-    return by_digest.get(sha256_of(model_file)) if by_digest else None
+    if by_digest and (found := by_digest.get(sha256_of(model_file))):
+        return found
+    named = (models[name] for models in known if name in models)
+    return next((found for found in named if found.model_sha256 is None), None)

@@ -226,7 +226,7 @@ def load_forecaster(
     metadata = read_metadata(path)
     model = load_model(path, architecture=architecture or metadata.architecture)
     files = [path.with_name(INTERVALS), *([intervals] if intervals else [])]
-    residuals = quantiles_of_model(path, files)
+    residuals = quantiles_of_model(path, metadata.architecture, files)
     return Forecaster(metadata, model, residuals)
 
 

@@ -123,7 +123,6 @@ class FittedAtOnce(Architecture):
         windows: Mapping[str, SplitWindows],
         *,
         seed: int,
-        threads: int,
     ) -> Fitted:
         """Fit the model to the train windows, and choose by the validation windows.
 
@@ -131,12 +130,11 @@ class FittedAtOnce(Architecture):
             build: builds the Keras model of an architecture for these windows.
             windows: those of train and validation.
             seed: the seed of whatever is drawn at random.
-            threads: how many threads may share the work.
         """
 
     def compile_options(self, keras: Any) -> dict[str, Any]:  # noqa: ARG002  needs nothing of it
-        """Keras wants a loss, although it does not train the model."""
-        return {"loss": "mse"}
+        """Keras wants a loss and an optimizer, although they do not train the model."""
+        return {"optimizer": "sgd", "loss": "mse"}  # sgd keeps no state that a file lacks
 
     def goals(self, windows: SplitWindows) -> np.ndarray:
         """What the layers have to give for each window, float64 of shape (windows,)."""

@@ -40,7 +40,6 @@ class Model(FittedAtOnce):
         windows: Mapping[str, SplitWindows],
         *,
         seed: int,  # noqa: ARG002  nothing is drawn at random
-        threads: int,  # noqa: ARG002  those of NumPy's linear algebra
     ) -> Fitted:
         """Solve for the weights of every penalty, reading the train windows twice.
 

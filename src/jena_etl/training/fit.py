@@ -174,7 +174,6 @@ def fit_at_once(
     task: ForecastTask,
     *,
     seed: int,
-    threads: int,
     naive_mae: float = math.nan,
 ) -> tuple[Any, str]:
     """Fit an architecture that is not trained epoch by epoch; return its model and the history.
@@ -184,7 +183,6 @@ def fit_at_once(
         windows: those of train and validation.
         task: how their features were normalised, and which of them is the target.
         seed: the seed of whatever is drawn at random.
-        threads: how many threads may share the work.
         naive_mae: as in `train`.
 
     Raises:
@@ -194,7 +192,7 @@ def fit_at_once(
     def build(chosen: Architecture) -> Any:
         return seeded_model(chosen, windows["train"], task, seed=seed)
 
-    fitted = architecture.fit(build, windows, seed=seed, threads=threads)
+    fitted = architecture.fit(build, windows, seed=seed)
     progress = checkpoint.Progress(fitted.history)
     sys.stdout.write(_hint(progress))
     return fitted.model, _History(naive_mae, None).csv(progress)

@@ -171,6 +171,11 @@ class ModelMetadata(ForecastTask):
     trainable_parameters: Count
     layers: tuple[Layer, ...]
 
+    @property
+    def task(self) -> ForecastTask:
+        """What is forecast, without what is said of the model."""
+        return ForecastTask(**{name: getattr(self, name) for name in ForecastTask.model_fields})
+
 
 def forecast_task(arrays: ArraysRecord, statistics: Statistics, spec: WindowSpec) -> ForecastTask:
     """Collect what a model trained on these arrays and windows needs in order to forecast."""

@@ -31,6 +31,8 @@ from jena_etl.training.metadata import (
     trainable_parameters,
 )
 
+# The stage that writes a project's model files, by the folder they lie in.
+STAGES = {"models": "train", "ensembles": "ensemble"}
 _MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 # What zipfile raises for damaged bytes; these errors have no common base class.
 _DAMAGE = (
@@ -171,9 +173,9 @@ def _read_members(path: Path) -> dict[str, bytes]:
         content = path.read_bytes()
     except FileNotFoundError:
         what_next = "check the path"
-        if _is_of_a_project(path):
-            what_next = f"restore it: dvc checkout {_shown(path)}; or train it: dvc repro "
-            what_next += f"train@{path.stem}"
+        if stage := STAGES.get(path.parent.name):
+            what_next = f"restore it: dvc checkout {_shown(path)}; or build it: dvc repro "
+            what_next += f"{stage}@{path.stem}"
         raise TrainingError(f"{_shown(path)} does not exist; {what_next}") from None
     except OSError as error:
         raise TrainingError(
@@ -190,15 +192,11 @@ def _read_members(path: Path) -> dict[str, bytes]:
         ) from None
 
 
-def _is_of_a_project(path: Path) -> bool:
-    return path.parent.name == "models"
-
-
 def _remedy(path: Path) -> str:
-    if _is_of_a_project(path):
-        return f"train the model again: dvc repro -f train@{path.stem}"
+    if stage := STAGES.get(path.parent.name):
+        return f"build the model again: dvc repro -f {stage}@{path.stem}"
     return "get it again from where it comes, or build it: dvc repro -f evaluate"
 
 
 def _shown(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}"
+    return "/".join(path.parts[-3 if path.parent.name == "ensembles" else -2 :])

@@ -117,8 +117,7 @@ def _trained(
     seed, settings = _seed(run, params), params.train
     naive = naive_mae(windows["validation"])
     if isinstance(architecture, FittedAtOnce):
-        threads = settings.cpu_threads
-        return fit_at_once(architecture, windows, task, seed=seed, threads=threads, naive_mae=naive)
+        return fit_at_once(architecture, windows, task, seed=seed, naive_mae=naive)
     precision = settings.mixed_precision
     model = seeded_model(architecture, windows["train"], task, seed=seed, mixed_precision=precision)
     batch_size, order = settings.batch_size, architecture.order

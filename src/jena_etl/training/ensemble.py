@@ -1,0 +1,39 @@
+"""Puts the members of an ensemble into one Keras model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def ensemble_model(
+    members: Mapping[str, Any], weights: Mapping[str, float], *, steps: int, columns: int
+) -> Any:
+    """A model that forecasts the weighted mean of what its members forecast.
+
+    It is made of the members and of Keras' own layers, so that its file is loaded, exported and
+    shared like any other model's. A member whose weight is 0 is left out.
+
+    Args:
+        members: the trained Keras models, by name; they read windows in the same order.
+        weights: by name.
+        steps: the steps of a window.
+        columns: the columns of a window.
+    """
+    import keras
+
+    window = keras.Input((steps, columns))
+    forecasts = []
+    used = [weight for weight in weights.values() if weight]
+    for name, model in members.items():
+        if weights[name]:
+            model.name = name  # Keras calls them all functional or sequential
+            forecasts.append(model(window))
+    both = keras.layers.Concatenate(dtype="float32")(forecasts) if len(used) > 1 else forecasts[0]
+    mean = keras.layers.Dense(1, use_bias=False, name="weights", dtype="float32")
+    ensemble = keras.Model(window, mean(both))
+    mean.set_weights([np.array(used, np.float32)[:, np.newaxis]])
+    ensemble.compile(optimizer="sgd", loss="mse", metrics=["mae"])  # never trained as a whole
+    return ensemble
