@@ -1,4 +1,4 @@
-"""Where things lie in a project folder: the only file that knows paths."""
+"""A project folder as Python reads it: what its stages have built so far."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from jena_etl.errors import ProjectError, WindowError
 from jena_etl.files import not_built
 from jena_etl.ingest.source import Source
 from jena_etl.prepare.outputs import ArraysRecord, Splits, Statistics, check_arrays
+from jena_etl.project_paths import ProjectPaths
 from jena_etl.signatures import takes_arguments_of
 from jena_etl.text import nearest
 
@@ -27,116 +27,20 @@ if TYPE_CHECKING:
     from jena_etl.windows.split import SplitWindows
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/@]+@[^/:]+:")  # git@example.org:a.git is one, too
-# dvc.yaml's placeholder for an architecture's name, in a foreach and in a matrix.
-ITEM = re.compile(re.escape("${item") + r"(\.architecture)?}")
 
 # Modules that shape results are imported inside the methods: a stage must not depend on those whose
 # results it never reads.
 
 
-class _Path:
-    """A path in a project folder, written relative to it."""
-
-    def __init__(self, relative: str) -> None:
-        self._relative = relative
-
-    def __get__(self, project: Project, _: type[Project]) -> Path:
-        return project.root / self._relative
-
-
-class _ProcessedPath(_Path):
-    """A path in the folder of what was prepared for the training."""
-
-    def __get__(self, project: Project, _: type[Project]) -> Path:
-        return project.processed / self._relative
-
-
 @dataclass(frozen=True)
-class Project:
-    """A project folder: its paths, and what its stages have built so far.
-
-    >>> Project(Path("somewhere")).statistics_json.as_posix()
-    'somewhere/data/processed/statistics.json'
-    """
-
-    root: Path
-
-    params_yaml = _Path("params.yaml")
-    # Written once params.yaml has been checked; every other stage waits for it.
-    params_checked = _Path("data/params_checked.txt")
-    # Where the download stage keeps the source files; nothing else may lie here.
-    downloads = _Path("data/download")
-    climate_parquet = _Path("data/interim/climate.parquet")
-    # The cells of climate.parquet that hold no measurement.
-    findings_parquet = _Path("data/interim/findings.parquet")
-    # The features of params.yaml: columns computed from those of climate.parquet.
-    features_parquet = _Path("data/interim/features.parquet")
-    # What convert read, and from which files.
-    source_json = _Path("data/interim/source.json")
-    data_card_json = _Path("reports/data_card.json")
-    statistics_json = _ProcessedPath("statistics.json")
-    splits_json = _ProcessedPath("splits.json")
-    features_npy = _ProcessedPath("features.npy")
-    targets_npy = _ProcessedPath("targets.npy")
-    timestamps_npy = _ProcessedPath("timestamps.npy")
-    # What the three files above were made from.
-    arrays_json = _ProcessedPath("arrays.json")
-    leaderboard_csv = _Path("reports/leaderboard.csv")
-    leaderboard_md = _Path("reports/leaderboard.md")
-    # How far off each model was on the validation split, and so may be again.
-    prediction_intervals_json = _Path("reports/prediction_intervals.json")
-    report_html = _Path("reports/index.html")
-    # What others fetch by name: a copy of the model that is best on validation, and its card.
-    best_model = _Path("data/best_model.keras")
-    model_card_md = _Path("reports/MODEL_CARD.md")
-    # For `dvc plots`: the validation MAE of all models, and two weeks of forecasts.
-    validation_curves_csv = _Path("reports/plots/validation_curves.csv")
-    forecasts_csv = _Path("reports/plots/forecasts.csv")
-    # Duration, device and versions of each run; git-ignored, not an output of any stage.
-    run_log = _Path("logs/runs.jsonl")
-
-    @property
-    def processed(self) -> Path:
-        """The folder of what was prepared for the training."""
-        return self.root / "data/processed"
-
-    def lock(self, stage: str) -> Path:
-        """The lock held by the process that runs a stage; git-ignored."""
-        return self.root / "locks" / f"{quote(stage, safe='@')}.lock"  # a file, whatever the name
-
-    def unlisted(self, folder: Path) -> Path:
-        """Where evaluate moves the files of unlisted architectures from `folder`; git-ignored."""
-        return self.root / "unlisted" / folder.name
-
-    def checkpoint(self, run: str, key: str) -> Path:
-        """The checkpoint of the training run that `key` names; removed when the run is complete."""
-        return self.root / f"checkpoints/{run}-{key}.npz"
-
-    def unfinished(self, run: str) -> list[Path]:
-        """What training runs of this name have left in checkpoints/, whatever their key."""
-        key = "[0-9a-f]" * 16  # so that `lstm` does not find `lstm-seed1`
-        files = (self.root / "checkpoints").glob(f"{run}-{key}.*")
-        return sorted(file for file in files if file.suffix in (".npz", ".keras"))
-
-    def training_dependencies(self, architecture: str, *, stage: str = "train") -> list[Path]:
-        """The data and code that dvc.yaml declares for the stage that trains `architecture`."""
-        from ruamel.yaml import YAML
-
-        declared = YAML(typ="safe", pure=True).load(self.root / "dvc.yaml")["stages"][stage]
-        names = declared.get("do", declared)["deps"]  # the first of a foreach, not of a matrix
-        return [self.root / ITEM.sub(architecture, name) for name in names]
+class Project(ProjectPaths):
+    """A project folder: its paths, and what its stages have built so far."""
 
     def fold(self, origin: str) -> FoldProject:
         """What was prepared for the fold of the rolling origin that begins to score at `origin`."""
         from jena_etl.fold_project import FoldProject
 
         return FoldProject(self.root, origin)
-
-    def model_file(self, architecture: str) -> Path:
-        return self.root / f"models/{architecture}.keras"
-
-    def ensemble_file(self, name: str) -> Path:
-        return self.root / f"data/ensembles/{name}.keras"
 
     def trained_model_file(self, name: str) -> Path:
         """The file of an architecture's model, or of an ensemble that is on the leaderboard."""
@@ -151,16 +55,6 @@ class Project:
             return []
         rows = read_leaderboard(self.leaderboard_csv)
         return [row["architecture"] for row in rows if row["kind"] == "ensemble"]
-
-    def history_csv(self, architecture: str) -> Path:
-        return self.root / f"reports/history/{architecture}.csv"
-
-    def metrics_json(self, architecture: str) -> Path:
-        return self.root / f"reports/metrics/{architecture}.json"
-
-    def predictions_parquet(self, name: str) -> Path:
-        """The forecasts of a baseline, an architecture or one of its further trainings."""
-        return self.root / f"data/predictions/{name}.parquet"
 
     def source_files(self) -> list[Path]:
         """The downloaded files, in the order of download.url.

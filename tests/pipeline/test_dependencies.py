@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from jena_etl.project import ITEM, Project
+from jena_etl.project import Project
+from jena_etl.project_paths import ITEM
 from jena_etl.training.checkpoint import run_key
 
 MODELS = "src/jena_etl/models"
@@ -27,6 +28,7 @@ PLUMBING = {
     "src/jena_etl/params_check.py",
     "src/jena_etl/params_rolling_origin.py",
     "src/jena_etl/project.py",
+    "src/jena_etl/project_paths.py",
     "src/jena_etl/signatures.py",
     "src/jena_etl/stage_output.py",
     "src/jena_etl/text.py",
