@@ -68,6 +68,7 @@ def test_what_a_fold_learns_from_does_not_know_later_rows(folds: Any) -> None:
     climate.unlink()  # a link into DVC's cache
     climate.write_bytes(content)
     replace_rows(climate, latest + 1)
+    folds.stage("features")
     folds.stage("fold", FIRST)
     after = open_project(folds.root).fold(FIRST)
     assert after.statistics.columns == statistics_before.columns
