@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Mae = Mapping[str, float]  # by split
+LAYERS_DRAWN = 10  # boxes in a row that can still be read
+_ABOUT_LONG = (
+    f" Of a model with more than {LAYERS_DRAWN} layers, those without weights are left out, and of "
+    "many with weights those in the middle."
+)
 
 
 def training_curves(histories: Mapping[str, History], naive: float, unit: str) -> Picture:
@@ -75,20 +80,19 @@ def architectures(layers: Mapping[str, Sequence[Layer]]) -> Picture:
     Args:
         layers: by architecture, in the order in which they compute.
     """
-    most = max(len(chain) for chain in layers.values())
+    drawn = {name: _boxes(chain) for name, chain in layers.items()}
+    most = max(len(boxes) for boxes in drawn.values())
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
         box = {"boxstyle": "round", "edgecolor": BLUE, "facecolor": "none"}
-        for place, (name, chain) in enumerate(layers.items()):
+        for place, (name, boxes) in enumerate(drawn.items()):
             axes.text(0, place - 0.33, name, fontsize=8, weight="bold", va="center")
-            for at, layer in enumerate(chain):
-                shape = " x ".join(str(size or "any") for size in layer.output_shape[1:])
-                text = f"{_short(layer.class_name)}\n{shape}"
+            for at, text in enumerate(boxes):
                 axes.text(
                     at + 0.5, place + 0.1, text, fontsize=6, ha="center", va="center", bbox=box
                 )
-            for at in range(1, len(chain)):
+            for at in range(1, len(boxes)):
                 axes.annotate("", (at + 0.13, place + 0.1), (at - 0.13, place + 0.1), arrowprops={
                     "arrowstyle": "->", "color": INK,
                 })  # fmt: skip
@@ -101,14 +105,32 @@ def architectures(layers: Mapping[str, Sequence[Layer]]) -> Picture:
         name="architectures",
         title="The architectures",
         caption="Each layer with the shape of what it puts out for one window: time steps x "
-        "features, or features alone.",
+        "features, or features alone."
+        + (_ABOUT_LONG if any(len(chain) > LAYERS_DRAWN for chain in layers.values()) else ""),
         height=0.2 + 0.72 * len(layers),
     )
+
+
+def _boxes(chain: Sequence[Layer]) -> list[str]:
+    """The text of each box: of a long model, its input and the layers that have weights."""
+    if len(chain) > LAYERS_DRAWN:
+        chain = [chain[0], *(layer for layer in chain[1:] if layer.parameters)]
+    texts = [
+        f"{_short(layer.class_name)}\n"
+        + " x ".join(str(size or "any") for size in layer.output_shape[1:])
+        for layer in chain
+    ]
+    if len(texts) <= LAYERS_DRAWN:
+        return texts
+    left_out = len(texts) - LAYERS_DRAWN + 1
+    half = LAYERS_DRAWN // 2
+    return [*texts[:half], f"{left_out} more\nlayers", *texts[half + left_out :]]
 
 
 def _short(class_name: str) -> str:
     """A layer's class on two lines if it wraps another: Bidirectional(LSTM)."""
     shortened = class_name.replace("GlobalAveragePooling1D", "GlobalAvgPool1D")
+    shortened = shortened.replace("LayerNormalization", "LayerNorm")
     return shortened.replace("(", "\n(").replace("InputLayer", "input")
 
 
