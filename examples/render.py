@@ -19,7 +19,16 @@ from jena_etl.commands.demo import ROWS, prepare
 CHECKOUT = Path(__file__).resolve().parents[1]
 NOTEBOOK = Path(__file__).with_name("jena.ipynb")
 # Everything that the notebook reads; it trains its models itself.
-STAGES = ("check", "download", "convert", "statistics", "splits", "arrays", "baseline")
+STAGES = (
+    "check",
+    "download",
+    "convert",
+    "features",
+    "statistics",
+    "splits",
+    "arrays",
+    "baseline",
+)
 PAGE = "jena.md"
 
 
