@@ -3,8 +3,10 @@ from __future__ import annotations
 import copy
 import random
 import re
+import shlex
 from collections.abc import Callable
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from jena_etl.errors import ParamsError
-from jena_etl.models import configure, names
+from jena_etl.models import configure, configure_all, names
 from jena_etl.params import Download, Params, SourceFile, read_params
 from jena_etl.params_check import check
 
@@ -494,3 +496,21 @@ def test_dvc_exp_run_changes_one_line(checkout: Path, tmp_path: Path, override: 
     assert len(after) == len(before)
     changed = [line for line in zip(before, after, strict=True) if line[0] != line[1]]
     assert len(changed) == bool(override), changed
+
+
+def test_the_recipe_of_the_docs_is_a_valid_params_file(checkout: Path, tmp_path: Path) -> None:
+    """docs/training.md says how to switch it on; `dvc exp run` applies it in the same way."""
+    text = (checkout / "docs/training.md").read_text()
+    command = re.search(r"^dvc exp run -S .*?(?=^```)", text, re.MULTILINE | re.DOTALL)
+    assert command
+    words = shlex.split(command[0])
+    overrides = [after for word, after in pairwise(words) if word == "-S"]
+    assert len(overrides) == 3
+    copy = tmp_path / "params.yaml"
+    copy.write_bytes((checkout / "params.yaml").read_bytes())
+    apply_overrides(copy, overrides)
+    params = read_params(copy)
+    assert params.architectures == ("gradient_boosting", "tcn")
+    assert params.ensembles == {"ensemble": params.architectures}
+    assert [feature.kind for feature in params.features] == ["time_of_day", "time_of_year"]
+    assert configure_all(params)
