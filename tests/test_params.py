@@ -15,6 +15,7 @@ from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from jena_etl.errors import ParamsError
+from jena_etl.evaluation.predictions import BASELINES
 from jena_etl.models import configure, configure_all, names
 from jena_etl.params import Download, Params, SourceFile, read_params
 from jena_etl.params_check import check
@@ -157,6 +158,19 @@ def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
             "architectures names 'lstn', but there is no block models.lstn; did you mean 'lstm'?",
         ),
         ("architectures", ["lstm", "lstm"], "architectures names a model twice"),
+        (
+            "ensembles",
+            None,
+            "ensembles: input should be a valid block of keys, found None; write {}",
+        ),
+        ("ensembles", {"e": None}, "ensembles.e: input should be a valid list, found None"),
+        ("ensembles", {"e": []}, "ensembles.e: list should have at least 1 item"),
+        ("ensembles", {"e": ["lstm", "lstm"]}, "ensembles.e must name at least two architectures"),
+        (
+            "further_seeds",
+            None,
+            "further_seeds: input should be a valid list, found None; write []",
+        ),
         ("further_seeds", 3, "further_seeds: input should be a valid list, found 3"),
         ("further_seeds", ["1"], "further_seeds: input should be a valid integer, found '1'"),
         ("further_seeds", [-1], "further_seeds: input should be greater than or equal to 0"),
@@ -218,6 +232,28 @@ def test_a_mistake_is_named(edited: Callable[..., Path], key: str, value: Any, s
         read_params(edited(key, value))
     assert f"params.yaml: {said}" in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["best", *BASELINES, "lstm", "LSTM", "my mix", "my-mix"])
+def test_no_ensemble_is_called_like_anything_else(edited: Callable[..., Path], name: str) -> None:
+    path = edited("ensembles", {name: ["lstm", "dense"]})
+    with pytest.raises(ParamsError, match=f"ensembles.{name} must be called something else"):
+        read_params(path)
+
+
+def test_two_ensembles_that_differ_in_case(edited: Callable[..., Path]) -> None:
+    path = edited("ensembles", {"both": ["lstm", "dense"], "Both": ["lstm", "dense"]})
+    with pytest.raises(ParamsError, match=r"ensembles\.Both must be called something else"):
+        read_params(path)
+
+
+def test_a_list_with_a_wrong_item_is_not_called_too_short() -> None:
+    block = {"order": "forward", "penalties": [0.0]}
+    with pytest.raises(ParamsError) as caught:
+        configure("ridge", block)
+    assert str(caught.value).splitlines() == [
+        "params.yaml: models.ridge.penalties: input should be greater than 0, found 0.0"
+    ]
 
 
 def test_a_missing_key_is_named(edited: Callable[..., Path]) -> None:

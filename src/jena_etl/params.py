@@ -23,6 +23,8 @@ from jena_etl.text import nearest, without_credentials
 
 REMOTE = ("http", "https")
 MIN_MEMBERS, MAX_MEMBERS = 2, 10  # of an ensemble, whose weights are found by trying all groups
+# Names that the leaderboard and `jena-etl forecast --model` have for something else.
+NOT_AN_ENSEMBLE = ("best", "naive", "climatology", "persistence_cycle", "damped_persistence")
 
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -264,13 +266,17 @@ class Params(Block):
 
     @model_validator(mode="after")
     def _ensembles_have_members(self) -> Params:
+        taken = {name.casefold() for name in (*self.models, *NOT_AN_ENSEMBLE)}
         for name, members in self.ensembles.items():
             where = f"ensembles.{name}"
-            if not re.fullmatch(r"[A-Za-z]\w*", name) or name in self.models:
+            # Without regard to case, as the names are also those of files.
+            if not re.fullmatch(r"[A-Za-z]\w*", name) or name.casefold() in taken:
                 raise ValueError(
                     f"{where} must be called something else: its file is named after it, so use "
-                    "letters, digits and underscores, and no architecture's name"
+                    "letters, digits and underscores, and no name of an architecture, a baseline "
+                    "or another ensemble, nor 'best'"
                 )
+            taken.add(name.casefold())
             for member in members:
                 if member not in self.architectures:
                     msg = f"{where} names {member!r}, which is not one of architectures"
@@ -281,7 +287,10 @@ class Params(Block):
                         "gives all its members the same windows, in time order"
                     )
             if len(set(members)) < MIN_MEMBERS or len(set(members)) < len(members):
-                raise ValueError(f"{where} must name at least two architectures, each once")
+                raise ValueError(
+                    f"{where} must name at least two architectures, each once, found "
+                    f"{list(members)}"
+                )
             if len(members) > MAX_MEMBERS:
                 raise ValueError(f"{where} names {len(members)}, at most {MAX_MEMBERS} are allowed")
         return self

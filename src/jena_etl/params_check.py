@@ -17,6 +17,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from jena_etl.errors import ParamsError
 from jena_etl.text import nearest
 
+# How "none" is written for the keys whose entries one may comment out until nothing is left.
+NONE = {
+    "ensembles": "{}",
+    "features": "[]",
+    "further_seeds": "[]",
+    "rolling_origin.origins": "[]",
+}
+
 
 class Block(BaseModel):
     """A block of params.yaml: frozen, unknown keys refused, types taken literally."""
@@ -69,10 +77,19 @@ def check(block: type[AnyBlock], raw: object, where: str) -> AnyBlock:
     try:
         return block.model_validate(dict(raw))
     except ValidationError as error:
-        lines = [f"params.yaml: {_fault(block, dict(fault), where)}" for fault in error.errors()]
+        faults = [dict(fault) for fault in error.errors() if not _follows_from_another(fault)]
+        lines = [f"params.yaml: {_fault(block, fault, where)}" for fault in faults]
         # A check may quote the value it refuses, and a key may be a misplaced value.
         text = re.sub(r"[^\s'\"]+://[^\s'\"]*@[^\s'\"]*", "(an address)", "\n".join(lines))
         raise ParamsError(text) from None
+
+
+def _follows_from_another(fault: Mapping[str, Any]) -> bool:
+    """Whether a list is called too short only because one of its items is wrong."""
+    if fault["type"] != "too_short":
+        return False
+    found, expected = len(fault["input"]), int(fault["ctx"]["min_length"])
+    return found >= expected
 
 
 def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
@@ -84,8 +101,8 @@ def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
     if fault["type"] == "missing":
         return f"{full} is missing; add it"
     message = fault["msg"].removeprefix("Value error, ")
-    message = message.replace("valid tuple", "valid list")  # YAML's word for it
-    message = message.replace("dictionary or object to extract fields from", "block of keys")
+    message = re.sub(r"\b[Tt]uple\b", "list", message)  # YAML's words for it
+    message = re.sub(r"dictionary( or object to extract fields from)?", "block of keys", message)
     if fault["type"] == "union_tag_invalid":  # a block of several kinds, such as a feature
         kinds = re.findall("'([^']*)'", fault["ctx"]["expected_tags"])
         return f"{full}: there is no kind {fault['ctx']['tag']!r}" + nearest(
@@ -96,7 +113,8 @@ def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
     if fault["type"] == "value_error":
         return f"{full}: {message}" if full else message
     found = _found(fault["input"], may_be_secret=full.startswith("download"))
-    return f"{full}: {message[0].lower()}{message[1:]}, found {found}"
+    advice = f"; write {NONE[full]} for none" if full in NONE and fault["input"] is None else ""
+    return f"{full}: {message[0].lower()}{message[1:]}, found {found}{advice}"
 
 
 def _found(value: object, *, may_be_secret: bool = False) -> str:
