@@ -12,7 +12,7 @@ from pipeline import run, show
 
 def main(project: Project, params: Params, name: str) -> None:
     """Choose the weights on the validation split, then write the members as one model."""
-    members = params.ensembles[name]
+    members = params.members(name)
     files = {member: project.model_file(member) for member in members}
     task = read_metadata(files[members[0]]).task
     weights = ensemble_weights(

@@ -247,6 +247,15 @@ def test_two_ensembles_that_differ_in_case(edited: Callable[..., Path]) -> None:
         read_params(path)
 
 
+def test_the_members_of_an_ensemble(edited: Callable[..., Path]) -> None:
+    params = read_params(edited("ensembles", {"both": ["lstm", "dense"]}))
+    assert params.members("both") == ("lstm", "dense")
+    with pytest.raises(
+        ParamsError, match=r"^bth is not one of ensembles \['both'\] in params.yaml"
+    ):
+        params.members("bth")
+
+
 def test_a_list_with_a_wrong_item_is_not_called_too_short() -> None:
     block = {"order": "forward", "penalties": [0.0]}
     with pytest.raises(ParamsError) as caught:

@@ -295,6 +295,18 @@ class Params(Block):
                 raise ValueError(f"{where} names {len(members)}, at most {MAX_MEMBERS} are allowed")
         return self
 
+    def members(self, ensemble: str) -> tuple[str, ...]:
+        """The members of the ensemble that a command line names.
+
+        Raises:
+            ParamsError: there is none of that name.
+        """
+        if ensemble not in self.ensembles:
+            raise ParamsError(
+                f"{ensemble} is not one of ensembles {list(self.ensembles)} in params.yaml; add it"
+            )
+        return self.ensembles[ensemble]
+
     def further_seed(self, text: str) -> int:
         """The one of `further_seeds` that a command line names.
 

@@ -98,9 +98,13 @@ def project(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def ranking(project: Project, *names: str) -> None:
+    """A leaderboard of these, of which one that begins with `ensemble` is one."""
     project.leaderboard_csv.parent.mkdir(exist_ok=True)
-    rows = [f"{rank},{name}" for rank, name in enumerate(names, start=1)]
-    empty = "," * (len(leaderboard.COLUMNS) - 2)
+    rows = [
+        f"{rank},{name},{'ensemble' if name.startswith('ensemble') else ''}"
+        for rank, name in enumerate(names, start=1)
+    ]
+    empty = "," * (len(leaderboard.COLUMNS) - 3)
     lines = [",".join(leaderboard.COLUMNS), *(row + empty for row in rows)]
     project.leaderboard_csv.write_text("\n".join(lines) + "\n")
 
@@ -180,6 +184,13 @@ def test_models_that_the_naive_forecast_beats_are_said_to_be(project: Project) -
     assert (
         err == "warning: on the validation split, the naive forecast is better than every model\n"
     )
+
+
+def test_an_ensemble_does_not_make_its_members_better_than_naive(project: Project) -> None:
+    ranking(project, "ensemble", "naive", "lstm", "dense")
+    found, err = run()
+    assert found["model"] == "lstm"
+    assert err.startswith("warning: on the validation split, the naive forecast is better than ")
 
 
 def test_from_a_newer_export(project: Project) -> None:

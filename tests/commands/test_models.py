@@ -127,6 +127,7 @@ def test_in_words(summary: dict[str, Any]) -> None:
         "    Input                   (batch, any, 14)",
         "    LSTM                    (batch, 16)         fast path",
         unrolled + "recurrent_dropout is 0.2, unroll is true",
+        "  ridge                  1,681 parameters, fitted at once, forward",
         "    Bidirectional LSTM      (batch, 32)         fast path",
     ):
         assert line in lines

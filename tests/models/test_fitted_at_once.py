@@ -199,3 +199,13 @@ def test_without_lightgbm(
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     with pytest.raises(TrainingError, match=r"pip install 'jena-etl\[boosting\]'"):
         fitted(architecture(checkout, "gradient_boosting"), windows)
+
+
+def test_a_hint_names_what_the_architecture_can_have_more_of(
+    windows: dict[str, SplitWindows], checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hint = "the validation loss was still falling in the last epoch (2); "
+    fitted(architecture(checkout, "gradient_boosting", boosting_rounds=2), windows)
+    assert capsys.readouterr().out.endswith(f"{hint}more boosting_rounds may help\n")
+    fitted(architecture(checkout, "ridge", penalties=[1e6, 10.0]), windows)
+    assert capsys.readouterr().out.endswith(f"{hint}further penalties may help\n")

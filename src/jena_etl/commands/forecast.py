@@ -223,7 +223,8 @@ def _about_the_model(project: Project | None, model: str, split: str | None) -> 
     warnings = []
     if split == "train":
         warnings.append("the issue time lies in the train split, which the model has learnt from")
-    first = read_leaderboard(project.leaderboard_csv)[0] if project and model == "best" else {}
+    rows = read_leaderboard(project.leaderboard_csv) if project and model == "best" else []
+    first = next((row for row in rows if row["kind"] != "ensemble"), {})
     if (name := first.get("architecture")) in BASELINES:
         warnings.append(f"on the validation split, the {name} forecast is better than every model")
     return warnings

@@ -121,12 +121,12 @@ def render_models(found: dict[str, Any]) -> str:
     ]
     for name, model in found["models"].items():
         mark = "*" if model["trained"] else " "
-        epochs = "fitted at once" if model["epochs"] is None else f"{model['epochs']:>3} epochs"
+        epochs = "fitted at once" if model["epochs"] is None else f"{model['epochs']:>2} epochs"
         counts = f"{epochs}, {model['order']}"
         if "error" in model:
             lines += ["", f"{mark} {name:<21}{counts}", f"    {model['error']}"]
             continue
-        lines += ["", f"{mark} {name:<21}{model['trainable_parameters']:>7,} parameters,{counts}"]
+        lines += ["", f"{mark} {name:<21}{model['trainable_parameters']:>7,} parameters, {counts}"]
         lines += [_line("Input", model["input_shape"])]
         lines += [_layer_text(layer) for layer in model["layers"]]
     return "\n".join(lines)

@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -115,6 +115,9 @@ class Architecture(Block):
 
 class FittedAtOnce(Architecture):
     """An architecture that is fitted to all train windows at once, not epoch by epoch."""
+
+    # What may help if the last of the choices that were tried was the best.
+    more: ClassVar[str]
 
     @abstractmethod
     def fit(

@@ -42,6 +42,7 @@ class Model(FittedAtOnce):
     Compiler for Unified Machine Learning Prediction Serving, 2020, the GEMM strategy).
     """
 
+    more = "more boosting_rounds"
     lags: Steps
     differences: Steps
     means: Steps

@@ -25,6 +25,7 @@ class Model(FittedAtOnce):
     validation windows is kept: in the history, a penalty is an epoch.
     """
 
+    more = "further penalties"
     penalties: Annotated[
         tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...],
         Field(strict=False, min_length=1),

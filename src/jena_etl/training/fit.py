@@ -194,7 +194,7 @@ def fit_at_once(
 
     fitted = architecture.fit(build, windows, seed=seed)
     progress = checkpoint.Progress(fitted.history)
-    sys.stdout.write(_hint(progress))
+    sys.stdout.write(_hint(progress, architecture.more))
     return fitted.model, _History(naive_mae, None).csv(progress)
 
 
@@ -213,12 +213,12 @@ def _assign(variables: list[Any], values: list[Any]) -> None:
         variable.assign(value)
 
 
-def _hint(progress: checkpoint.Progress) -> str:
+def _hint(progress: checkpoint.Progress, more: str = "more epochs") -> str:
     if not 1 < progress.epochs == progress.best_epoch + 1:
         return ""
     return (
         f"the validation loss was still falling in the last epoch ({progress.epochs}); "
-        "more epochs may help\n"
+        f"{more} may help\n"
     )
 
 
