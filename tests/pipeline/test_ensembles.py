@@ -44,6 +44,11 @@ def test_an_ensemble_is_scored_and_forecasts_its_weighted_mean(repo: Any) -> Non
         assert float(row[f"{split}_mae"]) == pytest.approx(error, rel=1e-5)
         assert metrics[f"{split}_mae"] == pytest.approx(error, rel=1e-5)
 
+    repo.stage("report")
+    page = project.report_html.read_text()
+    assert "Of 2 models and 1 ensemble of them, " in page
+    assert "both (ensemble)" in page
+
     shown = repo.stage("ensemble", "both")
     assert shown.startswith("both = ")
     forecaster = open_project(repo.root).forecaster("both")

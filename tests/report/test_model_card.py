@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,7 @@ def render(
     target: str = "T (degC)",
     mae: float = 1.5,
     synthetic: bool = False,
+    ensembles: tuple[float, ...] = (),
 ) -> str:
     digest = SourceDigest(name=file, bytes=1_234, sha256="a" * 64, synthetic=synthetic)
     card = Card.model_construct(  # type: ignore[call-arg]  # what the model card tells of it
@@ -134,6 +136,10 @@ def render(
     )  # fmt: skip
     entries = [entry("lstm", mae, 0.25), entry(NAIVE, 2.0, 0.0), entry("dense", 1.75, 0.125)]
     entries.append(entry("climatology", 2.25, -0.125))
+    entries += [
+        replace(entry(f"of {mae}", mae, 0.5), best_epoch=None, weights={"lstm": 0.5, "dense": 0.5})
+        for mae in ensembles
+    ]
     models = Models(
         leaderboard=list(csv.DictReader(io.StringIO(as_csv(entries)))),
         histories={"lstm": History(mae=[3, 2, 1], val_loss=[9, 4, 5], val_mae=[3, 2, 2])},
@@ -204,6 +210,13 @@ def test_a_model_worse_than_naive_and_synthetic_data_are_named_at_the_top(params
         "**On the validation split, it is not better than a baseline that needs no model: naive.**"
         in head
     )
+
+
+def test_an_ensemble_is_no_architecture_and_is_named_if_it_is_better(params: Params) -> None:
+    head = render(params, ensembles=(1.25, 1.625)).partition("## Model Details")[0]
+    assert "of the architectures that were trained: lstm, dense.\n" in head
+    assert "There, of 1.25, a weighted mean of such models, has a lower one.\n" in head
+    assert "1.625" not in head
 
 
 def test_names_are_shown_as_they_are(params: Params) -> None:

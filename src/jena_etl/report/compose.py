@@ -32,6 +32,10 @@ from jena_etl.training.metadata import Layer
 
 DAYS_SHOWN = 14
 MODELS_SHOWN = 3  # in pictures where more lines could not be told apart: the best ones
+ABOUT_ENSEMBLES = (
+    "An ensemble is a weighted mean of models; reports/leaderboard.md has its weights, which were "
+    "chosen on the validation split."
+)
 POLICIES = {
     "reference": "the inputs of a window lie in its split, but its target may lie in the next one, "
     "as in the reference",
@@ -135,6 +139,10 @@ def _summary(card: DataCard, splits: Splits, rows: list[dict[str, str]], unit: s
     window = splits.window
     ahead = window.horizon * window.sampling_rate * (card.step_seconds or 0) / 3600
     models = [row for row in rows if row["architecture"] not in BASELINES]
+    ensembles = sum(row["kind"] == "ensemble" for row in models)
+    trained = f"{len(models) - ensembles} models"
+    if ensembles:
+        trained += f" and {ensembles} ensemble{'s' if ensembles > 1 else ''} of them"
     baseline = next(row for row in rows if row["architecture"] in BASELINES)
     naive = next(row for row in rows if row["architecture"] == NAIVE)
     better = [m for m in models if all(float(m[_mae(s)]) < float(naive[_mae(s)]) for s in SCORED)]
@@ -142,7 +150,7 @@ def _summary(card: DataCard, splits: Splits, rows: list[dict[str, str]], unit: s
     return (
         f"Forecasts of {splits.target}, {ahead:g} hours ahead, from "
         f"{len(card.columns)} measurements between {card.first[:10]} and {card.last[:10]}. "
-        f"Of {len(models)} models, {len(better)} beat the naive forecast on both the validation "
+        f"Of {trained}, {len(better)} beat the naive forecast on both the validation "
         f"and the test split. The best on the validation split is {best['architecture']}, with a "
         f"mean absolute error on the test split of {float(best['test_mae']):.2f} {unit}; that of "
         f"the naive forecast is {float(naive['test_mae']):.2f} {unit}."
@@ -178,9 +186,10 @@ def _leaderboard_section(rows: list[dict[str, str]], unit: str) -> Section:
         f"{COVERAGE:.0%} coverage",
     )
     intervals = {row["architecture"]: test_interval(row) for row in rows}
+    ensembles = [row["architecture"] for row in rows if row["kind"] == "ensemble"]
     cells = [
         (
-            row["architecture"],
+            row["architecture"] + (" (ensemble)" if row["kind"] == "ensemble" else ""),
             f"{int(row['parameters']):,}",
             row["best_epoch"] or "-",
             f"{float(row['validation_mae']):.3f}",
@@ -199,6 +208,7 @@ def _leaderboard_section(rows: list[dict[str, str]], unit: str) -> Section:
         paragraphs=[
             f"MAE, the mean absolute error, is in {unit}.",
             "Skill is 1 - MAE / the naive forecast's MAE on the same windows.",
+            *([ABOUT_ENSEMBLES] if ensembles else []),
             about_intervals([int(row["test_block_days"] or 0) or None for row in rows]),
             ABOUT_PREDICTION_INTERVALS,
         ],

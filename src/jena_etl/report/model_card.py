@@ -92,6 +92,8 @@ def _values(
     name, window, step = model.architecture, splits.window, card.step_seconds
     rows = {row["architecture"]: row for row in models.leaderboard}
     baselines = [other for other in rows if other in BASELINES]
+    ensembles = [other for other, row in rows.items() if row["kind"] == "ensemble"]
+    ranks = {other: int(row["rank"]) for other, row in rows.items()}
     history = models.histories[name]
     errors = _errors(models.predictions[name], models.predictions[NAIVE])
     return {
@@ -102,7 +104,8 @@ def _values(
         "step": _duration(step, window.sampling_rate),
         "row_step": _duration(step, 1),
         "order": ORDERS[model.order],
-        "rivals": [other for other in rows if other not in BASELINES],
+        "rivals": [other for other in rows if other not in (*BASELINES, *ensembles)],
+        "better_ensembles": [other for other in ensembles if ranks[other] < ranks[name]],
         "unbeaten": [b for b in baselines if _mae(rows[b]) <= _mae(rows[name])],
         "seeds": rows[name].get("seeds"),
         "columns": _columns(model),
