@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from jena_etl.errors import DataError
 from jena_etl.feature_blocks import Feature, Features, history
 from jena_etl.ingest.jena import JENA_COLUMNS
-from jena_etl.prepare.features import compute_features
+from jena_etl.prepare.features import check_reach, compute_features
 
 T, P = "T (degC)", "p (mbar)"
 EVERY_KIND: list[dict[str, Any]] = [
@@ -176,3 +177,10 @@ def test_every_row_that_a_feature_says_it_reads_shapes_it_and_no_other_does() ->
                     if any(abs(after[out][39] - before[out][39]) > 1e-6 for out in after):
                         read.add(back)
             assert read == set(feature.rows_back), (feature, key)
+
+
+def test_a_feature_that_reaches_beyond_the_series() -> None:
+    features = features_of({"kind": "difference", "column": T, "rows": 6})
+    check_reach(features, 7)  # the last row has six before it
+    with pytest.raises(DataError, match=r"features.difference reaches 6 rows back, .* has 6 rows"):
+        check_reach(features, 6)

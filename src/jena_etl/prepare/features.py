@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from jena_etl.errors import DataError
 from jena_etl.feature_blocks import (
     DewPointDepression,
     Difference,
@@ -30,6 +31,20 @@ DAY_SECONDS = 86_400
 YEAR_SECONDS = 31_556_952  # the mean year of the Gregorian calendar, 365.2425 days
 # Processors compute a sine to a different last digit; rounded, the outputs have the same bytes.
 DECIMALS = 7
+
+
+def check_reach(features: Iterable[FeatureBlock], rows: int) -> None:
+    """Refuse a feature that no row of the series has enough rows before it for.
+
+    Raises:
+        DataError: a feature reaches back beyond the first row, whatever the row.
+    """
+    for feature in features:
+        if (reach := max(feature.rows_back)) >= rows:
+            raise DataError(
+                f"features.{feature.kind} reaches {reach:,} rows back, but the series has "
+                f"{rows:,} rows in all; lower its rows in params.yaml"
+            )
 
 
 def compute_features(
