@@ -188,16 +188,20 @@ def test_trees_stop_early(windows: dict[str, SplitWindows], checkout: Path) -> N
 
 
 def test_a_lag_longer_than_the_window(windows: dict[str, SplitWindows], checkout: Path) -> None:
-    found = architecture(checkout, "gradient_boosting", means=[9])
-    with pytest.raises(ParamsError, match="reaches back 8 steps, expected at most 7"):
-        fitted(found, windows)
+    for key, longest in {"lags": STEPS - 1, "differences": STEPS - 1, "means": STEPS}.items():
+        fits = architecture(checkout, "gradient_boosting", **{key: [1, longest]})
+        assert fits.filters(STEPS).shape[0] == STEPS
+        found = architecture(checkout, "gradient_boosting", **{key: [longest + 1, 1, 99]})
+        said = f"{key} has {longest + 1}, 99, expected at most {longest} steps"
+        with pytest.raises(ParamsError, match=said):
+            fitted(found, windows)
 
 
 def test_without_lightgbm(
     windows: dict[str, SplitWindows], checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "lightgbm", None)
-    with pytest.raises(TrainingError, match=r"pip install 'jena-etl\[boosting\]'"):
+    with pytest.raises(TrainingError, match=r"uv sync --extra boosting, or pip install '"):
         fitted(architecture(checkout, "gradient_boosting"), windows)
 
 

@@ -72,11 +72,11 @@ class Model(FittedAtOnce):
         Raises:
             ValueError: a lag reaches back beyond the window.
         """
-        longest = max((*self.lags, *self.differences, *(n - 1 for n in self.means)), default=0)
-        if longest >= steps:
-            raise ValueError(
-                f"the longest lag reaches back {longest} steps, expected at most {steps - 1}"
-            )
+        for key, most in {"lags": steps - 1, "differences": steps - 1, "means": steps}.items():
+            if too_long := [count for count in getattr(self, key) if count > most]:
+                raise ValueError(
+                    f"{key} has {', '.join(map(str, too_long))}, expected at most {most} steps"
+                )
         filters = np.zeros(
             (steps, 1 + len(self.lags) + len(self.differences) + len(self.means)), np.float32
         )
@@ -256,7 +256,7 @@ def _lightgbm() -> Any:
         import lightgbm
     except ImportError:
         raise TrainingError(
-            "gradient_boosting is fitted by LightGBM, which is not installed; type: "
-            "pip install 'jena-etl[boosting]'"
+            "gradient_boosting is fitted by LightGBM, which is not installed; install the extra: "
+            "uv sync --extra boosting, or pip install 'jena-etl[boosting]'"
         ) from None
     return lightgbm
