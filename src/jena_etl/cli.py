@@ -101,7 +101,7 @@ def forecast(
     *,
     model: Annotated[
         str,
-        typer.Option(help="A trained architecture, the best one on validation, or a .keras file."),
+        typer.Option(help="A trained architecture, an ensemble, best, or a .keras file."),
     ] = "best",
     at: Annotated[
         str | None,
@@ -143,7 +143,8 @@ def score(
     ],
     *,
     model: Annotated[
-        str, typer.Option(help="A trained architecture, or the best one on validation.")
+        str,
+        typer.Option(help="A trained architecture, an ensemble, or best."),
     ] = "best",
     as_json: AsJson = False,
 ) -> None:
@@ -190,7 +191,9 @@ def audit(
 
 @app.command()
 def export(
-    model: Annotated[str, typer.Argument(metavar="NAME", help="A trained architecture, or best.")],
+    model: Annotated[
+        str, typer.Argument(metavar="NAME", help="A trained architecture, an ensemble, or best.")
+    ],
     out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file to write.")],
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,

@@ -35,11 +35,11 @@ def test_the_spread_over_the_seeds_is_a_table() -> None:
 
 def test_the_folds_are_a_table() -> None:
     """The mean MAE equals the naive forecast's, so there is no skill."""
-    (section,) = folds_section(rows())
+    (section,) = folds_section(rows(), "K")
     (table,) = section.tables
     assert table.heads == [
         "architecture",
-        "MAE, mean",
+        "MAE, mean (K)",
         "skill",
         "from 2013-01-01",
         "from 2014-01-01",
@@ -67,5 +67,5 @@ def test_one_fold_has_no_spread_and_a_perfect_naive_forecast_no_skill() -> None:
 
 
 def test_nothing_is_said_without_repeats() -> None:
-    assert seeds_section(ONCE, "K") == folds_section(ONCE) == []
+    assert seeds_section(ONCE, "K") == folds_section(ONCE, "K") == []
     assert as_markdown({}) == []

@@ -28,7 +28,7 @@ def export(project: Project, model: str, out: Path, *, replace: bool) -> str:
     unit = f" in {found.target_unit}" if found.target_unit else ""
     computed = (
         f"; docs/features.md says how to compute the last {len(found.computed)} columns from the "
-        f"measurements: {', '.join(found.computed)}"
+        f"measurements: {'; '.join(found.computed)}"
         if found.computed
         else ""
     )

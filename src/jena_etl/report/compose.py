@@ -106,7 +106,7 @@ def compose_page(
         sections=[
             _leaderboard_section(models.leaderboard, unit),
             *seeds_section(models.leaderboard, unit),
-            *folds_section(models.leaderboard),
+            *folds_section(models.leaderboard, unit),
             _forecasts_section(models, splits.target, unit),
             _models_section(models, unit),
             _data_section(card, statistics, list(pictures.values())),

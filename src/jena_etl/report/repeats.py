@@ -33,16 +33,18 @@ def seeds_section(rows: list[dict[str, str]], unit: str) -> list[Section]:
     ]
 
 
-def folds_section(rows: list[dict[str, str]]) -> list[Section]:
+def folds_section(rows: list[dict[str, str]], unit: str) -> list[Section]:
     """The scores in the folds of the rolling origin; nothing if there are none.
 
     Args:
         rows: of the leaderboard, best first.
+        unit: the target's.
     """
     scores = read_fold_scores(rows)
     if not scores:
         return []
     heads, cells = table(scores)
+    heads = [f"{head} ({unit})" if head.startswith("MAE") else head for head in heads]
     return [
         Section(title=TITLE, paragraphs=[ABOUT], tables=[Table(TITLE, heads, cells, BASELINES)])
     ]
