@@ -11,6 +11,7 @@ import shutil
 from jena_etl.evaluation.ensemble import ensemble_weights, with_ensembles
 from jena_etl.evaluation.history import read_history
 from jena_etl.evaluation.intervals import compare
+from jena_etl.evaluation.lead_times import step_seconds
 from jena_etl.evaluation.leaderboard import (
     Entry,
     as_csv,
@@ -29,12 +30,18 @@ from jena_etl.evaluation.predictions import (
     BASELINES,
     NAIVE,
     Predictions,
+    at_horizon,
     built_by,
     in_fold,
     read_predictions,
     with_seed,
 )
-from jena_etl.evaluation.repeats import scores_in_folds, scores_over_seeds, validation_mae
+from jena_etl.evaluation.repeats import (
+    scores_by_lead_time,
+    scores_in_folds,
+    scores_over_seeds,
+    validation_mae,
+)
 from jena_etl.files import replacing, set_aside, write_json, write_text
 from jena_etl.params import Params
 from jena_etl.project import Project
@@ -52,6 +59,7 @@ def main(project: Project, params: Params) -> None:
     scores = {name: evaluate(name, forecasts[name], forecasts[NAIVE]) for name in forecasts}
     seeds = scores_over_seeds(project, params, scores, forecasts[NAIVE])
     folds = scores_in_folds(project, params)
+    lead_times = scores_by_lead_time(project, params, scores)
     mae = validation_mae(scores, seeds)
     best = best_on_validation(mae)
     compared = compare({name: parts["test"] for name, parts in forecasts.items()}, best=best)
@@ -76,6 +84,7 @@ def main(project: Project, params: Params) -> None:
             intervals=intervals.get(name),
             seeds=seeds.get(name),
             folds=folds.get(name),
+            lead_times=lead_times.get(name),
             weights=weights,
         )
         entries.append(entry)
@@ -85,8 +94,9 @@ def main(project: Project, params: Params) -> None:
     for entry in entries:
         write_json(project.metrics_json(entry.architecture), as_metrics(entry))
     heading = title(project.splits, project.data_card.source)
+    seconds = step_seconds(project.data_card, project.splits.window)
     write_text(project.leaderboard_csv, as_csv(entries))
-    write_text(project.leaderboard_md, as_markdown(entries, heading))
+    write_text(project.leaderboard_md, as_markdown(entries, heading, seconds))
     _copy_best(project, best_on_validation({name: mae[name] for name in params.architectures}))
     _set_unlisted_aside(project, params)
     show(f"best on validation: {best}, MAE {mae[best]:.2f}\n")
@@ -129,13 +139,15 @@ def _set_unlisted_aside(project: Project, params: Params) -> None:
     """Keep in the folders that this stage depends on only what a colleague gets by `dvc pull`.
 
     DVC records these folders as they are when the stage ends. What was taken off its list, a model,
-    a seed or a fold, would be part of the record but missing from the colleague's clone, where the
-    stage would be out of date.
+    a seed, a fold or a horizon, would be part of the record but missing from the colleague's clone,
+    where the stage would be out of date.
     """
     names = params.architectures
     trained = [with_seed(name, seed) for name in names for seed in params.further_seeds]
     origins = params.rolling_origin.origins
     trained += [in_fold(name, at) for name in (*names, *BASELINES) for at in origins]
+    horizons = params.further_horizons
+    trained += [at_horizon(name, steps) for name in (*names, *BASELINES) for steps in horizons]
     listed = {project.model_file(name) for name in names}
     listed |= {project.predictions_parquet(name) for name in (*names, *trained, *BASELINES)}
     for folder in sorted({file.parent for file in listed}):

@@ -1,8 +1,9 @@
 """splits: divide rows and windows -> data/processed/splits.json, reports/data_card.json."""
 
 from jena_etl.params import Params
-from jena_etl.prepare.climate import read_series
+from jena_etl.prepare.climate import Climate, read_series
 from jena_etl.prepare.describe import CellMarks, describe_data
+from jena_etl.prepare.outputs import Splits
 from jena_etl.prepare.splits import SplitFractions, describe_splits
 from jena_etl.project import Project
 from jena_etl.windows.spec import WindowSpec
@@ -11,25 +12,34 @@ from pipeline import run, show
 
 def main(project: Project, params: Params) -> None:
     """Write the rows and windows of each split, and describe the data split by split."""
-    window, split = params.window, params.split
     climate = read_series(project.climate_parquet, project.features_parquet)
     marks = CellMarks(project.findings_parquet)
-    fractions = SplitFractions(train=split.train, validation=split.validation)
-    splits = describe_splits(
+    splits = series_splits(project, params, climate, marks)
+    card = describe_data(climate, marks, project.source, splits, split_fractions(params))
+    splits.write(project.splits_json)
+    card.write(project.data_card_json)
+    counts = ", ".join(f"{name} {part.windows:,}" for name, part in splits.splits.items())
+    show(f"windows under policy {splits.policy}: {counts}\n{card}")
+
+
+def split_fractions(params: Params) -> SplitFractions:
+    """The fractions of the rows that params.yaml gives to train and validation."""
+    return SplitFractions(train=params.split.train, validation=params.split.validation)
+
+
+def series_splits(project: Project, params: Params, climate: Climate, marks: CellMarks) -> Splits:
+    """The rows and windows of each split of the series, with the window of `params`."""
+    window = params.window
+    return describe_splits(
         climate,
         project.statistics,
-        fractions,
-        policy=split.policy,
+        split_fractions(params),
+        policy=params.split.policy,
         gaps=window.gaps,
         target=window.target,
         spec=WindowSpec(**window.model_dump(exclude={"target", "gaps"})),
         filled_targets=marks.rows(window.target, filled=True),
     )
-    card = describe_data(climate, marks, project.source, splits, fractions)
-    splits.write(project.splits_json)
-    card.write(project.data_card_json)
-    counts = ", ".join(f"{name} {part.windows:,}" for name, part in splits.splits.items())
-    show(f"windows under policy {splits.policy}: {counts}\n{card}")
 
 
 if __name__ == "__main__":

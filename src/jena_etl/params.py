@@ -228,6 +228,7 @@ class Params(Block):
 
     seed: Seed
     further_seeds: Annotated[tuple[Seed, ...], Field(strict=False)]
+    further_horizons: Annotated[tuple[Positive, ...], Field(strict=False)]
     download: Download
     convert: Convert
     features: Features
@@ -261,6 +262,16 @@ class Params(Block):
             raise ValueError(
                 f"further_seeds: seed {twice[0]} stands twice among seed and further_seeds; name "
                 "each once"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _horizons_differ(self) -> Params:
+        horizons = [self.window.horizon, *self.further_horizons]
+        if twice := sorted({steps for steps in horizons if horizons.count(steps) > 1}):
+            raise ValueError(
+                f"further_horizons: {twice[0]} stands twice among window.horizon and "
+                "further_horizons; name each once"
             )
         return self
 
@@ -318,6 +329,20 @@ class Params(Block):
                 return seed
         raise ParamsError(
             f"{text} is not one of further_seeds {list(self.further_seeds)} in params.yaml; add it"
+        )
+
+    def further_horizon(self, text: str) -> int:
+        """The one of `further_horizons` that a command line names.
+
+        Raises:
+            ParamsError: it is not one of them.
+        """
+        for horizon in self.further_horizons:
+            if str(horizon) == text:
+                return horizon
+        raise ParamsError(
+            f"{text} is not one of further_horizons {list(self.further_horizons)} in params.yaml; "
+            "add it"
         )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jena_etl.evaluation.prediction_intervals import PredictionIntervals
     from jena_etl.fold_project import FoldProject
     from jena_etl.forecasting.forecaster import Forecaster
+    from jena_etl.horizon_project import HorizonProject
     from jena_etl.prepare.data_card import DataCard
     from jena_etl.windows.batches import WindowBatches
     from jena_etl.windows.split import SplitWindows
@@ -41,6 +42,12 @@ class Project(ProjectPaths):
         from jena_etl.fold_project import FoldProject
 
         return FoldProject(self.root, origin)
+
+    def further_horizon(self, horizon: int) -> HorizonProject:
+        """The same project with windows whose target lies `horizon` steps after the last input."""
+        from jena_etl.horizon_project import HorizonProject
+
+        return HorizonProject(self.root, horizon)
 
     def trained_model_file(self, name: str) -> Path:
         """The file of an architecture's model, or of an ensemble that is on the leaderboard."""

@@ -52,7 +52,6 @@ class ProjectPaths:
     source_json = _Path("data/interim/source.json")
     data_card_json = _Path("reports/data_card.json")
     statistics_json = _ProcessedPath("statistics.json")
-    splits_json = _ProcessedPath("splits.json")
     features_npy = _ProcessedPath("features.npy")
     targets_npy = _ProcessedPath("targets.npy")
     timestamps_npy = _ProcessedPath("timestamps.npy")
@@ -76,6 +75,11 @@ class ProjectPaths:
     def processed(self) -> Path:
         """The folder of what was prepared for the training."""
         return self.root / "data/processed"
+
+    @property
+    def splits_json(self) -> Path:
+        """The rows and windows of each split."""
+        return self.processed / "splits.json"
 
     def lock(self, stage: str) -> Path:
         """The lock held by the process that runs a stage; git-ignored."""

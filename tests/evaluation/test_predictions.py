@@ -8,6 +8,7 @@ import pytest
 from jena_etl.errors import ProjectError, TrainingError
 from jena_etl.evaluation.predictions import (
     SCORED,
+    at_horizon,
     built_by,
     forecast,
     in_fold,
@@ -92,6 +93,8 @@ def test_a_window_left_out_is_noticed() -> None:
         ("naive", "baseline"),
         ("lstm", "train@lstm"),
         (with_seed("lstm", 12), "train_seed@lstm-12"),
+        (at_horizon("lstm", 6), "train_horizon@lstm-6"),
+        (at_horizon("damped_persistence", 48), "horizon@48"),
         (in_fold("lstm", "2014-01-01"), "train_fold@lstm-2014-01-01"),
         (in_fold("damped_persistence", "2014-01-01T06"), "fold@2014-01-01T06"),
     ],

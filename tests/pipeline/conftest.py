@@ -45,15 +45,19 @@ def repo(built: Repo, tmp_path: Path) -> Repo:
 
 @pytest.fixture(scope="session")
 def repeated(built: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
-    """The pipeline with further seeds and folds, reproduced once; for reading, as `built` is."""
+    """The pipeline with all that can be repeated, reproduced once; for reading, as `built` is.
+
+    That is further seeds, folds and a further horizon.
+    """
 
     def build(folder: Path) -> None:
         repo = built.copy(folder / "repo")
         repo.python = NEW_PYTHON
         repo.edit(lambda params: params.update(architectures=["dense"], further_seeds=[1, 2]))
         repo.edit(with_folds)
+        repo.edit(lambda params: params.update(further_horizons=[6]))
         (repo.root / "repro.txt").write_text(repo.dvc("repro"))
         repo.run("git", "add", ".")
-        repo.run("git", "commit", "-q", "-m", "reproduced with further seeds and folds")
+        repo.run("git", "commit", "-q", "-m", "reproduced with repeats")
 
     return Repo(built_once(tmp_path_factory, "repeated", build) / "repo")

@@ -288,7 +288,7 @@ def test_architectures_that_are_not_a_list(repo: Any) -> None:
     assert checks["pipeline"].next == checks["params"].next == "edit params.yaml"
 
 
-@pytest.mark.parametrize("key", ["further_seeds", "rolling_origin"])
+@pytest.mark.parametrize("key", ["further_seeds", "further_horizons", "rolling_origin"])
 def test_a_list_that_an_older_params_yaml_lacks(repo: Any, key: str) -> None:
     repo.edit(lambda params: params.pop(key))
     checks = examined(repo)

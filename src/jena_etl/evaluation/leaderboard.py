@@ -18,10 +18,14 @@ from jena_etl.evaluation.intervals import (
     Comparison,
     Interval,
 )
+from jena_etl.evaluation.lead_times import PREFIX as LEAD_TIME
+from jena_etl.evaluation.lead_times import LeadTimeScores
+from jena_etl.evaluation.lead_times import as_markdown as lead_times_markdown
 from jena_etl.evaluation.metrics import Scores
 from jena_etl.evaluation.prediction_intervals import COVERAGE, IntervalScores
 from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED
-from jena_etl.evaluation.rolling_origin import PREFIX, FoldScores
+from jena_etl.evaluation.rolling_origin import PREFIX as FOLD
+from jena_etl.evaluation.rolling_origin import FoldScores
 from jena_etl.evaluation.rolling_origin import as_markdown as folds_markdown
 from jena_etl.evaluation.spread import ABOUT_SEEDS, Spread, seeds_title, spread_text
 from jena_etl.files import not_built
@@ -85,6 +89,7 @@ class Entry:
         seeds: by split, the spread of the MAE over all seeds that the architecture was trained
             with; None if that is one, and for a baseline. All else is about the model of `seed`.
         folds: its scores in the folds of the rolling origin; None if there are none.
+        lead_times: its scores by lead time; None if there is one.
         weights: of an ensemble's members, by name; empty for others.
     """
 
@@ -96,6 +101,7 @@ class Entry:
     intervals: IntervalScores | None = None
     seeds: dict[str, Spread] | None = None
     folds: FoldScores | None = None
+    lead_times: LeadTimeScores | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -166,7 +172,7 @@ def as_csv(entries: list[Entry]) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     several_seeds = any(entry.seeds for entry in entries)
-    extra = [*(SEED_COLUMNS if several_seeds else ()), *_fold_figures(entries[0])]
+    extra = [*(SEED_COLUMNS if several_seeds else ()), *_further_figures(entries[0])]
     rows.writerow([*COLUMNS, *extra])
     for rank, entry in enumerate(ranked(entries), start=1):
         named = [rank, entry.architecture, entry.kind, entry.parameters, entry.best_epoch]
@@ -175,13 +181,15 @@ def as_csv(entries: list[Entry]) -> str:
         own = entry.intervals
         spread = [own.crps, own.coverage, own.width] if own else [None] * 3
         repeated = [*(entry.seed_figures().values() if several_seeds else ())]
-        repeated += _fold_figures(entry).values()
+        repeated += _further_figures(entry).values()
         rows.writerow([*named, *entry.figures().values(), *compared, *spread, *repeated])
     return text.getvalue()
 
 
-def _fold_figures(entry: Entry) -> dict[str, float | None]:
-    return entry.folds.figures() if entry.folds else {}
+def _further_figures(entry: Entry) -> dict[str, float | None]:
+    """The scores in the folds and by lead time, by the names of their columns."""
+    further = (entry.folds, entry.lead_times)
+    return {name: figure for one in further if one for name, figure in one.figures().items()}
 
 
 def read_leaderboard(path: Path) -> list[dict[str, str]]:
@@ -194,7 +202,7 @@ def read_leaderboard(path: Path) -> list[dict[str, str]]:
         raise not_built(path, "evaluate")
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    columns = {name for name in (rows or [{}])[0] if not str(name).startswith(PREFIX)}
+    columns = {name for name in (rows or [{}])[0] if not str(name).startswith((FOLD, LEAD_TIME))}
     if columns not in (set(COLUMNS), {*COLUMNS, *SEED_COLUMNS}):
         raise ProjectError(f"{path.name} is damaged; build it again: dvc repro -f evaluate")
     return rows
@@ -214,8 +222,14 @@ def read_spread(row: dict[str, str], split: str) -> Spread | None:
     return Spread(mean, std, int(row["seeds"]))
 
 
-def as_markdown(entries: list[Entry], heading: str) -> str:
-    """The leaderboard for people."""
+def as_markdown(entries: list[Entry], heading: str, step_seconds: float | None = None) -> str:
+    """The leaderboard for people.
+
+    Args:
+        entries: its lines, in any order.
+        heading: what was forecast.
+        step_seconds: the seconds from one sampled step to the next; None if that is not known.
+    """
     heads = (
         "| | architecture | parameters | epoch | MAE validation | test "
         f"| {LEVEL:.0%} interval | against the best | skill validation | test "
@@ -244,6 +258,9 @@ def as_markdown(entries: list[Entry], heading: str) -> str:
         *_weights_markdown(entries),
         *_seeds_markdown(entries),
         *folds_markdown({e.architecture: e.folds for e in ranked(entries) if e.folds}),
+        *lead_times_markdown(
+            {e.architecture: e.lead_times for e in ranked(entries) if e.lead_times}, step_seconds
+        ),
     ]
     return "\n".join(lines) + "\n"
 

@@ -24,8 +24,9 @@ CLIMATOLOGY = "climatology"
 PERSISTENCE_CYCLE = "persistence_cycle"
 DAMPED_PERSISTENCE = "damped_persistence"
 BASELINES = (NAIVE, CLIMATOLOGY, PERSISTENCE_CYCLE, DAMPED_PERSISTENCE)
-# Between an architecture, whose name has no hyphen, and a further seed or the origin of a fold.
-SEED, FOLD = "-seed", "-fold"
+# Between an architecture, whose name has no hyphen, and what another training of it has: a further
+# seed, the origin of a fold, or a further horizon.
+SEED, FOLD, HORIZON = "-seed", "-fold", "-horizon"
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,16 @@ def in_fold(name: str, origin: str) -> str:
     return f"{name}{FOLD}{origin}"
 
 
+def at_horizon(name: str, horizon: int) -> str:
+    """The name of the forecasts of a baseline or an architecture for a further horizon."""
+    return f"{name}{HORIZON}{horizon}"
+
+
 def built_by(name: str) -> str:
     """The stage that makes the forecasts of this name."""
+    name, _, horizon = name.partition(HORIZON)
+    if horizon:
+        return f"horizon@{horizon}" if name in BASELINES else f"train_horizon@{name}-{horizon}"
     name, _, origin = name.partition(FOLD)
     if name in BASELINES:
         return f"fold@{origin}" if origin else "baseline"

@@ -1,13 +1,18 @@
-"""Scores the architectures that were trained more than once: with further seeds, and in folds."""
+"""Scores architectures trained more than once: with further seeds, in folds, for lead times."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 from jena_etl.evaluation.ensemble import with_ensembles
+from jena_etl.evaluation.lead_times import LeadTimeScores
 from jena_etl.evaluation.metrics import Scores, evaluate
 from jena_etl.evaluation.predictions import (
     BASELINES,
     NAIVE,
     Predictions,
+    at_horizon,
     built_by,
     in_fold,
     read_predictions,
@@ -38,12 +43,8 @@ def scores_over_seeds(
     names = (*params.architectures, *params.ensembles)
     trainings = {name: [scores[name]] for name in names}
     for seed in params.further_seeds:
-        files = {name: with_seed(name, seed) for name in params.architectures}
-        forecasts = {
-            name: read_predictions(project.predictions_parquet(file), built_by=built_by(file))
-            for name, file in files.items()
-        }
-        for name, found in with_ensembles(forecasts, params.ensembles).items():
+        forecasts = _forecasts(project, params, params.architectures, partial(with_seed, seed=seed))
+        for name, found in forecasts.items():
             trainings[name].append(evaluate(with_seed(name, seed), found, naive))
     return {name: mae_spread(found) for name, found in trainings.items()}
 
@@ -55,15 +56,53 @@ def scores_in_folds(project: Project, params: Params) -> dict[str, FoldScores]:
     trained = (*BASELINES, *params.architectures)
     mae: dict[str, dict[str, float]] = {name: {} for name in (*trained, *params.ensembles)}
     for origin in params.rolling_origin.origins:
-        files = {name: in_fold(name, origin) for name in trained}
-        forecasts = {
-            name: read_predictions(project.predictions_parquet(file), built_by=built_by(file))
-            for name, file in files.items()
-        }
-        for name, found in with_ensembles(forecasts, params.ensembles).items():
+        forecasts = _forecasts(project, params, trained, partial(in_fold, origin=origin))
+        for name, found in forecasts.items():
             scores = evaluate(in_fold(name, origin), found, forecasts[NAIVE])
             mae[name][origin] = scores["test"].mae
     return {name: FoldScores(by_origin, mae[NAIVE]) for name, by_origin in mae.items()}
+
+
+def scores_by_lead_time(
+    project: Project, params: Params, scores: dict[str, dict[str, Scores]]
+) -> dict[str, LeadTimeScores]:
+    """The scores of all forecasts at all horizons; nothing if there is one horizon.
+
+    Args:
+        project: where the forecasts are.
+        params: names the architectures, the ensembles and the further horizons.
+        scores: of all forecasts with the window's own horizon, by name and split.
+    """
+    if not params.further_horizons:
+        return {}
+    own = project.splits.window.horizon
+    mae = {name: {own: found["test"].mae} for name, found in scores.items()}
+    for horizon in params.further_horizons:
+        trained = (*BASELINES, *params.architectures)
+        forecasts = _forecasts(project, params, trained, partial(at_horizon, horizon=horizon))
+        for name, found in forecasts.items():
+            scored = evaluate(at_horizon(name, horizon), found, forecasts[NAIVE])
+            mae[name][horizon] = scored["test"].mae
+    ascending = {name: dict(sorted(found.items())) for name, found in mae.items()}
+    return {name: LeadTimeScores(found, ascending[NAIVE]) for name, found in ascending.items()}
+
+
+def _forecasts(
+    project: Project, params: Params, names: Sequence[str], renamed: Callable[[str], str]
+) -> dict[str, dict[str, Predictions]]:
+    """The forecasts of one training of each name, and of the ensembles of these, by name and split.
+
+    Args:
+        project: where the forecasts are.
+        params: names the ensembles.
+        names: of the architectures, and of baselines.
+        renamed: gives the name of the file of forecasts.
+    """
+    forecasts = {}
+    for name in names:
+        path, stage = project.predictions_parquet(renamed(name)), built_by(renamed(name))
+        forecasts[name] = read_predictions(path, built_by=stage)
+    return with_ensembles(forecasts, params.ensembles)
 
 
 def validation_mae(

@@ -12,6 +12,7 @@ import numpy as np
 
 from jena_etl.evaluation.history import History
 from jena_etl.evaluation.intervals import LEVEL
+from jena_etl.evaluation.lead_times import step_seconds
 from jena_etl.evaluation.leaderboard import (
     ABOUT_PREDICTION_INTERVALS,
     VERDICTS,
@@ -25,6 +26,7 @@ from jena_etl.prepare.data_card import DataCard
 from jena_etl.prepare.outputs import Splits, Statistics
 from jena_etl.report.figure import Picture
 from jena_etl.report.forecast_pictures import against_observation, errors, middle_days
+from jena_etl.report.lead_times import lead_times_section
 from jena_etl.report.model_pictures import architectures, leaderboard, training_curves
 from jena_etl.report.page import Page, Section, Table
 from jena_etl.report.repeats import folds_section, seeds_section
@@ -107,6 +109,9 @@ def compose_page(
             _leaderboard_section(models.leaderboard, unit),
             *seeds_section(models.leaderboard, unit),
             *folds_section(models.leaderboard, unit),
+            *lead_times_section(
+                models.leaderboard, step_seconds(card, splits.window), unit, most=MODELS_SHOWN
+            ),
             _forecasts_section(models, splits.target, unit),
             _models_section(models, unit),
             _data_section(card, statistics, list(pictures.values())),

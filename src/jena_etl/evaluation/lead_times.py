@@ -1,0 +1,116 @@
+"""The scores of a forecast by lead time: how far ahead it says what will be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jena_etl.evaluation.predictions import NAIVE
+from jena_etl.text import markdown
+
+if TYPE_CHECKING:
+    from jena_etl.prepare.data_card import DataCard
+    from jena_etl.prepare.outputs import Window
+
+# The columns of the leaderboard, which are only there if there are further horizons, begin with
+# this and end with the horizon in sampled steps.
+PREFIX = "lead_time_"
+TITLE = "MAE by lead time"
+ABOUT = (
+    "For each lead time, the time from the last input to the target, every architecture was "
+    "trained anew: MAE on the test split, and skill, 1 - MAE / the naive forecast's at the same "
+    "lead time. Nothing is ranked by it."
+)
+
+
+@dataclass(frozen=True)
+class LeadTimeScores:
+    """The mean absolute errors of a forecast on the test split, in the target's unit.
+
+    Attributes:
+        mae: by horizon, in sampled steps from the last input to the target, ascending.
+        naive_mae: the naive forecast's on the same windows.
+    """
+
+    mae: dict[int, float]
+    naive_mae: dict[int, float]
+
+    @property
+    def skill(self) -> dict[int, float | None]:
+        """1 - MAE / the naive forecast's, by horizon; None where the naive forecast is perfect."""
+        naive = self.naive_mae
+        return {at: 1 - mae / naive[at] if naive[at] else None for at, mae in self.mae.items()}
+
+    def figures(self) -> dict[str, float | None]:
+        """The scores by the names of their columns."""
+        mae = {f"{PREFIX}mae_{at}": mae for at, mae in self.mae.items()}
+        return mae | {f"{PREFIX}skill_{at}": skill for at, skill in self.skill.items()}
+
+
+def read_lead_times(rows: Iterable[Mapping[str, str]]) -> dict[str, LeadTimeScores]:
+    """The scores by name from the rows of the leaderboard; none without further horizons."""
+    start = f"{PREFIX}mae_"
+    by_name = {
+        row["architecture"]: {
+            int(column.removeprefix(start)): float(value)
+            for column, value in row.items()
+            if column.startswith(start)
+        }
+        for row in rows
+    }
+    return {name: LeadTimeScores(mae, by_name[NAIVE]) for name, mae in by_name.items() if mae}
+
+
+def step_seconds(card: DataCard, window: Window) -> float | None:
+    """The seconds from one input of a window to the next; None if the series has no step."""
+    return card.step_seconds and card.step_seconds * window.sampling_rate
+
+
+def lead_time(horizon: int, seconds: float | None) -> str:
+    """A horizon as a time, or in steps if the series has no common step.
+
+    Args:
+        horizon: in sampled steps.
+        seconds: from one sampled step to the next; None if that is not known.
+
+    >>> lead_time(24, 3600), lead_time(2, 600), lead_time(24, None)
+    ('24 h', '20 min', '24 steps')
+    """
+    if seconds is None:
+        return f"{horizon} step{'s' * (horizon > 1)}"
+    minutes = horizon * seconds / 60
+    return f"{minutes / 60:g} h" if minutes % 30 == 0 else f"{minutes:g} min"
+
+
+def table(
+    scores: Mapping[str, LeadTimeScores], seconds: float | None
+) -> tuple[list[str], list[list[str]]]:
+    """The heads and cells of a table of these scores, in the order given.
+
+    Args:
+        scores: by name.
+        seconds: as for `lead_time`.
+    """
+    times = [lead_time(at, seconds) for at in next(iter(scores.values())).mae]
+    heads = ["architecture", *(f"{what} {time}" for what in ("MAE", "skill") for time in times)]
+    cells = [
+        [
+            name,
+            *(f"{mae:.3f}" for mae in found.mae.values()),
+            *("" if skill is None else f"{skill:+.3f}" for skill in found.skill.values()),
+        ]
+        for name, found in scores.items()
+    ]
+    return heads, cells
+
+
+def as_markdown(scores: Mapping[str, LeadTimeScores], seconds: float | None) -> list[str]:
+    """The lines of a section of the leaderboard; none without further horizons."""
+    if not scores:
+        return []
+    heads, cells = table(scores, seconds)
+    rows = [[markdown(name), *figures] for name, *figures in cells]
+    lines = [f"| {' | '.join(row)} |" for row in (heads, *rows)]
+    rule = "|:--" + "|--:" * (len(heads) - 1) + "|"
+    return ["", f"## {TITLE}", "", lines[0], rule, *lines[1:], "", ABOUT]
