@@ -80,8 +80,16 @@ def blocked(path: Path) -> Iterator[Callable[[], bool]]:
 def kill(process: subprocess.Popen[Any]) -> None:
     """End a process and those that it has started, as `kill -9` does."""
     started_by = psutil.Process(process.pid)
-    for one in [started_by, *started_by.children(recursive=True)]:
-        # A child may end by itself meanwhile: sshd's do when their client closes a connection.
+    family: set[psutil.Process] = set()
+    # Those that are suspended start no others, so none is missed: one that lives on would hold the
+    # output that is read below.
+    while new := {started_by, *started_by.children(recursive=True)} - family:
+        for one in new:
+            # A child may end by itself: sshd's do when their client closes a connection.
+            with suppress(psutil.NoSuchProcess):
+                one.suspend()
+        family |= new
+    for one in family:
         with suppress(psutil.NoSuchProcess):
             one.kill()
     process.communicate()
