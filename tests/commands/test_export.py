@@ -18,7 +18,7 @@ from tests.forecasting.models import forecaster, with_features
         (forecaster(), "(windows, 3, 3) in their units, oldest first -> forecast (windows, 1), T "),
         (
             forecaster(**with_features({"kind": "time_of_day"})),
-            "compute the last 2 columns from the measurements: time of day, sine, time of day, co",
+            "compute the last 2 columns from the measurements: time of day, sine; time of day, co",
         ),
     ],
 )

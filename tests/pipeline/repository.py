@@ -119,7 +119,12 @@ class Repo:
         main = import_module(f"pipeline.{name}").main
         names = list(signature(main).parameters)[2:]  # after the project and its params
         run = partial(pipeline.run, main, *names, root=self.root)
-        return self._here(run, f"pipeline/{name}.py", *arguments, fails=fails)
+        with pytest.MonkeyPatch.context() as patch:
+            if name.startswith("train"):
+                # TensorFlow's threads are set before it starts, which another test of this process
+                # may have made it do.
+                patch.setattr("jena_etl.training.run.use_device", lambda *_, **__: "cpu")
+            return self._here(run, f"pipeline/{name}.py", *arguments, fails=fails)
 
     def jena_etl(self, *arguments: str, fails: bool = False) -> str:
         """Run `jena-etl` in this repository's folder and in this process."""
