@@ -256,23 +256,16 @@ class Params(Block):
         return self
 
     @model_validator(mode="after")
-    def _seeds_differ(self) -> Params:
-        seeds = [self.seed, *self.further_seeds]
-        if twice := sorted({seed for seed in seeds if seeds.count(seed) > 1}):
-            raise ValueError(
-                f"further_seeds: seed {twice[0]} stands twice among seed and further_seeds; name "
-                "each once"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _horizons_differ(self) -> Params:
-        horizons = [self.window.horizon, *self.further_horizons]
-        if twice := sorted({steps for steps in horizons if horizons.count(steps) > 1}):
-            raise ValueError(
-                f"further_horizons: {twice[0]} stands twice among window.horizon and "
-                "further_horizons; name each once"
-            )
+    def _further_ones_differ(self) -> Params:
+        for key, further, own_key, own in (
+            ("further_seeds", self.further_seeds, "seed", self.seed),
+            ("further_horizons", self.further_horizons, "window.horizon", self.window.horizon),
+        ):
+            numbers = [own, *further]
+            if twice := sorted({one for one in numbers if numbers.count(one) > 1}):
+                raise ValueError(
+                    f"{key}: {twice[0]} stands twice among {own_key} and {key}; name each once"
+                )
         return self
 
     @model_validator(mode="after")
@@ -324,12 +317,7 @@ class Params(Block):
         Raises:
             ParamsError: it is not one of them.
         """
-        for seed in self.further_seeds:
-            if str(seed) == text:
-                return seed
-        raise ParamsError(
-            f"{text} is not one of further_seeds {list(self.further_seeds)} in params.yaml; add it"
-        )
+        return _listed(text, "further_seeds", self.further_seeds)
 
     def further_horizon(self, text: str) -> int:
         """The one of `further_horizons` that a command line names.
@@ -337,13 +325,14 @@ class Params(Block):
         Raises:
             ParamsError: it is not one of them.
         """
-        for horizon in self.further_horizons:
-            if str(horizon) == text:
-                return horizon
-        raise ParamsError(
-            f"{text} is not one of further_horizons {list(self.further_horizons)} in params.yaml; "
-            "add it"
-        )
+        return _listed(text, "further_horizons", self.further_horizons)
+
+
+def _listed(text: str, key: str, numbers: tuple[int, ...]) -> int:
+    for number in numbers:
+        if str(number) == text:
+            return number
+    raise ParamsError(f"{text} is not one of {key} {list(numbers)} in params.yaml; add it")
 
 
 def read_params(path: Path) -> Params:

@@ -135,7 +135,7 @@ class Model(FittedAtOnce):
                 **{name: getattr(self, name) for name in names},
                 "seed": seed,
                 # Threads wait for each other after every split: with another job on the machine,
-                # two took seven times as long as one.
+                # two took four times as long as one.
                 "num_threads": 1,
                 "deterministic": True,
                 "force_col_wise": True,
