@@ -1,4 +1,7 @@
-"""Where things lie in a project folder: the only file that knows paths."""
+"""Where things lie in a project folder.
+
+A fold and a further horizon have some of them elsewhere: fold_project.py, horizon_project.py.
+"""
 
 from __future__ import annotations
 

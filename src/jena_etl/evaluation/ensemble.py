@@ -12,9 +12,9 @@ from jena_etl.evaluation.predictions import Predictions
 
 
 def ensemble_weights(validation: Mapping[str, Predictions]) -> dict[str, float]:
-    """The weights, none negative and their sum 1, with the lowest squared error on validation.
+    """The non-negative weights with sum 1 that have the lowest squared error on validation.
 
-    Models that are off at different times correct each other, so their mean is better than most of
+    Models that err at different times correct each other, so their mean is better than most of
     them, and often than all (J. M. Bates and C. W. J. Granger, The Combination of Forecasts, 1969).
     Weights that may be negative fit the validation split better and the next one worse (L. Breiman,
     Stacked Regressions, 1996); a model that adds nothing gets the weight 0.

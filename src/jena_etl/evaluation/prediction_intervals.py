@@ -9,7 +9,6 @@ that is biased need not lie in the middle. docs/evaluation.md says what an inter
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +20,14 @@ from jena_etl.evaluation.predictions import Predictions
 from jena_etl.files import sha256_of
 from jena_etl.stage_output import Count, Part, Sha256, StageOutput
 
-LOWER, UPPER = 0.1, 0.9
-COVERAGE = 0.8  # of the interval between the two
-FEWEST = math.ceil(1 / LOWER) - 1  # residuals; of fewer, none is low enough to be the 10% quantile
+COVERAGE = 0.8  # of the interval from the 10 to the 90% quantile
+FEWEST = 9  # residuals; of fewer, none is low enough to be the 10% quantile
 
 Floats = npt.NDArray[np.float64]
 
 
 class Quantiles(Part):
-    """The values that 10, 50 and 90% of the cases are below, in the target's unit."""
+    """The values below which 10, 50 and 90% of the cases lie, in the target's unit."""
 
     q10: float
     q50: float
@@ -76,7 +74,7 @@ class IntervalScores:
     """How good the intervals are on a split that they were not made from, in the target's unit.
 
     Attributes:
-        coverage: the share of the observations within the interval, which is to be COVERAGE.
+        coverage: the share of the observations within the interval, which should be COVERAGE.
         width: from its lower to its upper end.
         crps: the mean continuous ranked probability score of the forecast with all residuals of the
             validation split around it. Of a forecast without residuals it would be the MAE.
@@ -185,7 +183,8 @@ def quantiles_of_model(
     Args:
         model_file: the model's file, under whatever name.
         name: that of the architecture or the ensemble. An ensemble is known by its name alone,
-            because its file is made of the members' after its forecasts have been scored.
+            because its file is put together from its members' only after its forecasts have been
+            scored.
         files: where the evaluate stage's `prediction_intervals.json` may be.
 
     Raises:

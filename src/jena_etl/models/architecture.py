@@ -25,7 +25,7 @@ LAST_OBSERVATION = "last_observation"
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model that was fitted at once, and the choices that were tried.
+    """A model that was fitted in one go, and the choices that were tried.
 
     Attributes:
         model: the Keras model, with the weights of the best choice.
@@ -57,10 +57,10 @@ class Architecture(Block):
 
     @abstractmethod
     def compile_options(self, keras: Any) -> dict[str, Any]:
-        """What `model.compile` is given beside the metric."""
+        """What `model.compile` is given besides the metric."""
 
     def last_layers(self, keras: Any) -> list[Any]:
-        """What makes the forecast out of that: a number, even in mixed precision of 32 bits."""
+        """What turns that into the forecast: one number, of 32 bits even in mixed precision."""
         return [keras.layers.Dense(1, dtype="float32")]
 
     def input_length(self, sequence_length: int) -> int | None:

@@ -21,7 +21,7 @@ BATCH_SIZE = 1024  # windows whose lags are computed at once
 # all differ by more than 2^-60. Multiplying by a power of two does not round.
 STEEP = 2.0**60
 OBJECTIVES = {"mse": "regression", "mae": "regression_l1", "huber": "huber"}  # LightGBM's names
-SHOWN_ROUNDS = 50  # a line of progress for so many rounds
+SHOWN_ROUNDS = 50  # a line of progress every so many rounds
 LAGS, SPLITS, LEAVES = "lags", "splits", "leaves"
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -29,9 +29,9 @@ Steps = Annotated[tuple[Positive, ...], Field(strict=False)]
 
 
 class Model(FittedAtOnce):
-    """Regression trees, each grown on what the ones before it left, by LightGBM.
+    """Regression trees grown by LightGBM, each on the errors that those before it left.
 
-    The trees read, of every column, the last value, the values `lags` steps before it, how far the
+    Of every column, the trees read the last value, the values `lags` steps before it, how far the
     last value lies from those `differences` steps before it, and the means over the last `means`
     steps. The names of the other options are LightGBM's (G. Ke et al., LightGBM: A Highly
     Efficient Gradient Boosting Decision Tree, 2017). In the history, a boosting round is an epoch.

@@ -31,9 +31,9 @@ def ensemble_model(
         if weights[name]:
             model.name = name  # Keras calls them all functional or sequential
             forecasts.append(model(window))
-    both = keras.layers.Concatenate(dtype="float32")(forecasts) if len(used) > 1 else forecasts[0]
+    joined = keras.layers.Concatenate(dtype="float32")(forecasts) if len(used) > 1 else forecasts[0]
     mean = keras.layers.Dense(1, use_bias=False, name="weights", dtype="float32")
-    ensemble = keras.Model(window, mean(both))
+    ensemble = keras.Model(window, mean(joined))
     mean.set_weights([np.array(used, np.float32)[:, np.newaxis]])
     ensemble.compile(optimizer="sgd", loss="mse", metrics=["mae"])  # never trained as a whole
     return ensemble
