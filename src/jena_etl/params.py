@@ -16,8 +16,8 @@ from ruamel.yaml import YAML
 
 from jena_etl.csv_dialect import Dialect, Names, Text
 from jena_etl.errors import ParamsError
-from jena_etl.feature_blocks import Features, check_features
 from jena_etl.params_check import Block, check, load_yaml
+from jena_etl.params_features import Features, check_features
 from jena_etl.params_rolling_origin import RollingOrigin
 from jena_etl.text import nearest, without_credentials
 

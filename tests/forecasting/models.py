@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from jena_etl.feature_blocks import Features, feature_names
 from jena_etl.forecasting.forecaster import Forecaster
+from jena_etl.params_features import Features, feature_names
 from jena_etl.training.metadata import ModelMetadata
 
 COLUMNS = ("p (mbar)", "T (degC)", "rh (%)")

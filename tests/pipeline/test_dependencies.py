@@ -40,8 +40,8 @@ OF_REPEATS = {"src/jena_etl/fold_project.py", "src/jena_etl/horizon_project.py"}
 SWITCHED_ON = {"ensemble", "fold", "horizon", "train_fold", "train_horizon", "train_seed"}
 # What every stage imports with params.yaml, and those declare whose outputs it shapes: the names,
 # units and history of features.
-FEATURE_BLOCKS, SHAPED_BY_FEATURES = (
-    "src/jena_etl/feature_blocks.py",
+PARAMS_FEATURES, SHAPED_BY_FEATURES = (
+    "src/jena_etl/params_features.py",
     {"features", "splits", "arrays", "fold", "horizon"},
 )
 
@@ -71,7 +71,7 @@ def assert_declared(repo: Any, recorded: dict[tuple[str, ...], set[str]]) -> Non
             declared = {ITEM.sub(architecture[0], dep) for dep in declared}
         imported = set(filter(shapes_an_output, all_imported))
         if name not in SHAPED_BY_FEATURES:
-            imported.discard(FEATURE_BLOCKS)
+            imported.discard(PARAMS_FEATURES)
         if MODELS in declared_for(stages[name]):  # the whole folder
             imported = {path for path in imported if not path.startswith(f"{MODELS}/")}
         assert imported == declared, name

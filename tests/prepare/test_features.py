@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from jena_etl.errors import DataError
-from jena_etl.feature_blocks import Feature, Features, history
 from jena_etl.ingest.jena import JENA_COLUMNS
+from jena_etl.params_features import Feature, Features, history
 from jena_etl.prepare.features import check_reach, compute_features
 
 T, P = "T (degC)", "p (mbar)"

@@ -8,8 +8,8 @@ from typing import Any
 
 from jena_etl.commands.dvc_repo import can_be_pulled
 from jena_etl.errors import ProjectError
-from jena_etl.feature_blocks import feature_names
 from jena_etl.params import Params, Window
+from jena_etl.params_features import feature_names
 from jena_etl.prepare.data_card import (
     DataCard,
 )

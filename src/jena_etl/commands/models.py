@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from jena_etl.errors import ParamsError
-from jena_etl.feature_blocks import feature_names
 from jena_etl.models import NeuralNetwork, configure
 from jena_etl.params import Params
+from jena_etl.params_features import feature_names
 from jena_etl.training.device import use_device
 from jena_etl.training.metadata import trainable_parameters
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jena_etl.errors import ProjectError
-from jena_etl.feature_blocks import feature_units
+from jena_etl.params_features import feature_units
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.outputs import ArraysRecord, Statistics
 from jena_etl.windows.grid import commonest_step

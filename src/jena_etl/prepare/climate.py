@@ -12,8 +12,8 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from jena_etl.errors import ProjectError
-from jena_etl.feature_blocks import Feature, Features, feature_names, history
 from jena_etl.files import read_parquet, replacing
+from jena_etl.params_features import Feature, Features, feature_names, history
 from jena_etl.stage_output import Part, Sha256
 
 RECORD = b"jena_etl"  # the key of the FeaturesRecord in the schema of features.parquet

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 
 from jena_etl.errors import DataError
-from jena_etl.feature_blocks import (
+from jena_etl.params_features import (
     DewPointDepression,
     Difference,
     FeatureBlock,

@@ -14,7 +14,7 @@ from typing import Annotated, Generic, Literal, Self, TypeVar
 from pydantic import Field, model_validator
 
 from jena_etl.errors import ProjectError
-from jena_etl.feature_blocks import Features
+from jena_etl.params_features import Features
 from jena_etl.stage_output import Count, Part, Rows, Sha256, StageOutput, Starts
 
 Positive = Annotated[int, Field(ge=1)]

@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from jena_etl.errors import TrainingError
-from jena_etl.feature_blocks import Features, feature_names, history
 from jena_etl.params import Order
+from jena_etl.params_features import Features, feature_names, history
 from jena_etl.prepare.outputs import ArraysRecord, Statistics
 from jena_etl.stage_output import Count, Part, Sha256
 

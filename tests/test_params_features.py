@@ -9,8 +9,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from jena_etl.errors import ParamsError
-from jena_etl.feature_blocks import feature_names, feature_units
 from jena_etl.params import Params, read_params
+from jena_etl.params_features import feature_names, feature_units
 from tests.prepare.test_features import EVERY_KIND, P, T, features_of
 
 
