@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import reduce, wraps
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
+
+# A busy machine makes no test fail.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 # TensorFlow's start-up notes would drown a failing test's own words.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 ROOT = Path(__file__).resolve().parents[1]
+# Functions of large libraries, by module, which the measurement of coverage does not follow.
+UNTRACED = {
+    "dvc.repo": ("Repo.__init__",),
+    "keras": (
+        "Layer.__call__",
+        "Model.evaluate",
+        "Model.export",
+        "Model.fit",
+        "Model.predict",
+        "Model.predict_on_batch",
+        "Model.save",
+        "saving.load_model",
+        "utils.timeseries_dataset_from_array",
+    ),
+    "matplotlib.figure": ("Figure.savefig",),
+    "ruamel.yaml": ("YAML.dump", "YAML.load"),
+}
 REPOSITORIES = ("tests/pipeline/", "tests/team/")  # folders whose tests run DVC in a repository
 
 
@@ -47,28 +70,44 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [*first, *others, *(item for item in last if item not in first)]
 
 
-def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, which the measurement of coverage does not follow."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Where coverage is measured, measure our code and not that of the largest libraries.
+
+    Measuring makes all Python code slower, and two to four times that which traces a graph, draws a
+    picture or parses YAML, where none of ours runs but the callbacks of a training.
+    """
+    trace = sys.gettrace()
+    if trace is None:
+        return
+    sys.settrace(None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "jax", None)  # TensorFlow would import it
+        for module, functions in UNTRACED.items():
+            for function in functions:
+                _traced_by(None, import_module(module), function)
+    for function in ("on_epoch_begin", "on_epoch_end"):
+        _traced_by(trace, import_module("keras.callbacks"), f"CallbackList.{function}")
+    gc.freeze()  # so that no garbage collection looks through what TensorFlow has made
+    sys.settrace(trace)
+
+
+def _traced_by(trace: Any, module: ModuleType, name: str) -> None:
+    """Let a function of a library, when it is called, run under another trace function."""
+    *owners, last = name.split(".")
+    owner: Any = reduce(getattr, owners, module)
+    function = getattr(owner, last)
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
-        trace = sys.gettrace()
-        sys.settrace(None)
+        before = sys.gettrace()
+        sys.settrace(trace)
         try:
             return function(*args, **kwargs)
         finally:
-            sys.settrace(trace)
+            sys.settrace(before)
 
-    return run
-
-
-@pytest.fixture(scope="session", autouse=True)
-def yaml_is_untraced() -> Iterator[None]:
-    """Measuring coverage makes all Python code slower, ruamel.yaml's three to four times."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("load", "dump"):
-            patch.setattr(YAML, name, untraced(getattr(YAML, name)))
-        yield
+    setattr(owner, last, run)
 
 
 @pytest.fixture(scope="session")
