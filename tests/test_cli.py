@@ -13,16 +13,17 @@ from ruamel.yaml import YAML
 import jena_etl
 from jena_etl.ingest.jena import JENA_COLUMNS
 from jena_etl.ingest.synthetic import MEMBER, write_synthetic
-from tests.warm_python import NEW_PYTHON, warm_python
+from tests.command_line import jena_etl as run
+from tests.pipeline.repository import Repo
+from tests.warm_python import warm_python
 
-CODE = "from jena_etl.cli import run; run()"
 
-
-def run(
-    *arguments: object, cwd: Path | None = None, python: Path | None = None
+def started(
+    *arguments: object, python: str | Path = sys.executable
 ) -> subprocess.CompletedProcess[str]:
-    command = [str(python or warm_python()), "-c", CODE, *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    """The same in a process of its own."""
+    command = [python, "-c", "from jena_etl.cli import run; run()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +38,12 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
     params["window"].update(sequence_length=12)
     YAML().dump(params, root / "params.yaml")
     for stage in ("download", "convert", "features", "statistics", "splits", "arrays"):
-        subprocess.run([warm_python(), "-m", f"pipeline.{stage}"], cwd=root, check=True)
+        Repo(root).stage(stage)
     return root
 
 
 def test_version_and_help() -> None:
-    assert run("--version").stdout == f"jena-etl {jena_etl.__version__}\n"
+    assert started("--version").stdout == f"jena-etl {jena_etl.__version__}\n"
     shown = run("--help").stdout
     assert "Show the version." in shown
     for command in ("doctor", "inspect", "forecast", "export", "peek", "synth", "demo"):
@@ -86,7 +87,7 @@ def test_inspect_in_words(project: Path) -> None:
 
 def test_inspect_models_is_quiet_json(project: Path) -> None:
     """The folder needs no more than its params.yaml; TensorFlow's notes stay off stderr."""
-    done = run("inspect", project, "--models", "--json", python=NEW_PYTHON)
+    done = started("inspect", project, "--models", "--json")
     assert done.stderr == ""
     lstm = json.loads(done.stdout)["models"]["lstm"]
     assert lstm["trainable_parameters"] == 4 * (14 * 16 + 16 * 16 + 16) + 17
@@ -126,7 +127,7 @@ def test_inspect_tells_what_is_wrong_and_where(project: Path, tmp_path: Path) ->
     shutil.copytree(project, root)
     faulty(root)
     for stage in ("download", "convert", "features", "statistics", "splits"):
-        subprocess.run([warm_python(), "-m", f"pipeline.{stage}"], cwd=root, check=True)
+        Repo(root).stage(stage)
     shown = run("inspect", root).stdout
     # An input is read by 12 windows; two neighbours by 24, all in the validation split.
     for part in (
@@ -168,7 +169,7 @@ def test_a_frozen_sensor_is_a_warning_or_missing_cells(project: Path, tmp_path: 
         params["convert"].update(on_frozen=how, on_missing="fill_forward")
         YAML().dump(params, root / "params.yaml")
         for stage in ("download", "convert", "features", "statistics", "splits"):
-            subprocess.run([warm_python(), "-m", f"pipeline.{stage}"], cwd=root, check=True)
+            Repo(root).stage(stage)
         shown[how] = run("inspect", root).stdout
     period = "2009-01-13 12:10 to 2009-01-15 14:00"  # row 1,800 is 12 days and 12 hours after row 0
     assert f"  wv (m/s), {period}: hardly changes, 2 different values in 300 rows" in shown["keep"]
@@ -280,7 +281,8 @@ def test_a_demo_where_a_file_is_is_a_line(name: str, tmp_path: Path, checkout: P
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
-    assert "Traceback" in run("--debug", "inspect", tmp_path / "nowhere").stderr
+    done = started("--debug", "inspect", tmp_path / "nowhere", python=warm_python())
+    assert "Traceback" in done.stderr
 
 
 def test_peek_prints_the_blocks_and_nothing_else(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +19,8 @@ from jena_etl.evaluation.metrics import Scores
 from jena_etl.ingest.source import SourceSummary
 from jena_etl.prepare.outputs import Splits, Window
 from jena_etl.text import markdown, printable
-from tests.warm_python import warm_python
+from tests.command_line import jena_etl
+from tests.pipeline.repository import Repo
 
 BIDI = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 EVIL = f"rain\x1b[2J\x9b31m\r|<b>{BIDI}"
@@ -59,14 +59,9 @@ def is_safe(text: str) -> bool:
     return not any((ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160 or c in BIDI for c in text)
 
 
-def run(*command: object, cwd: Path) -> str:
-    done = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, check=False)
-    return (done.stdout + done.stderr).decode()
-
-
-def jena_etl(*arguments: object, cwd: Path) -> str:
-    code = "from jena_etl.cli import run; run()"
-    return run(warm_python(), "-c", code, *arguments, cwd=cwd)
+def printed_by(*arguments: object, cwd: Path) -> str:
+    done = jena_etl(*arguments, cwd=cwd)
+    return done.stdout + done.stderr
 
 
 NAMED = EVIL.replace("\r", "")  # a line end within a name is refused by the reader,
@@ -94,16 +89,16 @@ def said(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> dict[str, 
     params["window"].update(target=NAMED, sequence_length=4, sampling_rate=1, horizon=2)
     yaml.dump(params, root / "params.yaml")
     printed = {
-        stage: run(warm_python(), "-m", f"pipeline.{stage}", cwd=root)
+        stage: Repo(root).stage(stage)
         for stage in ("download", "convert", "features", "statistics", "splits", "arrays")
     }
-    printed["inspect"] = jena_etl("inspect", cwd=root)
-    printed["inspect --json"] = jena_etl("inspect", "--json", cwd=root)
-    printed["peek"] = jena_etl("peek", "peeked.csv", cwd=root)
+    printed["inspect"] = printed_by("inspect", cwd=root)
+    printed["inspect --json"] = printed_by("inspect", "--json", cwd=root)
+    printed["peek"] = printed_by("peek", "peeked.csv", cwd=root)
     params["window"][NAMED] = 1
     yaml.dump(params, root / "params.yaml")
-    printed["unknown key, inspect"] = jena_etl("inspect", cwd=root)
-    printed["unknown key, convert"] = run(warm_python(), "-m", "pipeline.convert", cwd=root)
+    printed["unknown key, inspect"] = printed_by("inspect", cwd=root)
+    printed["unknown key, convert"] = Repo(root).stage("convert", fails=True)
     return printed
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
@@ -10,7 +9,6 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from importlib import import_module
 from inspect import signature
@@ -26,6 +24,7 @@ import pipeline
 from jena_etl import cli
 from jena_etl.files import sha256_of
 from jena_etl.ingest.synthetic import write_synthetic
+from tests.command_line import called
 from tests.pipeline import dvc_process
 from tests.warm_python import NEW_PYTHON, warm_python
 
@@ -126,24 +125,14 @@ class Repo:
                 patch.setattr("jena_etl.training.run.use_device", lambda *_, **__: "cpu")
             return self._here(run, f"pipeline/{name}.py", *arguments, fails=fails)
 
-    def jena_etl(self, *arguments: str, fails: bool = False) -> str:
-        """Run `jena-etl` in this repository's folder and in this process."""
-        return self._here(cli.run, "jena-etl", *arguments, fails=fails)
+    def jena_etl(self, *arguments: str, fails: bool = False, cwd: str = ".") -> str:
+        """Run `jena-etl` in this repository or a folder of it, and in this process."""
+        return self._here(cli.run, "jena-etl", *arguments, fails=fails, cwd=cwd)
 
-    def _here(self, command: Callable[[], None], *argv: str, fails: bool) -> str:
+    def _here(self, command: Callable[[], None], *argv: str, fails: bool, cwd: str = ".") -> str:
         output = StringIO()
-        code: object = 0
-        with (
-            pytest.MonkeyPatch.context() as patch,
-            redirect_stdout(output),
-            redirect_stderr(output),
-            contextlib.chdir(self.root),
-        ):
-            patch.setattr("sys.argv", list(argv))
-            try:
-                command()
-            except SystemExit as ended:
-                code = ended.code
+        folder = self.root / cwd
+        code = called(command, list(argv), cwd=folder, stdout=output, stderr=output)
         shown = output.getvalue()
         assert (code != 0) == fails, shown
         return shown

@@ -93,11 +93,11 @@ def test_a_reproduced_pipeline_is_sound(repo: Any) -> None:
 
 
 def test_the_command_line(repo: Any) -> None:
-    report = json.loads(repo.run(*COMMAND, "--json"))
+    report = json.loads(repo.jena_etl("doctor", "--json"))
     assert report["sound"] is True
     assert {tuple(check) for check in report["checks"]} == {("name", "mark", "found", "next")}
     (repo.root / FEATURES).unlink()
-    shown = repo.run(*COMMAND, fails=True).splitlines()
+    shown = repo.jena_etl("doctor", fails=True).splitlines()
     assert f"fault  data         {FEATURES} is deleted: dvc checkout {FEATURES}" in shown
     # What is gone makes no later stage out of date: it comes back as it was.
     assert [line for line in shown if line.startswith("ok     pipeline ")]
@@ -118,7 +118,7 @@ def test_damage_to_the_cache_alone(repo: Any) -> None:
     assert faults(checks) == ["cache"]
     for path in rotten:
         assert f"{path} is damaged" in checks["cache"].found
-    shown = repo.run(*COMMAND, "--verify", fails=True)  # exit code 1
+    shown = repo.jena_etl("doctor", "--verify", fails=True)  # exit code 1
     assert f"{rotten[1]} is damaged ({FEATURES})" in shown
     assert checks["cache"].next.endswith(" && dvc commit -f arrays download train@dense")
     follow(repo, checks)
@@ -173,7 +173,7 @@ def test_what_a_team_can_fetch_is_not_computed_again(repo: Any, tmp_path: Path) 
     checks = examined(clone)
     assert faults(checks) == ["data"]
     assert checks["data"].next == "dvc pull"
-    assert "dvc pull" in clone.run(*COMMAND[:-1], "inspect")
+    assert "dvc pull" in clone.jena_etl("inspect")
     follow(clone, checks)
     assert not faults(examined(clone))
 
@@ -226,7 +226,7 @@ def test_an_empty_rwlock(repo: Any) -> None:
     rwlock = repo.root / ".dvc/tmp/rwlock"
     rwlock.write_text("")
     assert "JSON structure is corrupted" in repo.dvc("repro", fails=True)
-    shown = repo.run(*COMMAND, "--mend", cwd="data")
+    shown = repo.jena_etl("doctor", "--mend", cwd="data")
     assert shown.startswith(".dvc/tmp/rwlock is damaged")
     assert f"type these commands in {repo.root}: cd .." in shown
     assert repo.stages_run(repo.dvc("repro")) == []
