@@ -11,7 +11,14 @@ import pytest
 from tests.warm_python import NEW_PYTHON, warm_python
 
 SHOW = "import os, sys; print(sys.argv, sys.path[0], os.getcwd(), os.environ['WORD'], __name__)"
-FILES = {"shown.py": SHOW, "package/__init__.py": "", "package/shown.py": SHOW}
+# Python imports it as it starts; tests/pipeline/repository.py has one that says what was imported.
+AT_START = "import atexit, sys; atexit.register(lambda: print(sys.argv, 'has ended'))"
+FILES = {
+    "shown.py": SHOW,
+    "package/__init__.py": "",
+    "package/shown.py": SHOW,
+    "on_path/sitecustomize.py": AT_START,
+}
 
 
 @pytest.mark.parametrize(
@@ -37,7 +44,7 @@ def test_it_does_what_a_new_python_does(command: tuple[str, ...], tmp_path: Path
         done = subprocess.run(
             [python, *command],
             cwd=tmp_path,
-            env=os.environ | {"WORD": "ä"},
+            env=os.environ | {"WORD": "ä", "PYTHONPATH": str(tmp_path / "on_path")},
             input="typed",
             capture_output=True,
             text=True,

@@ -21,8 +21,10 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
@@ -152,8 +154,12 @@ def _run(first: str, *others: str) -> None:
     packages = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     places = {"-m": str(Path.cwd()), "-c": ""}
     sys.path[:1] = [places.get(first, str(Path(first).resolve().parent)), *packages]
+    sys.modules.pop("sitecustomize", None)  # the server's, whose sys.path was another
+    with suppress(ModuleNotFoundError):
+        import_module("sitecustomize")
     if first == "-m":
-        sys.argv = ["-m", *others[1:]]
+        spec = find_spec(others[0])
+        sys.argv = [str(spec and spec.origin), *others[1:]]
         runpy.run_module(others[0], run_name="__main__", alter_sys=True)
     elif first == "-c":
         sys.argv = ["-c", *others[1:]]

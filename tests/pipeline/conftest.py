@@ -52,7 +52,6 @@ def repeated(built: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
 
     def build(folder: Path) -> None:
         repo = built.copy(folder / "repo")
-        repo.python = NEW_PYTHON
         repo.edit(lambda params: params.update(architectures=["dense"], further_seeds=[1, 2]))
         repo.edit(with_folds)
         repo.edit(lambda params: params.update(further_horizons=[6]))

@@ -13,7 +13,6 @@ from jena_etl.evaluation.leaderboard import read_leaderboard
 from jena_etl.evaluation.predictions import read_predictions
 from jena_etl.project import open_project
 from tests.pipeline.test_dependencies import assert_declared, imported_by_stage
-from tests.warm_python import NEW_PYTHON
 
 MEMBERS = ("dense", "lstm")
 
@@ -66,7 +65,6 @@ def test_an_ensemble_is_scored_and_forecasts_its_weighted_mean(repo: Any) -> Non
 
 @pytest.mark.slow
 def test_dvc_builds_what_is_listed_and_nothing_else(repo: Any) -> None:
-    repo.python = NEW_PYTHON
     repo.edit(lambda params: params.update(ensembles={"both": list(MEMBERS)}))
     shown = repo.dvc("repro")
     assert "Running stage 'ensemble@both'" in shown
