@@ -23,7 +23,7 @@ test: $(WITH_DEV)  ## the tests, but for the slow ones
 	@$(PYTEST) -m "not slow" --cov --ignore=tests/team
 
 test-slow: $(WITH_DEV)  ## builds killed halfway, other Keras backends, experiments, a browser
-	@$(PYTEST) -m slow --ignore=tests/team
+	@$(PYTEST) -m slow tests --ignore=tests/team
 
 test-team: $(WITH_DEV)  ## two colleagues sharing data and models, as docs/team.md tells it
 	@$(PYTEST) tests/team
