@@ -40,7 +40,7 @@ from benchmarks.measure import (
 )
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -83,10 +83,10 @@ class Case:
         """Windows, as Keras' loader finds them in `data[:-target]`."""
         return self.rows - self.spec.target - self.spec.last_input
 
-    def windows(self) -> SplitWindows:
+    def windows(self) -> SeriesWindows:
         """The windows of a project, over memory maps."""
         phases, targets = (np.load(self.folder / f"{n}.npy", "r") for n in ("phases", "targets"))
-        return SplitWindows(phases, targets, self.spec, WindowIndex([range(self.count)]))
+        return SeriesWindows(phases, targets, self.spec, WindowIndex([range(self.count)]))
 
     def keras_arguments(self, *, shuffle: bool = True) -> dict[str, Any]:
         """The call of Keras' loader for the same windows, with the rows in memory."""

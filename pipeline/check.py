@@ -1,21 +1,43 @@
 """check: check all of params.yaml before any other stage begins -> data/params_checked.txt.
 
+It also lists the stations for the stages that read all of them -> data/*/stations/stations.json.
+
 Without this stage, a mistake in a model's block would show only when that model is trained, hours
 later, and an unknown architecture as an error of DVC's that does not mention params.yaml. The
-output is always the same, so a check alone makes no other stage run.
+first output is always the same, so a check alone makes no other stage run.
 """
 
-from jena_etl.files import write_text
+from pathlib import Path
+
+from jena_etl.files import set_aside, write_text
 from jena_etl.models import configure_all
 from jena_etl.params import Params
+from jena_etl.prepare.outputs import Stations
 from jena_etl.project import Project
-from pipeline import run
+from pipeline import run, show
 
 
 def main(project: Project, params: Params) -> None:
     """Check the blocks of all models; the rest was checked when params.yaml was read."""
     configure_all(params)
+    stations = Stations(
+        first=params.stations.first if params.stations.further else None,
+        further=tuple(params.stations.further),
+        unseen=params.stations.unseen,
+        statistics=params.stations.statistics,
+    )
+    for listed in (project.interim_stations_json, project.stations_json):
+        stations.write(listed)
+        _set_unlisted_aside(project, listed.parent, {listed.name, *stations.further})
     write_text(project.params_checked, "params.yaml has been checked\n")
+
+
+def _set_unlisted_aside(project: Project, folder: Path, listed: set[str]) -> None:
+    """Keep in a folder that stages depend on only what a colleague gets by `dvc pull`."""
+    aside = project.unlisted(folder.parent) / folder.name
+    for name in set_aside(folder, listed, aside):
+        shown = f"{folder.relative_to(project.root)}/{name}"
+        show(f"{shown}: not listed in params.yaml; moved to {aside.relative_to(project.root)}/\n")
 
 
 if __name__ == "__main__":

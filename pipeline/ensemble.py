@@ -19,7 +19,7 @@ def main(project: Project, params: Params, name: str) -> None:
         {
             member: read_predictions(
                 project.predictions_parquet(member), built_by=built_by(member)
-            )["validation"]
+            )["validation"].of_stations(project.stations.seen_numbers)
             for member in members
         }
     )

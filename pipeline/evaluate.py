@@ -42,6 +42,7 @@ from jena_etl.evaluation.repeats import (
     scores_over_seeds,
     validation_mae,
 )
+from jena_etl.evaluation.stations import station_scores
 from jena_etl.files import replacing, set_aside, write_json, write_text
 from jena_etl.params import Params
 from jena_etl.project import Project
@@ -51,11 +52,19 @@ from pipeline import run, show
 
 def main(project: Project, params: Params) -> None:
     """Score and rank the architectures of params.yaml and the baselines."""
+    stations = project.stations
+    everywhere: dict[str, dict[str, Predictions]] = {}
+    for name in (*BASELINES, *params.architectures):
+        parts = read_predictions(project.predictions_parquet(name), built_by=built_by(name))
+        naive = everywhere.get(NAIVE, parts)
+        everywhere[name] = {split: part.sharing(naive[split]) for split, part in parts.items()}
+    everywhere = with_ensembles(everywhere, params.ensembles, stations.seen_numbers)
+    by_station = station_scores({n: parts["test"] for n, parts in everywhere.items()}, stations)
+    # All else is about the stations that models learn from.
     forecasts = {
-        name: read_predictions(project.predictions_parquet(name), built_by=built_by(name))
-        for name in (*BASELINES, *params.architectures)
+        name: {split: part.of_stations(stations.seen_numbers) for split, part in parts.items()}
+        for name, parts in everywhere.items()
     }
-    forecasts = with_ensembles(forecasts, params.ensembles)
     scores = {name: evaluate(name, forecasts[name], forecasts[NAIVE]) for name in forecasts}
     seeds = scores_over_seeds(project, params, scores, forecasts[NAIVE])
     folds = scores_in_folds(project, params)
@@ -85,6 +94,7 @@ def main(project: Project, params: Params) -> None:
             seeds=seeds.get(name),
             folds=folds.get(name),
             lead_times=lead_times.get(name),
+            stations=by_station.get(name),
             weights=weights,
         )
         entries.append(entry)
@@ -93,10 +103,10 @@ def main(project: Project, params: Params) -> None:
     _remove_metrics_of_ensembles(project)
     for entry in entries:
         write_json(project.metrics_json(entry.architecture), as_metrics(entry))
-    heading = title(project.splits, project.data_card.source)
+    heading = title(project.splits, project.data_card.source, stations)
     seconds = step_seconds(project.data_card, project.splits.window)
     write_text(project.leaderboard_csv, as_csv(entries))
-    write_text(project.leaderboard_md, as_markdown(entries, heading, seconds))
+    write_text(project.leaderboard_md, as_markdown(entries, heading, seconds, stations))
     _copy_best(project, best_on_validation({name: mae[name] for name in params.architectures}))
     _set_unlisted_aside(project, params)
     show(f"best on validation: {best}, MAE {mae[best]:.2f}\n")

@@ -14,8 +14,11 @@ from jena_etl.prepare.describe import CellMarks
 from jena_etl.project import Project
 from jena_etl.report.compose import Models, compose_page, forecasts_csv, validation_curves_csv
 from jena_etl.report.data_pictures import draw_data
+from jena_etl.report.figure import Picture
 from jena_etl.report.model_card import ModelFile, render_model_card
 from jena_etl.report.page import render_page
+from jena_etl.report.series_pictures import Series
+from jena_etl.report.station_pictures import STATIONS_SHOWN, side_by_side
 from jena_etl.training.model_file import read_metadata
 from pipeline import run, show
 
@@ -26,6 +29,7 @@ def main(project: Project, params: Params) -> None:
         name: read_predictions(project.predictions_parquet(name), built_by=built_by(name))
         for name in (NAIVE, *params.architectures)
     }
+    learnt_from = project.stations.seen_numbers
     models = Models(
         leaderboard=read_leaderboard(project.leaderboard_csv),
         histories={
@@ -36,8 +40,8 @@ def main(project: Project, params: Params) -> None:
             name: read_metadata(project.model_file(name)).layers for name in params.architectures
         },
         predictions={
-            name: parts["test"]
-            for name, parts in with_ensembles(forecasts, params.ensembles).items()
+            name: parts["test"].of_stations(learnt_from)
+            for name, parts in with_ensembles(forecasts, params.ensembles, learnt_from).items()
         },
         residuals=project.prediction_intervals.residuals,
     )
@@ -49,6 +53,8 @@ def main(project: Project, params: Params) -> None:
         splits,
         models,
         draw_data(climate, CellMarks(project.findings_parquet), card, splits),
+        stations=project.stations,
+        station_pictures=_draw_stations(project, splits.target),
         credit=params.report.credit,
         label=params.report.label,
         params=project.params_yaml.read_text(encoding="utf-8"),
@@ -63,6 +69,20 @@ def main(project: Project, params: Params) -> None:
     )
     write_text(project.model_card_md, render_model_card(best, card, splits, models, params))
     show(f"open {project.report_html.relative_to(project.root)} in a browser\n")
+
+
+def _draw_stations(project: Project, target: str) -> list[Picture]:
+    """The target at the stations, side by side; nothing if there is one station."""
+    names = project.stations.names
+    shown = {}
+    for name in names[:STATIONS_SHOWN]:
+        station = project.station(name)
+        climate = read_climate(station.climate_parquet)
+        series = Series(target, climate.timestamps, climate.columns[target])
+        rows = {split: part.rows for split, part in station.splits.splits.items()}
+        unseen = " (unseen)" if name in project.stations.unseen else ""
+        shown[f"{name}{unseen}"] = (series, rows)
+    return [side_by_side(shown, others=len(names) - len(shown))] if shown else []
 
 
 if __name__ == "__main__":

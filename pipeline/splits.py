@@ -4,7 +4,8 @@ from jena_etl.params import Params
 from jena_etl.prepare.climate import Climate, read_series
 from jena_etl.prepare.describe import CellMarks, describe_data
 from jena_etl.prepare.outputs import Splits
-from jena_etl.prepare.splits import SplitFractions, describe_splits
+from jena_etl.prepare.row_ranges import split_rows
+from jena_etl.prepare.splits import describe_splits
 from jena_etl.project import Project
 from jena_etl.windows.spec import WindowSpec
 from pipeline import run, show
@@ -12,19 +13,19 @@ from pipeline import run, show
 
 def main(project: Project, params: Params) -> None:
     """Write the rows and windows of each split, and describe the data split by split."""
-    climate = read_series(project.climate_parquet, project.features_parquet)
+    describe(project, params, read_series(project.climate_parquet, project.features_parquet))
+
+
+def describe(project: Project, params: Params, climate: Climate) -> None:
+    """Write the splits and the data card of a station."""
     marks = CellMarks(project.findings_parquet)
     splits = series_splits(project, params, climate, marks)
-    card = describe_data(climate, marks, project.source, splits, split_fractions(params))
+    card = describe_data(climate, marks, project.source, splits, split_rows(params.split))
     splits.write(project.splits_json)
     card.write(project.data_card_json)
     counts = ", ".join(f"{name} {part.windows:,}" for name, part in splits.splits.items())
-    show(f"windows under policy {splits.policy}: {counts}\n{card}")
-
-
-def split_fractions(params: Params) -> SplitFractions:
-    """The fractions of the rows that params.yaml gives to train and validation."""
-    return SplitFractions(train=params.split.train, validation=params.split.validation)
+    show(f"windows under policy {splits.policy}: {counts}\n")
+    show(card.faults(project.inspect_command))
 
 
 def series_splits(project: Project, params: Params, climate: Climate, marks: CellMarks) -> Splits:
@@ -33,7 +34,7 @@ def series_splits(project: Project, params: Params, climate: Climate, marks: Cel
     return describe_splits(
         climate,
         project.statistics,
-        split_fractions(params),
+        split_rows(params.split),
         policy=params.split.policy,
         gaps=window.gaps,
         target=window.target,

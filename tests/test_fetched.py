@@ -80,7 +80,7 @@ def test_a_version_is_read_as_a_local_project_is(origin: Path, cache: Path) -> N
         for array, expected in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(array, expected)
     np.testing.assert_array_equal(project.timestamps, local.timestamps)
-    features = project.windows("train").features
+    features = project.series_windows("train").features
     assert isinstance(features, np.memmap)
     assert Path(str(features.filename)).is_relative_to(cache)
 
@@ -105,7 +105,7 @@ def test_a_commit_that_is_here_needs_no_repository(origin: Path, cache: Path) ->
     head = git(origin, "rev-parse", "HEAD")
     open_project(origin.as_uri(), rev=head, cache_dir=cache)
     shutil.rmtree(origin)
-    assert len(open_project(origin.as_uri(), rev=head, cache_dir=cache).windows("test")) == 6
+    assert len(open_project(origin.as_uri(), rev=head, cache_dir=cache).series_windows("test")) == 6
 
 
 def test_a_branch_that_has_moved_is_fetched_again(origin: Path, cache: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_file_cut_short_or_removed_is_fetched_again(origin: Path, cache: Path)
     project.features_npy.unlink()
     again = open_project(origin, rev="v1", cache_dir=cache)
     assert again.targets_npy.read_bytes() == whole
-    assert len(again.windows("train")) == 4
+    assert len(again.series_windows("train")) == 4
 
 
 def test_two_at_once_fetch_once(origin: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

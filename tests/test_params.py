@@ -181,6 +181,18 @@ def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
         ("further_horizons", [1.5], "further_horizons: input should be a valid integer, found 1.5"),
         ("further_horizons", [6, 24], "further_horizons: 24 stands twice among window.horizon"),
         ("further_horizons", [6, 1, 6], "further_horizons: 6 stands twice among window.horizon"),
+        ("split.dates", ["2013-01-01"], "split: dates must be two, the later one last: where val"),
+        ("split.dates", ["2014-01-01", "2013-01-01"], "split: dates must be two, the later one"),
+        (
+            "split.dates",
+            ["2013", "2014-01-01"],
+            "split.dates: '2013' is not a date such as",
+        ),
+        (
+            "split.dates",
+            None,
+            "split.dates: input should be a valid list, found None; write []",
+        ),
         ("rolling_origin.gap", -1, "rolling_origin.gap: input should be greater than or equal"),
         ("rolling_origin.test_rows", 0, "rolling_origin.test_rows: input should be greater"),
         ("rolling_origin.origin", [], "rolling_origin.origin is not a key; did you mean 'origins'"),

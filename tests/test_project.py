@@ -87,7 +87,7 @@ def test_batches_come_from_the_files(project: Project) -> None:
     ((features, targets),) = project.batches("train", 8)
     assert features[:, :, 0].tolist() == [[2 * (s + step) for step in (0, 3, 6)] for s in range(4)]
     assert targets.tolist() == [10 * (s + 9) for s in range(4)]
-    assert isinstance(project.windows("train").features, np.memmap)
+    assert isinstance(project.series_windows("train").features, np.memmap)
 
 
 def test_an_unknown_split_is_refused(project: Project) -> None:
@@ -248,7 +248,7 @@ def test_wrong_json_is_read_inside_the_arrays_or_refused(
     for content in replaced(json.loads(path.read_text()), value):
         path.write_text(json.dumps(content))
         try:
-            windows = open_project(project.root).windows("train")
+            windows = open_project(project.root).series_windows("train")
             batches = list(windows.batches(8))
         except (ProjectError, WindowError):
             refusals += 1
@@ -267,7 +267,7 @@ def test_a_damaged_array_is_read_whole_or_refused(project: Project) -> None:
             changed[at] ^= mask
             project.targets_npy.write_bytes(changed)
             try:
-                targets = project.windows("train").targets
+                targets = project.series_windows("train").targets
             except ProjectError:
                 continue
             assert targets.shape == (20,)

@@ -67,6 +67,9 @@ def inspect(
     models: Annotated[
         bool, typer.Option("--models", help="Show the architectures instead; takes some seconds.")
     ] = False,
+    station: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Show one of the further stations instead.")
+    ] = None,
     plots: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Draw the data instead, as SVG files in this folder."),
@@ -81,6 +84,8 @@ def inspect(
     from jena_etl.params import read_params
 
     opened = _opened(project)
+    if station:
+        opened = opened.station(station)
     if plots:
         from jena_etl.commands.plots import write_data_pictures
 
@@ -89,6 +94,12 @@ def inspect(
         return
     params = read_params(opened.params_yaml)
     configure_all(params)
+    if station in params.stations.further:
+        own = {
+            "download": params.station_sources(station),
+            "convert": params.station_dialect(station),
+        }
+        params = params.model_copy(update=own)
     found = model_summary(params) if models else inspection(opened, params)
     words = render_models if models else render_inspection
     if as_json:

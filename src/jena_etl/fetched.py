@@ -32,6 +32,7 @@ NEEDED = (
 # Committed, or built, by most projects; without them, what reads them says so.
 USEFUL = (
     "data/interim/source.json",
+    "data/processed/stations/stations.json",
     "reports/MODEL_CARD.md",
     "reports/data_card.json",
     "reports/leaderboard.csv",
@@ -158,9 +159,12 @@ def _fetch_all(project: FetchedProject) -> None:
         wanted = [*NEEDED, *filter(files.has, USEFUL)]
         for path in wanted:
             files.fetch(path, project.root / path)
+        for path in _of_further_stations(project):
+            files.fetch(path, project.root / path)
+            wanted.append(path)
     try:
         for split in ("train", "validation", "test"):
-            project.windows(split)
+            project.windows(split, project.stations.names or None)
     except JenaEtlError as error:
         raise ProjectError(
             f"{project.url} at commit {project.commit[:12]} cannot be read: {error}; that has to "
@@ -169,6 +173,16 @@ def _fetch_all(project: FetchedProject) -> None:
     write_json(
         project.root / RECORD, {path: (project.root / path).stat().st_size for path in wanted}
     )
+
+
+def _of_further_stations(project: FetchedProject) -> list[str]:
+    """What reading the windows of the further stations needs."""
+    folder = "data/processed"
+    needed = [path.removeprefix(folder) for path in NEEDED if path.startswith(folder)]
+    names = project.stations.further
+    return [
+        f"{folder}/stations/{name}{file}" for name in names for file in (*needed, "/data_card.json")
+    ]
 
 
 def _is_complete(root: Path) -> bool:

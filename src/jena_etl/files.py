@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,9 +55,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def set_aside(folder: Path, keep: Collection[str], aside: Path) -> list[str]:
-    """Move the files of `folder` whose names are not in `keep` to the folder `aside`.
+    """Move the files and folders of `folder` that are not named in `keep` to the folder `aside`.
 
-    Hidden files stay, and so do files that are still being written (`.part`).
+    Those of the same names that were moved there before are replaced. Hidden files stay, and so do
+    files that are still being written (`.part`).
 
     Returns:
         The sorted names of the files that were moved.
@@ -68,6 +70,8 @@ def set_aside(folder: Path, keep: Collection[str], aside: Path) -> list[str]:
     ]
     for file in moved:
         aside.mkdir(parents=True, exist_ok=True)
+        if (aside / file.name).is_dir():
+            shutil.rmtree(aside / file.name)
         file.rename(aside / file.name)
     return [file.name for file in moved]
 

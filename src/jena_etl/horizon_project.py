@@ -9,7 +9,7 @@ from pathlib import Path
 from jena_etl.errors import ProjectError
 from jena_etl.prepare.outputs import Splits
 from jena_etl.project import Project
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class HorizonProject(Project):
         names = map(str, super().training_dependencies(architecture, stage=stage))
         return [Path(name.replace("${item.horizon}", str(self.horizon))) for name in names]
 
-    def windows(self, split: str) -> SplitWindows:
+    def series_windows(self, split: str) -> SeriesWindows:
         """The windows of train, validation or test; as of any project."""
         try:
-            return super().windows(split)
+            return super().series_windows(split)
         except ProjectError as error:
             raise self._of_horizon(error) from None
 

@@ -7,6 +7,7 @@ block is declared beside the model, in `jena_etl.models`.
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -18,10 +19,12 @@ from jena_etl.csv_dialect import Dialect, Names, Text
 from jena_etl.errors import ParamsError
 from jena_etl.params_check import Block, check, load_yaml
 from jena_etl.params_features import Features, check_features
-from jena_etl.params_rolling_origin import RollingOrigin
+from jena_etl.params_rolling_origin import RollingOrigin, Time
+from jena_etl.params_stations import Stations
 from jena_etl.text import nearest, without_credentials
 
 REMOTE = ("http", "https")
+SPLIT_DATES = ("validation", "test")  # what begins at each of split.dates
 MIN_MEMBERS, MAX_MEMBERS = 2, 10  # of an ensemble, whose weights are found by trying all groups
 # Names that the leaderboard and `jena-etl forecast --model` have for something else.
 NOT_AN_ENSEMBLE = ("best", "naive", "climatology", "persistence_cycle", "damped_persistence")
@@ -174,11 +177,30 @@ class Convert(Block, Dialect):
 
 
 class Split(Block):
-    """The fractions of the rows, in time order, for train and validation; the rest is test."""
+    """Which rows and windows belong to train, validation and test.
+
+    Attributes:
+        train: the fraction of the rows, in time order, that is train.
+        validation: the fraction that follows; the rest is test.
+        dates: instead of the fractions, the times at which validation and test begin; empty: none.
+        policy: which windows belong to a split.
+    """
 
     train: Fraction
     validation: Fraction
+    dates: Annotated[tuple[Time, ...], Field(strict=False)]
     policy: Policy
+
+    @model_validator(mode="after")
+    def _two_dates_in_order(self) -> Split:
+        times = [datetime.fromisoformat(date) for date in self.dates]
+        if self.dates and (len(times) != len(SPLIT_DATES) or times != sorted(set(times))):
+            raise ValueError(
+                f"dates must be two, the later one last: where {' and where '.join(SPLIT_DATES)} "
+                f"begins, as in ['2013-01-01', '2015-01-01']; found {list(self.dates)}; write [] "
+                "for the fractions train and validation"
+            )
+        return self
 
     @model_validator(mode="after")
     def _leaves_test_rows(self) -> Split:
@@ -229,6 +251,7 @@ class Params(Block):
     seed: Seed
     further_seeds: Annotated[tuple[Seed, ...], Field(strict=False)]
     further_horizons: Annotated[tuple[Positive, ...], Field(strict=False)]
+    stations: Stations
     download: Download
     convert: Convert
     features: Features
@@ -265,6 +288,22 @@ class Params(Block):
             if twice := sorted({one for one in numbers if numbers.count(one) > 1}):
                 raise ValueError(
                     f"{key}: {twice[0]} stands twice among {own_key} and {key}; name each once"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _stations_can_be_read(self) -> Params:
+        for name in self.stations.further:
+            self.station_sources(name)
+            self.station_dialect(name)
+        for key, further in (
+            ("further_horizons", self.further_horizons),
+            ("rolling_origin.origins", self.rolling_origin.origins),
+        ):
+            if self.stations.further and further:
+                raise ValueError(
+                    f"{key} is for a project with one station, and stations.further names "
+                    f"{len(self.stations.further)} more; write {key}: [] or stations.further: {{}}"
                 )
         return self
 
@@ -310,6 +349,26 @@ class Params(Block):
                 f"{ensemble} is not one of ensembles {list(self.ensembles)} in params.yaml; add it"
             )
         return self.ensembles[ensemble]
+
+    def station_sources(self, name: str) -> Download:
+        """The block `download` of one of the further stations; nothing is pinned unless it says so.
+
+        Raises:
+            ParamsError: there is no such station, or a key or value is not allowed.
+        """
+        own = self.stations.further_station(name).download
+        shared = {"bytes": None, "sha256": None, "max_bytes": self.download.max_bytes}
+        return check(Download, shared | own, f"stations.further.{name}.download")
+
+    def station_dialect(self, name: str) -> Convert:
+        """The block `convert` of one of the further stations.
+
+        Raises:
+            ParamsError: there is no such station, or a key or value is not allowed.
+        """
+        own = self.stations.further_station(name).convert
+        shared = self.convert.model_dump() | {"members": None}
+        return check(Convert, shared | own, f"stations.further.{name}.convert")
 
     def further_seed(self, text: str) -> int:
         """The one of `further_seeds` that a command line names.

@@ -23,6 +23,9 @@ NONE = {
     "features": "[]",
     "further_seeds": "[]",
     "rolling_origin.origins": "[]",
+    "split.dates": "[]",
+    "stations.further": "{}",
+    "stations.unseen": "[]",
 }
 
 
@@ -94,7 +97,7 @@ def _follows_from_another(fault: Mapping[str, Any]) -> bool:
 
 def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
     # Without list indices: the value shown says which item it is, and a scalar has no index.
-    keys = [key for key in fault["loc"] if isinstance(key, str)]
+    keys = [key for key in fault["loc"] if isinstance(key, str) and key != "[key]"]
     full = ".".join([*([where] if where else []), *keys])
     if fault["type"] == "extra_forbidden":
         return f"{full} is not a key" + nearest(keys[-1], _fields(block, keys[:-1]))
@@ -112,7 +115,7 @@ def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
         message = "kind is missing, which says what the block asks for"
     if fault["type"] == "value_error":
         return f"{full}: {message}" if full else message
-    found = _found(fault["input"], may_be_secret=full.startswith("download"))
+    found = _found(fault["input"], may_be_secret="download" in full.split("."))
     advice = f"; write {NONE[full]} for none" if full in NONE and fault["input"] is None else ""
     return f"{full}: {message[0].lower()}{message[1:]}, found {found}{advice}"
 

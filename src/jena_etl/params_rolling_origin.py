@@ -31,6 +31,9 @@ def _origin(text: object) -> object:
     return text
 
 
+Time = Annotated[str, BeforeValidator(_origin)]
+
+
 class RollingOrigin(Block):
     """The folds: each is trained on rows before an origin and scored on rows after it.
 
@@ -43,7 +46,7 @@ class RollingOrigin(Block):
             that may be learnt.
     """
 
-    origins: Annotated[tuple[Annotated[str, BeforeValidator(_origin)], ...], Field(strict=False)]
+    origins: Annotated[tuple[Time, ...], Field(strict=False)]
     test_rows: Positive
     validation_rows: Positive
     train_rows: Positive | None

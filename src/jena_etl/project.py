@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from jena_etl.errors import ProjectError, WindowError
 from jena_etl.files import not_built
 from jena_etl.ingest.source import Source
-from jena_etl.prepare.outputs import ArraysRecord, Splits, Statistics, check_arrays
+from jena_etl.prepare.outputs import ArraysRecord, Splits, Stations, Statistics, check_arrays
 from jena_etl.project_paths import ProjectPaths
 from jena_etl.signatures import takes_arguments_of
 from jena_etl.text import nearest
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from jena_etl.horizon_project import HorizonProject
     from jena_etl.prepare.data_card import DataCard
     from jena_etl.windows.batches import WindowBatches
-    from jena_etl.windows.split import SplitWindows
+    from jena_etl.windows.split import SeriesWindows, SplitWindows
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/@]+@[^/:]+:")  # git@example.org:a.git is one, too
 
@@ -48,6 +49,27 @@ class Project(ProjectPaths):
         from jena_etl.horizon_project import HorizonProject
 
         return HorizonProject(self.root, horizon)
+
+    @cached_property
+    def stations(self) -> Stations:
+        """The project's stations; it has one if the file that lists them is not there."""
+        if not self.stations_json.is_file():
+            return Stations(first=None, further=(), unseen=(), statistics="pooled")
+        return Stations.read(self.stations_json)
+
+    def station(self, name: str) -> Project:
+        """What was converted and prepared of a station: of the first one, the project itself.
+
+        Raises:
+            ProjectError: there is no such station.
+        """
+        from jena_etl.station_project import StationProject
+
+        names = self.stations.names
+        if name not in names:
+            found = f"the project has {', '.join(names)}" if names else "it has a single station"
+            raise ProjectError(f"there is no station {name!r}: {found}")
+        return self if name == self.stations.first else StationProject(self.root, name)
 
     def trained_model_file(self, name: str) -> Path:
         """The file of an architecture's model, or of an ensemble that is on the leaderboard."""
@@ -118,8 +140,49 @@ class Project(ProjectPaths):
         """
         return self._array(self.timestamps_npy, (self._checked_splits().rows,), "datetime64[s]")
 
-    def windows(self, split: str) -> SplitWindows:
+    def windows(self, split: str, stations: Sequence[str] | None = None) -> SplitWindows:
         """The windows of train, validation or test, read from memory-mapped arrays.
+
+        Args:
+            split: its name.
+            stations: which stations to read together, in this order; by default all that models
+                learn from. A project with one station has no names for it.
+
+        Raises:
+            WindowError: there is no such split, or `stations` is empty.
+            ProjectError: there is no such station; a file is missing, damaged, or was not made from
+                the same data and params as the others; the stations do not fit together; or the
+                pipeline has run since this project was opened.
+        """
+        from jena_etl.windows.split import PooledWindows
+
+        if stations is None and not self.stations.names:
+            return self.series_windows(split)
+        names = self.stations.seen if stations is None else stations
+        parts = {name: self.station(name) for name in names}
+        self._check_stations(parts)
+        return PooledWindows({name: part.series_windows(split) for name, part in parts.items()})
+
+    def _check_stations(self, parts: Mapping[str, Project]) -> None:
+        """Refuse stations that cannot be read together."""
+        for name, part in parts.items():
+            again = f"dvc repro prepare_station@{name}"
+            if part.arrays.step_seconds != self.arrays.step_seconds:
+                raise ProjectError(
+                    f"{name} has a row every {part.arrays.step_seconds} s, {self.stations.first} "
+                    f"every {self.arrays.step_seconds} s, so a window would mean something else; "
+                    "write the rows of both at the same times, or take the station off "
+                    "stations.further"
+                )
+            pooled = self.stations.statistics == "pooled"
+            if pooled and part.statistics.columns != self.statistics.columns:
+                raise ProjectError(
+                    f"the arrays of {name} were normalised with other statistics than those of "
+                    f"{self.stations.first}; build them again: {again}"
+                )
+
+    def series_windows(self, split: str) -> SeriesWindows:
+        """The windows of one station, the project's first: of train, validation or test.
 
         Raises:
             WindowError: there is no such split.
@@ -128,7 +191,7 @@ class Project(ProjectPaths):
         """
         from jena_etl.windows.index import SPLITS, WindowIndex
         from jena_etl.windows.spec import WindowSpec
-        from jena_etl.windows.split import SplitWindows
+        from jena_etl.windows.split import SeriesWindows
 
         if split not in SPLITS:
             raise WindowError(f"split must be one of {', '.join(SPLITS)}, found {split!r}")
@@ -142,7 +205,7 @@ class Project(ProjectPaths):
             )
         phases = spec.sampling_rate
         shape = (phases, -(-rows // phases), len(self.arrays.columns))
-        return SplitWindows(
+        return SeriesWindows(
             features=self._array(self.features_npy, shape, "float32"),
             targets=self._array(self.targets_npy, (rows,), "float32"),
             spec=spec,

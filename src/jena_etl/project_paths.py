@@ -1,6 +1,7 @@
 """Where things lie in a project folder.
 
-A fold and a further horizon have some of them elsewhere: fold_project.py, horizon_project.py.
+A further station, a fold and a further horizon have some of them elsewhere: station_project.py,
+fold_project.py, horizon_project.py.
 """
 
 from __future__ import annotations
@@ -24,6 +25,13 @@ class _Path:
         return paths.root / self._relative
 
 
+class _InterimPath(_Path):
+    """A path in the folder of what was converted."""
+
+    def __get__(self, paths: ProjectPaths, _: type[ProjectPaths]) -> Path:
+        return paths.interim / self._relative
+
+
 class _ProcessedPath(_Path):
     """A path in the folder of what was prepared for the training."""
 
@@ -44,16 +52,17 @@ class ProjectPaths:
     params_yaml = _Path("params.yaml")
     # Written once params.yaml has been checked; every other stage waits for it.
     params_checked = _Path("data/params_checked.txt")
-    # Where the download stage keeps the source files; nothing else may lie here.
-    downloads = _Path("data/download")
-    climate_parquet = _Path("data/interim/climate.parquet")
+    climate_parquet = _InterimPath("climate.parquet")
     # The cells of climate.parquet that hold no measurement.
-    findings_parquet = _Path("data/interim/findings.parquet")
+    findings_parquet = _InterimPath("findings.parquet")
     # The features of params.yaml: columns computed from those of climate.parquet.
-    features_parquet = _Path("data/interim/features.parquet")
+    features_parquet = _InterimPath("features.parquet")
     # What convert read, and from which files.
-    source_json = _Path("data/interim/source.json")
-    data_card_json = _Path("reports/data_card.json")
+    source_json = _InterimPath("source.json")
+    # The stations of the project. It lies in both folders of the further stations, so that they
+    # exist and stages can depend on them even if there are none.
+    stations_json = _Path("data/processed/stations/stations.json")
+    interim_stations_json = _Path("data/interim/stations/stations.json")
     statistics_json = _ProcessedPath("statistics.json")
     features_npy = _ProcessedPath("features.npy")
     targets_npy = _ProcessedPath("targets.npy")
@@ -75,6 +84,16 @@ class ProjectPaths:
     run_log = _Path("logs/runs.jsonl")
 
     @property
+    def downloads(self) -> Path:
+        """Where the download stage keeps the source files; nothing else may lie here."""
+        return self.root / "data/download"
+
+    @property
+    def interim(self) -> Path:
+        """The folder of what was converted."""
+        return self.root / "data/interim"
+
+    @property
     def processed(self) -> Path:
         """The folder of what was prepared for the training."""
         return self.root / "data/processed"
@@ -83,6 +102,16 @@ class ProjectPaths:
     def splits_json(self) -> Path:
         """The rows and windows of each split."""
         return self.processed / "splits.json"
+
+    @property
+    def data_card_json(self) -> Path:
+        """What the files hold, and what is wrong with them."""
+        return self.root / "reports/data_card.json"
+
+    @property
+    def inspect_command(self) -> str:
+        """What to type to see what the files hold."""
+        return "jena-etl inspect"
 
     def lock(self, stage: str) -> Path:
         """The lock held by the process that runs a stage; git-ignored."""

@@ -26,7 +26,7 @@ from jena_etl.prepare.arrays import normalised_features
 from jena_etl.prepare.climate import Climate, read_climate
 from jena_etl.prepare.features import compute_features
 from jena_etl.prepare.outputs import Statistics
-from jena_etl.prepare.splits import SplitFractions
+from jena_etl.prepare.row_ranges import SplitFractions
 from jena_etl.prepare.statistics import train_statistics
 from jena_etl.project import Project
 from tests.prepare.test_features import EVERY_KIND, features_of
@@ -188,11 +188,11 @@ def test_weights_may_depend_on_train_targets_and_on_nothing_later(converted: Pro
 
     def of_targets(project: Project, _: Params, name: str) -> list[np.ndarray]:
         assert name == "dense"
-        windows = project.windows("train")
+        windows = project.series_windows("train")
         return [windows.targets[windows.target_rows()], np.zeros(1)]
 
     def of_validation(project: Project, *_: Any) -> list[np.ndarray]:
-        return [np.zeros(1), project.windows("validation").targets.mean(keepdims=True)]
+        return [np.zeros(1), project.series_windows("validation").targets.mean(keepdims=True)]
 
     (*_, ok), (*_, leak) = (run(converted, train=train) for train in (of_targets, of_validation))
     assert ok.ok

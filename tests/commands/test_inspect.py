@@ -114,6 +114,7 @@ def shown(card: DataCard) -> list[str]:
     found = {
         "data": card,
         "columns": {"T (degC)": temperature},
+        "stations": {},
         "splits": None,
         "choices": None,
         "policy": "reference",

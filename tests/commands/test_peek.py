@@ -29,7 +29,7 @@ from jena_etl.ingest.synthetic import write_synthetic
 from jena_etl.params import Convert, Policy, Split, Window
 from jena_etl.params_check import check
 from jena_etl.prepare.describe import CellMarks
-from jena_etl.prepare.splits import SplitFractions
+from jena_etl.prepare.row_ranges import SplitFractions
 from jena_etl.windows.grid import segments_from_timestamps
 from jena_etl.windows.policies import split_windows
 from jena_etl.windows.spec import WindowSpec
@@ -322,11 +322,11 @@ def test_windows_are_those_that_the_pipeline_finds(policy: Policy, tmp_path: Pat
     del lines[3_000:3_007]
     file = tmp_path / "a.csv"
     file.write_text("\n".join(lines))
-    split = Split(train=0.6, validation=0.2, policy=policy)
+    split = Split(train=0.6, validation=0.2, dates=(), policy=policy)
     found = peek(file, split)
     rows = converted(file, found.convert, tmp_path)
     assert found.convert.sentinels == (-9999.0,)
-    ranges = SplitFractions(train=0.6, validation=0.2).row_ranges(rows.height)
+    ranges = SplitFractions(train=0.6, validation=0.2).row_ranges(np.arange(rows.height))
     clock = rows[:, 0].to_numpy()
     target = CellMarks(tmp_path / "f.parquet").rows("T (degC)", filled=True)
     held = split_windows(

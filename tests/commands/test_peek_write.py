@@ -132,7 +132,7 @@ def test_the_splits_are_the_projects(
     text = project.params_yaml.read_text()
     project.params_yaml.write_text(text.replace("policy: reference", "policy: lookback"))
     monkeypatch.chdir(project.root / "data")
-    assert split_in_force() == Split(train=0.5, validation=0.25, policy="lookback")
+    assert split_in_force() == Split(train=0.5, validation=0.25, dates=(), policy="lookback")
     project.params_yaml.write_text("seed: [")
     assert split_in_force().policy == "reference"
     monkeypatch.chdir(tmp_path)

@@ -9,7 +9,7 @@ from jena_etl.evaluation.predictions import BASELINES
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import phase_major
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows
 
 HOUR = np.timedelta64(3_600, "s")
 YEAR, DAY = 365.2425 * 24, 24.0  # hours
@@ -26,12 +26,12 @@ def weather(timestamps: np.ndarray) -> np.ndarray:
     return np.asarray(9 + 8 * summer + (3 + 2 * summer) * afternoon)
 
 
-def windows(targets: np.ndarray, first: int, horizon: int) -> dict[str, SplitWindows]:
+def windows(targets: np.ndarray, first: int, horizon: int) -> dict[str, SeriesWindows]:
     """The windows of three inputs that start in row `first` or later, as one split."""
     spec = WindowSpec(sequence_length=3, horizon=horizon)
     values = targets.astype(np.float32)
     index = WindowIndex([range(first, len(values) - spec.target)])
-    return {"test": SplitWindows(phase_major(values[:, None], 1), values, spec, index)}
+    return {"test": SeriesWindows(phase_major(values[:, None], 1), values, spec, index)}
 
 
 def forecasts(targets: np.ndarray, train: int, horizon: int) -> dict[str, np.ndarray]:

@@ -12,7 +12,6 @@ from jena_etl.evaluation.predictions import (
     built_by,
     forecast,
     in_fold,
-    naive_forecast,
     read_predictions,
     with_observations,
     with_seed,
@@ -21,18 +20,20 @@ from jena_etl.evaluation.predictions import (
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import phase_major
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows
 
 
-def windows() -> SplitWindows:
+def windows() -> SeriesWindows:
     rows = np.arange(30, dtype=np.float32)
     spec = WindowSpec(sequence_length=3, sampling_rate=2, horizon=4)
-    return SplitWindows(phase_major(rows[:, None], 2), rows * 10, spec, WindowIndex([range(5, 15)]))
+    return SeriesWindows(
+        phase_major(rows[:, None], 2), rows * 10, spec, WindowIndex([range(5, 15)])
+    )
 
 
 def test_naive_is_the_target_column_at_the_last_input() -> None:
     # Starts 5..14: the last input lies 2 * 2 rows on, the target 4 * 2 rows after it.
-    assert naive_forecast(windows()).tolist() == [10 * (s + 4) for s in range(5, 15)]
+    assert windows().last_observations().tolist() == [10 * (s + 4) for s in range(5, 15)]
 
 
 STAMPS = np.datetime64("2016-01-01T00:00:00") + np.arange(30) * np.timedelta64(600)

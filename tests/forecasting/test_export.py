@@ -23,7 +23,7 @@ from jena_etl.training.metadata import ForecastTask
 from jena_etl.training.model_file import write_model
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import phase_major
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows
 from tests.forecasting.models import forecaster, metadata
 
 WINDOWS = 100
@@ -86,7 +86,7 @@ def by_the_stage(found: Forecaster, measurements: dict[str, np.ndarray]) -> np.n
     ]
     later = [math.nan] * TASK.horizon * TASK.sampling_rate  # the targets of the last windows
     features = np.stack([np.append(values, later) for values in columns], axis=1)
-    windows = SplitWindows(
+    windows = SeriesWindows(
         features=phase_major(features.astype(np.float32), TASK.sampling_rate),
         targets=np.zeros(len(features), dtype=np.float32),
         spec=TASK.spec,

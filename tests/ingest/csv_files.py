@@ -77,7 +77,7 @@ def convert_with(
         out / "climate.parquet",
         out / "findings.parquet",
         Convert(**{**OPTIONS, **options}),
-        train=train,
+        train_rows=lambda timestamps: range(int(train * len(timestamps))),
         chunk_bytes=chunk_bytes,
     )
 

@@ -17,7 +17,7 @@ from jena_etl.params import read_params
 from jena_etl.training.fit import fit_at_once
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows
 from tests.training.tasks import task
 
 ROWS, STEPS, COLUMNS, HORIZON = 700, 8, 3, 2
@@ -46,10 +46,10 @@ def features() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def windows(features: np.ndarray) -> dict[str, SplitWindows]:
+def windows(features: np.ndarray) -> dict[str, SeriesWindows]:
     """The windows of train and validation; normalised and raw values are the same."""
     return {
-        split: SplitWindows(features[np.newaxis], features[:, 0], SPEC, WindowIndex([starts]))
+        split: SeriesWindows(features[np.newaxis], features[:, 0], SPEC, WindowIndex([starts]))
         for split, starts in {"train": range(500), "validation": range(500, 690)}.items()
     }
 
@@ -62,7 +62,7 @@ def architecture(checkout: Path, name: str, **changes: Any) -> Any:
 
 
 def fitted(
-    found: FittedAtOnce, windows: dict[str, SplitWindows], seed: int = 0
+    found: FittedAtOnce, windows: dict[str, SeriesWindows], seed: int = 0
 ) -> tuple[Any, list[list[float]]]:
     """The model, and its history without the columns step and naive_val_mae."""
     columns = task("a", "b", "c")
@@ -86,7 +86,7 @@ def test_ridge_is_the_penalised_least_squares_solution(
     target_as: str,
     order: str,
     features: np.ndarray,
-    windows: dict[str, SplitWindows],
+    windows: dict[str, SeriesWindows],
     checkout: Path,
 ) -> None:
     found = architecture(checkout, "ridge", target_as=target_as, order=order)
@@ -130,7 +130,7 @@ def test_the_keras_model_forecasts_what_lightgbm_does(
     target_as: str,
     order: str,
     features: np.ndarray,
-    windows: dict[str, SplitWindows],
+    windows: dict[str, SeriesWindows],
     checkout: Path,
 ) -> None:
     found = architecture(checkout, "gradient_boosting", target_as=target_as, order=order)
@@ -171,7 +171,7 @@ def test_the_keras_model_forecasts_what_lightgbm_does(
     np.testing.assert_allclose(forecast, best + held_out_goals + last, rtol=1e-4, atol=1e-5)
 
 
-def test_trees_follow_the_seed(windows: dict[str, SplitWindows], checkout: Path) -> None:
+def test_trees_follow_the_seed(windows: dict[str, SeriesWindows], checkout: Path) -> None:
     found = architecture(checkout, "gradient_boosting")
     one, again, other = (fitted(found, windows, seed)[0].get_weights() for seed in (0, 0, 1))
     assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
@@ -180,14 +180,14 @@ def test_trees_follow_the_seed(windows: dict[str, SplitWindows], checkout: Path)
     )
 
 
-def test_trees_stop_early(windows: dict[str, SplitWindows], checkout: Path) -> None:
+def test_trees_stop_early(windows: dict[str, SeriesWindows], checkout: Path) -> None:
     changes = {"boosting_rounds": 200, "learning_rate": 0.5, "early_stopping": 4}
     _, history = fitted(architecture(checkout, "gradient_boosting", **changes), windows)
     losses = [row[2] for row in history]
     assert len(losses) == losses.index(min(losses)) + 1 + 4
 
 
-def test_a_lag_longer_than_the_window(windows: dict[str, SplitWindows], checkout: Path) -> None:
+def test_a_lag_longer_than_the_window(windows: dict[str, SeriesWindows], checkout: Path) -> None:
     for key, longest in {"lags": STEPS - 1, "differences": STEPS - 1, "means": STEPS}.items():
         fits = architecture(checkout, "gradient_boosting", **{key: [1, longest]})
         assert fits.filters(STEPS).shape[0] == STEPS
@@ -198,7 +198,7 @@ def test_a_lag_longer_than_the_window(windows: dict[str, SplitWindows], checkout
 
 
 def test_without_lightgbm(
-    windows: dict[str, SplitWindows], checkout: Path, monkeypatch: pytest.MonkeyPatch
+    windows: dict[str, SeriesWindows], checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     with pytest.raises(TrainingError, match=r"uv sync --extra boosting, or pip install '"):
@@ -206,7 +206,7 @@ def test_without_lightgbm(
 
 
 def test_a_hint_names_what_the_architecture_can_have_more_of(
-    windows: dict[str, SplitWindows], checkout: Path, capsys: pytest.CaptureFixture[str]
+    windows: dict[str, SeriesWindows], checkout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hint = "the validation loss was still falling in the last epoch (2); "
     fitted(architecture(checkout, "gradient_boosting", boosting_rounds=2), windows)

@@ -28,8 +28,10 @@ PLUMBING = {
     "src/jena_etl/prepare/outputs.py",  # fields that prepare's other modules fill
     "src/jena_etl/params_check.py",
     "src/jena_etl/params_rolling_origin.py",
+    "src/jena_etl/params_stations.py",
     "src/jena_etl/project.py",
     "src/jena_etl/project_paths.py",
+    "src/jena_etl/station_project.py",
     "src/jena_etl/signatures.py",
     "src/jena_etl/stage_output.py",
     "src/jena_etl/text.py",
@@ -37,12 +39,14 @@ PLUMBING = {
 }
 OF_REPEATS = {"src/jena_etl/fold_project.py", "src/jena_etl/horizon_project.py"}
 # Stages that are not there unless params.yaml asks for them.
-SWITCHED_ON = {"ensemble", "fold", "horizon", "train_fold", "train_horizon", "train_seed"}
+OF_STATIONS = {"download_station", "convert_station", "prepare_station"}
+ELSEWHERE = OF_STATIONS | {"ensemble"}  # test_stations.py, test_ensembles.py
+SWITCHED_ON = {"fold", "horizon", "train_fold", "train_horizon", "train_seed"} | ELSEWHERE
 # What every stage imports with params.yaml, and those declare whose outputs it shapes: the names,
 # units and history of features.
 PARAMS_FEATURES, SHAPED_BY_FEATURES = (
     "src/jena_etl/params_features.py",
-    {"features", "splits", "arrays", "fold", "horizon"},
+    {"features", "splits", "arrays", "fold", "horizon", "convert_station", "prepare_station"},
 )
 
 
@@ -93,7 +97,7 @@ def test_what_a_stage_imports_is_declared_or_plumbing(built: Any) -> None:
 @pytest.mark.slow
 def test_so_is_what_a_stage_imports_that_has_to_be_switched_on(repeated: Any) -> None:
     recorded = imported_by_stage(repeated)
-    assert {name for name, *_ in recorded} >= SWITCHED_ON - {"ensemble"}  # test_ensembles.py
+    assert {name for name, *_ in recorded} >= SWITCHED_ON - ELSEWHERE
     assert_declared(repeated, recorded)
     assert set().union(*recorded.values()) >= OF_REPEATS
 
@@ -116,7 +120,7 @@ def test_what_shapes_an_output_reruns_what_reads_it(repo: Any) -> None:
     path = repo.root / "src/jena_etl/windows/index.py"
     path.write_text(path.read_text() + "# edited\n")
     changed = json.loads(repo.dvc("status", "--json"))
-    stale = {"statistics", "splits", "baseline", "train@dense", "train@lstm", "report"}
+    stale = {"splits", "baseline", "train@dense", "train@lstm", "report"}
     assert {name for name, what in changed.items() if "index.py" in json.dumps(what)} == stale
     assert key_of_dense(repo) != key
 

@@ -77,7 +77,7 @@ def test_from_params_to_the_leaderboard(repo: Any) -> None:
 def expected_sines(root: Path, inputs: np.ndarray) -> None:
     """The sine of the time of day, in its place among the inputs and normalised."""
     project = open_project(root)
-    windows = project.windows("validation")
+    windows = project.series_windows("validation")
     steps = windows.issued_rows()[:8, np.newaxis] - 6 * np.arange(11, -1, -1)
     seconds = project.timestamps.astype(np.int64)[steps] % 86_400
     column = project.statistics.columns[NAMES[0]]

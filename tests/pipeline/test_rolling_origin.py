@@ -46,7 +46,7 @@ def test_a_fold_is_scored_after_its_origin_and_fitted_before(folds: Any) -> None
     for name, column in fold.statistics.columns.items():
         assert column.mean == pytest.approx(climate.column(name).to_numpy()[train].mean())
     assert fold.splits.rows == len(fold.timestamps) == at + 600
-    labels = fold.timestamps[fold.windows("validation").target_rows()].max()
+    labels = fold.timestamps[fold.series_windows("validation").target_rows()].max()
     scored = forecasts(project, f"naive-fold{FIRST}")
     issued = min(row["issued"] for row in scored)
     assert labels == np.datetime64(issued, "s") - 20 * np.timedelta64(600, "s")  # gap: 20 rows
@@ -60,9 +60,9 @@ def test_what_a_fold_learns_from_does_not_know_later_rows(folds: Any) -> None:
     """All measurements behind the latest label are replaced: its training would be the same."""
     folds.stage("fold", FIRST)
     before = open_project(folds.root).fold(FIRST)
-    latest = int(before.windows("validation").target_rows()[-1])
+    latest = int(before.series_windows("validation").target_rows()[-1])
     learnt = {split: list(before.batches(split)) for split in ("train", "validation")}
-    statistics_before, targets_before = before.statistics, before.windows("test").targets
+    statistics_before, targets_before = before.statistics, before.series_windows("test").targets
     climate = open_project(folds.root).climate_parquet
     content = climate.read_bytes()
     climate.unlink()  # a link into DVC's cache
@@ -75,7 +75,7 @@ def test_what_a_fold_learns_from_does_not_know_later_rows(folds: Any) -> None:
     for split, batches in learnt.items():
         for one, other in zip(batches, after.batches(split), strict=True):
             assert all((x == y).all() for x, y in zip(one, other, strict=True))
-    changed = targets_before != after.windows("test").targets
+    changed = targets_before != after.series_windows("test").targets
     assert not changed[: latest + 1].any()
     assert changed[latest + 1 :].all()
 
@@ -137,11 +137,11 @@ def test_a_fold_that_is_not_whole_is_refused_with_the_stage_that_makes_it(folds:
     fold = open_project(folds.root).fold(FIRST)
     again = f"; build it: dvc repro -f fold@{FIRST}"
     with pytest.raises(ProjectError, match=f"data/folds/{FIRST}: .*not built yet{again}"):
-        fold.windows("train")
+        fold.series_windows("train")
     folds.stage("fold", FIRST)
     fold.features_npy.write_bytes(b"")
     with pytest.raises(ProjectError, match=f"features.npy is damaged .*{again}"):
-        open_project(folds.root).fold(FIRST).windows("train")
+        open_project(folds.root).fold(FIRST).series_windows("train")
 
 
 def test_an_origin_that_is_not_listed_is_refused(folds: Any) -> None:

@@ -26,8 +26,8 @@ def test_arrays_of_another_target_are_refused_until_they_are_built_again(repo: A
     assert repo.run("python", "-m", "pipeline.train", "dense", fails=True) == f"error: {message}\n"
     assert repo.stages_run(repo.dvc("repro", "arrays")) == ["arrays"]
     project = open_project(repo.root)
-    assert project.windows("train").targets.min() >= 0
-    assert project.windows("train").targets.max() > 60  # per cent, not degrees
+    assert project.series_windows("train").targets.min() >= 0
+    assert project.series_windows("train").targets.max() > 60  # per cent, not degrees
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,6 @@ def test_arrays_that_were_not_written_to_the_end_are_not_used(repo: Any) -> None
     a_full_disk(repo.root / "data/processed/targets.npy")
     repo.stage("arrays", fails=True)
     with pytest.raises(ProjectError, match=r"arrays.json is not built yet; build it: dvc repro"):
-        open_project(repo.root).windows("train")
+        open_project(repo.root).series_windows("train")
     repo.dvc("repro", "arrays")
-    assert len(open_project(repo.root).windows("train"))
+    assert len(open_project(repo.root).series_windows("train"))

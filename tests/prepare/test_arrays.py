@@ -12,7 +12,7 @@ from jena_etl.files import write_array
 from jena_etl.prepare.arrays import arrays_record, normalised_features, raw_target
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.outputs import ArraysRecord, ColumnStatistics, Statistics
-from jena_etl.prepare.splits import SplitFractions
+from jena_etl.prepare.row_ranges import SplitFractions
 from jena_etl.prepare.statistics import train_statistics
 
 NAMES = ("p (mbar)", "T (degC)", "wv (m/s)")

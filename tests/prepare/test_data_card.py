@@ -26,7 +26,8 @@ from jena_etl.prepare.climate import read_climate
 from jena_etl.prepare.data_card import DataCard, Reading
 from jena_etl.prepare.describe import CellMarks, describe_data
 from jena_etl.prepare.readings import ReadingCounter, reads
-from jena_etl.prepare.splits import SplitFractions, describe_splits
+from jena_etl.prepare.row_ranges import SplitFractions
+from jena_etl.prepare.splits import describe_splits
 from jena_etl.prepare.statistics import train_statistics
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
@@ -49,9 +50,15 @@ def card_of(tmp_path: Path, checkout: Path) -> Card:
     ) -> dict[str, Any]:
         chosen = {**dict(read_params(checkout / "params.yaml").convert), "members": None, **options}
         climate, findings = tmp_path / "climate.parquet", tmp_path / "findings.parquet"
-        conversion = convert(files, climate, findings, Convert(**chosen), train=0.5)
-        source = conversion.source
         fractions = SplitFractions(train=0.5, validation=0.25)
+        conversion = convert(
+            files,
+            climate,
+            findings,
+            Convert(**chosen),
+            train_rows=lambda timestamps: fractions.row_ranges(timestamps)["train"],
+        )
+        source = conversion.source
         series = read_climate(climate)
         marks = CellMarks(findings)
         splits = describe_splits(

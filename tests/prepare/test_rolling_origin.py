@@ -33,7 +33,7 @@ def test_rows_of_a_fold_by_hand() -> None:
     assert expanding == FoldRows(train=range(38), validation=range(38, 48), test=range(48, 68))
     sliding = fold_rows(HOURS, "2020-01-03T05", rolling(20, 10, 30))
     assert sliding == FoldRows(train=range(13, 43), validation=range(43, 53), test=range(53, 73))
-    assert sliding.row_ranges(60) == {
+    assert sliding.row_ranges(np.arange(60)) == {
         "train": range(30), "validation": range(30, 40), "test": range(40, 60),
     }  # fmt: skip
     assert sliding.inside(np.array([3, 12, 13, 50, 72, 73])).tolist() == [0, 37, 59]

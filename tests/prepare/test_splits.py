@@ -13,7 +13,8 @@ from jena_etl.ingest.convert import convert
 from jena_etl.params import read_params
 from jena_etl.prepare.climate import Climate, read_climate
 from jena_etl.prepare.outputs import BySplit, Choice, Splits, Statistics
-from jena_etl.prepare.splits import SplitFractions, describe_splits
+from jena_etl.prepare.row_ranges import SplitFractions
+from jena_etl.prepare.splits import describe_splits
 from jena_etl.prepare.statistics import train_statistics
 from jena_etl.windows.grid import segments_from_timestamps
 from jena_etl.windows.index import SPLITS, WindowIndex
@@ -57,7 +58,7 @@ def described(
 
 
 def test_the_books_rows() -> None:
-    ranges = SplitFractions(train=0.5, validation=0.25).row_ranges(ROWS)
+    ranges = SplitFractions(train=0.5, validation=0.25).row_ranges(np.arange(ROWS))
     assert ranges == {
         "train": range(210_225),
         "validation": range(210_225, 315_337),
@@ -70,7 +71,7 @@ def test_the_books_rows() -> None:
 @given(st.integers(0, 10**7), st.floats(0, 1), st.floats(0, 1))
 def test_ranges_partition_the_rows(rows: int, train: float, share: float) -> None:
     validation = share * (1 - train)
-    ranges = SplitFractions(train=train, validation=validation).row_ranges(rows)
+    ranges = SplitFractions(train=train, validation=validation).row_ranges(np.arange(rows))
     assert tuple(ranges) == SPLITS
     ends = [0, *(split.stop for split in ranges.values())]
     assert [split.start for split in ranges.values()] == ends[:-1]
@@ -292,7 +293,7 @@ def test_gaps_drop_is_the_windows_of_one_regular_grid(
 ) -> None:
     """Row by row: each timestamp ten minutes after the one before, first input to target."""
     rows = len(timestamps)
-    ranges = SplitFractions(train=0.5, validation=0.25).row_ranges(rows)
+    ranges = SplitFractions(train=0.5, validation=0.25).row_ranges(np.arange(rows))
     every = split_windows(ranges, rows, spec, policy)
     dropped = split_windows(ranges, rows, spec, policy, segments_from_timestamps(timestamps))
     ten_minutes = np.timedelta64(600, "s")

@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as hnp
 from jena_etl.errors import DataError
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.outputs import ColumnStatistics, Statistics
-from jena_etl.prepare.splits import SplitFractions
-from jena_etl.prepare.statistics import column_statistics, train_statistics
+from jena_etl.prepare.row_ranges import SplitFractions
+from jena_etl.prepare.statistics import column_statistics, pooled, train_statistics
 
 # Numbers as a station logs them; NumPy's own rounding stays far below the tolerance.
 VALUES = st.floats(-1e4, 1e4).map(lambda value: round(value, 2))
@@ -107,5 +107,39 @@ def test_figures_survive_json(tmp_path: Path) -> None:
 
 
 def test_no_train_row() -> None:
-    with pytest.raises(DataError, match=r"none of the 1 rows; use a longer file or a larger split"):
+    with pytest.raises(DataError, match=r"none of the 1 rows; use a longer file, a larger"):
         statistics_of(a=np.array([1.0]))
+
+
+@given(
+    st.lists(hnp.arrays(np.float64, st.integers(2, 30), elements=VALUES), min_size=1, max_size=4)
+)
+@settings(max_examples=50)
+def test_pooled_statistics_are_those_of_all_rows_together(series: list[np.ndarray]) -> None:
+    halves = [values[: len(values) // 2] for values in series]
+    together = np.concatenate(halves)
+    found = pooled({str(at): statistics_of(a=values) for at, values in enumerate(series)})
+    assert found.rows == range(len(halves[0]))
+    assert found.pooled_over == tuple(map(str, range(len(series))))
+    mean, std = found.columns["a"].mean, found.columns["a"].std
+    assert mean == pytest.approx(together.mean(), rel=1e-9, abs=1e-9)
+    if found.constant:
+        assert (together.max(), std) == (together.min(), 1.0)
+    else:
+        assert std == pytest.approx(together.std(), rel=1e-9)
+
+
+def test_columns_that_are_constant_at_different_levels_are_not_constant_together() -> None:
+    own = {"a": statistics_of(a=np.full(8, 1.0)), "b": statistics_of(a=np.full(8, 3.0))}
+    assert pooled(own).columns["a"] == ColumnStatistics(mean=2.0, std=1.0)
+    assert pooled(own).constant == ()
+    own["b"] = own["a"]
+    assert pooled(own).constant == ("a",)
+
+
+def test_stations_with_other_columns_are_not_pooled() -> None:
+    own = {"a": statistics_of(a=np.arange(8.0)), "b": statistics_of(b=np.arange(8.0))}
+    with pytest.raises(
+        DataError, match=r"^station b has the columns b; expected a; build it again"
+    ):
+        pooled(own)

@@ -20,7 +20,7 @@ from jena_etl.training.fit import seeded_model, train
 from jena_etl.training.model_file import load_model, write_model
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows
 from tests.training.tasks import task
 from tests.warm_python import warm_python
 
@@ -28,11 +28,11 @@ SMALL = {"epochs": 3, "optimizer": "rmsprop", "learning_rate": 0.01, "order": "f
 TASK = task("a", "b")
 
 
-def windows(first: int, last: int) -> SplitWindows:
+def windows(first: int, last: int) -> SeriesWindows:
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((200, 2)).astype(np.float32)
     spec = WindowSpec(sequence_length=5)
-    return SplitWindows(rows[np.newaxis], rows[:, 0] + 3, spec, WindowIndex([range(first, last)]))
+    return SeriesWindows(rows[np.newaxis], rows[:, 0] + 3, spec, WindowIndex([range(first, last)]))
 
 
 def fitted(
@@ -86,14 +86,14 @@ from jena_etl.training.device import use_device
 from jena_etl.training.fit import seeded_model, train
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows
 from tests.training.tasks import task
 
 use_device("cpu", deterministic=True, cpu_threads=1)
 rows = np.random.default_rng(0).standard_normal((1, 300, 2)).astype(np.float32)
 spec = WindowSpec(sequence_length=5)
 part, held_out = (
-    SplitWindows(rows, rows[0, :, 0], spec, WindowIndex([run]))
+    SeriesWindows(rows, rows[0, :, 0], spec, WindowIndex([run]))
     for run in (range(200), range(210, 290))
 )
 block = dict(epochs=4, optimizer="adam", learning_rate=0.01, order="forward", units=3)

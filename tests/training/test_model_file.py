@@ -66,7 +66,7 @@ from jena_etl.training.device import use_device
 from jena_etl.training.fit import seeded_model, train
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows
 from tests.training.tasks import task
 
 folder, params, names = Path(sys.argv[1]), read_params(Path(sys.argv[2])), sys.argv[3:]
@@ -75,7 +75,7 @@ use_device("cpu", deterministic=True, cpu_threads=params.train.cpu_threads)
 rows = np.random.default_rng(0).standard_normal((1, 120, 3)).astype(np.float32)
 spec = WindowSpec(sequence_length=3)
 part, held_out = (
-    SplitWindows(rows, rows[0, :, 0], spec, WindowIndex([starts]))
+    SeriesWindows(rows, rows[0, :, 0], spec, WindowIndex([starts]))
     for starts in (range(16 * {STEPS}), range(80, 112))
 )
 small = dict(filters=2, kernel_sizes=[2, 1], units=2, heads=1, patch_size=1, target_as="value")
@@ -100,7 +100,7 @@ for name in names:
 # As large as params.yaml has them: only then threads share the work.
 rows = np.random.default_rng(0).standard_normal((1, 1300, 14)).astype(np.float32)
 spec = WindowSpec(sequence_length=120)
-large = SplitWindows(rows, rows[0, :, 0], spec, WindowIndex([range(1024)]))
+large = SeriesWindows(rows, rows[0, :, 0], spec, WindowIndex([range(1024)]))
 for name in {LARGE} if keras.config.backend() == "tensorflow" else ():
     architecture = configure(name, blocks[name])
     model = seeded_model(architecture, large, task("a"), seed=42)

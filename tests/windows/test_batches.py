@@ -18,13 +18,13 @@ from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import WindowReader, phase_major
 from jena_etl.windows.sampler import BatchSampler
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows
 
 ROWS = 60
 DATA = np.random.default_rng(1).normal(size=(ROWS, 2)).astype("f4")
 SPEC = WindowSpec(sequence_length=4, sampling_rate=3, horizon=2)
 STARTS = [*range(2, 30), *range(35, 40)]  # 33 windows; the last target is row 54
-WINDOWS = SplitWindows(
+WINDOWS = SeriesWindows(
     phase_major(DATA, 3), DATA[:, 1], SPEC, WindowIndex([range(2, 30), range(35, 40)])
 )
 
@@ -383,7 +383,7 @@ def test_tensorflow_copies_nothing() -> None:
     blocks: list[np.ndarray] = []
 
     class Reader(WindowReader):
-        def read(self, starts: np.ndarray) -> np.ndarray:
+        def read(self, starts: np.ndarray, _: np.ndarray | None = None) -> np.ndarray:
             blocks.append(super().read(starts))
             return blocks[-1]
 

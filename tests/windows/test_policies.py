@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jena_etl.errors import WindowError
-from jena_etl.prepare.splits import SplitFractions
+from jena_etl.prepare.row_ranges import SplitFractions
 from jena_etl.windows.index import SPLITS, WindowIndex
 from jena_etl.windows.policies import POLICIES, split_windows
 from jena_etl.windows.spec import WindowSpec
@@ -43,7 +43,7 @@ def belongs(start: int, split: range, rows: int, spec: WindowSpec, policy: str) 
 def test_windows_are_those_of_the_rule(
     spec: WindowSpec, rows: int, parts: tuple[float, float], policy: str
 ) -> None:
-    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
+    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(np.arange(rows))
     windows = split_windows(ranges, rows, spec, policy)
     for name in SPLITS:
         expected = [s for s in range(rows) if belongs(s, ranges[name], rows, spec, policy)]
@@ -61,7 +61,7 @@ def test_windows_are_those_of_the_rule(
 )
 def test_counts_of_the_jena_series(policy: str, counts: tuple[int, int, int]) -> None:
     spec = WindowSpec(sequence_length=120, sampling_rate=6, horizon=24)
-    ranges = SplitFractions(train=0.5, validation=0.25).row_ranges(420_451)
+    ranges = SplitFractions(train=0.5, validation=0.25).row_ranges(np.arange(420_451))
     assert list(ranges.values()) == [
         range(210_225),
         range(210_225, 315_337),
@@ -119,7 +119,7 @@ def test_segments_leave_out_the_windows_that_cross_them(
 ) -> None:
     """And no others: the rest keep their places, even with a stride."""
     rows, segments = series
-    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
+    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(np.arange(rows))
     every = split_windows(ranges, rows, spec, policy)
     kept = split_windows(ranges, rows, spec, policy, segments)
     for name in SPLITS:
@@ -142,7 +142,7 @@ def test_windows_of_an_excluded_target_belong_to_no_split(
     """The others keep their places; each window taken out adds at most one range."""
     rows, segments = series
     excluded = sorted(data.draw(st.sets(st.integers(0, rows - 1))))
-    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
+    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(np.arange(rows))
     for kept in (None, segments):
         every = split_windows(ranges, rows, spec, policy, kept)
         scored = split_windows(ranges, rows, spec, policy, kept, excluded=np.array(excluded))
@@ -167,7 +167,7 @@ def test_strict_shares_no_row_between_splits(
 ) -> None:
     border = data.draw(st.integers(0, rows))
     segments = [range(border), range(border, rows)] if cut else None
-    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
+    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(np.arange(rows))
     windows = split_windows(ranges, rows, spec, "strict", segments)
     used = {
         name: {row for start in starts_of(windows[name]) for row in rows_of(start, spec)}
@@ -185,7 +185,7 @@ def test_lookback_forecasts_every_label_once(
     spec: WindowSpec, rows: int, parts: tuple[float, float]
 ) -> None:
     every = replace(spec, sequence_stride=1)
-    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
+    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(np.arange(rows))
     windows = split_windows(ranges, rows, every, "lookback")
     for name in SPLITS:
         labels = [rows_of(start, every)[-1] for start in starts_of(windows[name])]
@@ -198,7 +198,7 @@ def test_lookback_forecasts_every_label_once(
 def test_reference_sees_no_label_of_a_later_split_before_its_forecast_is_issued(
     spec: WindowSpec, rows: int, parts: tuple[float, float]
 ) -> None:
-    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
+    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(np.arange(rows))
     windows = split_windows(ranges, rows, spec, "reference")
     ends = {
         name: [rows_of(start, spec)[-2:] for start in starts_of(windows[name])] for name in SPLITS
@@ -223,7 +223,7 @@ def test_rows_that_features_are_computed_from(
     """They lie in the window's segment, and in its split under strict, or the series begins."""
     rows, segments = series
     spec = replace(spec, sequence_stride=1)
-    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(rows)
+    ranges = SplitFractions(train=parts[0], validation=parts[1]).row_ranges(np.arange(rows))
     every = split_windows(ranges, rows, spec, policy)
     kept = split_windows(ranges, rows, spec, policy, segments, history=history)
 

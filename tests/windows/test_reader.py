@@ -15,7 +15,7 @@ from jena_etl.errors import WindowError
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import WindowReader, phase_major
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows
 
 BASE = np.random.default_rng(0).normal(size=(1000, 7)).astype("f4")
 CALLS: dict[str, dict[str, Any]] = {
@@ -141,7 +141,7 @@ def test_phase_major_maps(tmp_path: Path, rate: int, order: str) -> None:
     """Compared with the row-major drop-in; 1,000 rows are not a multiple of 6."""
     spec = WindowSpec(sequence_length=5, sampling_rate=rate, horizon=3, sequence_stride=3)
     np.save(tmp_path / "targets.npy", BASE[:, 1])
-    windows = SplitWindows(
+    windows = SeriesWindows(
         saved(tmp_path, phase_major(BASE, rate)),
         np.load(tmp_path / "targets.npy", mmap_mode="r"),
         spec,

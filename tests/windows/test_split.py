@@ -1,4 +1,4 @@
-"""SplitWindows as users meet it: explicit keyword arguments and a short repr."""
+"""SeriesWindows as users meet it: explicit keyword arguments and a short repr."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from jena_etl import Project
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import phase_major
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows
 
 ROWS = np.arange(60, dtype=np.float32)
-WINDOWS = SplitWindows(
+WINDOWS = SeriesWindows(
     features=phase_major(np.stack([ROWS, -ROWS], axis=1), 2),
     targets=ROWS,
     spec=WindowSpec(sequence_length=5, sampling_rate=2, horizon=3),
@@ -30,8 +30,8 @@ def test_a_misspelt_keyword_is_named(form: str) -> None:
 
 
 def test_a_project_takes_the_keywords_of_its_windows() -> None:
-    expected = inspect.signature(SplitWindows.batches).parameters
-    for owner, form in [(SplitWindows, form) for form in FORMS] + [
+    expected = inspect.signature(SeriesWindows.batches).parameters
+    for owner, form in [(SeriesWindows, form) for form in FORMS] + [
         (Project, form) for form in FORMS[:2]
     ]:
         found = dict(inspect.signature(getattr(owner, form)).parameters)
@@ -53,6 +53,6 @@ def test_keywords_reach_the_batches() -> None:
 
 def test_repr_is_one_line() -> None:
     assert repr(WINDOWS) == (
-        "<SplitWindows: 20 windows of (5, 2), WindowSpec(sequence_length=5, sampling_rate=2, "
+        "<SeriesWindows: 20 windows of (5, 2), WindowSpec(sequence_length=5, sampling_rate=2, "
         "horizon=3, sequence_stride=1)>"
     )

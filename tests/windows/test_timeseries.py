@@ -559,7 +559,7 @@ from jena_etl import timeseries_dataset_from_array
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import phase_major
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows
 
 rows = np.arange(30.0)
 drop_in = timeseries_dataset_from_array(
@@ -567,7 +567,7 @@ drop_in = timeseries_dataset_from_array(
     format="numpy",
 )
 spec = WindowSpec(sequence_length=3, sampling_rate=2)
-windows = SplitWindows(phase_major(rows[:, None], 2), rows, spec, WindowIndex([range(24)]))
+windows = SeriesWindows(phase_major(rows[:, None], 2), rows, spec, WindowIndex([range(24)]))
 batches = windows.batches(4, shuffle=True, seed=5, epoch=2)
 both = [[targets.tolist() for _, targets in loader] for loader in (drop_in, batches)]
 heavy = [name for name in ("tensorflow", "keras", "polars", "jax") if name in sys.modules]

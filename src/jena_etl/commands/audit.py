@@ -22,7 +22,7 @@ from jena_etl.params import Params
 from jena_etl.project import Project
 from jena_etl.stage_output import Part
 from jena_etl.text import printable
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows
 
 Train = Callable[[Project, Params, str], list[np.ndarray]]
 CUTS = 3  # rows at which later ones are replaced, spread over the validation and test rows
@@ -88,7 +88,7 @@ def _fitted(original: Project, changed: Project) -> Iterator[Check]:
         not differ, "statistics of the train rows", after, f"differ in {', '.join(differ)}"
     )
     yield _climatology(original, changed, after)
-    windows = original.windows("train"), changed.windows("train")
+    windows = original.series_windows("train"), changed.series_windows("train")
     yield _same_inputs(original, windows, len(windows[0]), name="train", when=after)
 
 
@@ -96,7 +96,7 @@ def _climatology(original: Project, changed: Project, after: str) -> Check:
     """The forecasts of the climatology, which reads nothing but the train rows and the clock."""
     before, now = (
         fitted_baselines(
-            {split: project.windows(split) for split in SCORED},
+            {split: project.series_windows(split) for split in SCORED},
             project.timestamps,
             project.splits.splits.train.rows,
         )[CLIMATOLOGY]
@@ -110,11 +110,11 @@ def _inputs(original: Project, later: Project, first: int) -> Iterator[Check]:
     """The inputs of all scored forecasts that were issued before row `first`."""
     timestamp = str(original.timestamps[first - 1])
     for split in SCORED:
-        before = original.windows(split)
+        before = original.series_windows(split)
         if count := int(np.searchsorted(before.issued_rows(), first)):
             yield _same_inputs(
                 original,
-                (before, later.windows(split)),
+                (before, later.series_windows(split)),
                 count,
                 name=f"{split}, issued up to {timestamp}",
                 when="after all later rows were replaced",
@@ -123,7 +123,7 @@ def _inputs(original: Project, later: Project, first: int) -> Iterator[Check]:
 
 def _same_inputs(
     project: Project,
-    windows: tuple[SplitWindows, SplitWindows],
+    windows: tuple[SeriesWindows, SeriesWindows],
     count: int,
     *,
     name: str,
@@ -134,7 +134,7 @@ def _same_inputs(
     what = f"inputs of {count:,} forecasts ({name})"
     if len(after) < count or (before.issued_rows()[:count] != after.issued_rows()[:count]).any():
         return _check(False, what, when, "other windows belong to the split")
-    done, differ, features = 0, [], np.zeros(before.features.shape[-1], dtype=bool)
+    done, differ, features = 0, [], np.zeros(before.feature_count, dtype=bool)
     for (one, _), (other, _) in zip(before.batches(), after.batches(), strict=False):
         if one.shape[1:] != other.shape[1:]:
             return _check(False, what, when, "they have another shape")
@@ -157,7 +157,7 @@ def _same_inputs(
 def _weights(copies: Copies, original: Project, params: Params, train: Train) -> Check:
     """The weights after an epoch, whatever rows the train windows do not read."""
     name = SMALLEST if SMALLEST in params.models else params.architectures[0]
-    windows = original.windows("train")
+    windows = original.series_windows("train")
     train_stop = original.splits.splits.train.rows.stop
     first = max(train_stop, int(windows.target_rows()[-1]) + 1)
     changed = copies.make("after-targets", first=first)
@@ -191,7 +191,7 @@ def train_epoch(project: Project, params: Params, name: str) -> list[np.ndarray]
     from jena_etl.training.metadata import forecast_task
 
     architecture, batch_size = configure(name, params.models.get(name)), params.train.batch_size
-    windows = {split: project.windows(split) for split in ("train", "validation")}
+    windows = {split: project.series_windows(split) for split in ("train", "validation")}
     use_device("cpu", deterministic=True)
     task = forecast_task(project.arrays, project.statistics, windows["train"].spec)
     model = seeded_model(architecture, windows["train"], task, seed=params.seed)

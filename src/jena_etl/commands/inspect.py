@@ -6,16 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jena_etl.commands.dvc_repo import can_be_pulled
 from jena_etl.errors import ProjectError
-from jena_etl.params import Params, Window
+from jena_etl.params import Params, Split, Window
 from jena_etl.params_features import feature_names
 from jena_etl.prepare.data_card import (
     DataCard,
 )
 from jena_etl.prepare.outputs import Splits, Statistics
-from jena_etl.prepare.splits import SplitFractions
+from jena_etl.prepare.row_ranges import split_rows
 from jena_etl.project import Project
+from jena_etl.station_project import StationProject, about_station, with_own_stages
 from jena_etl.windows.spec import WindowSpec
 
 
@@ -41,8 +44,11 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
         one = f" (one alone: dvc repro train@{untrained[0]})" if len(untrained) > 1 else ""
         missing["models"] = f"not trained yet: {', '.join(untrained)}; train: dvc repro{one}"
     missing |= _to_be_pulled(project, missing, untrained)
+    if isinstance(project, StationProject):
+        missing = {what: with_own_stages(text, project.name) for what, text in missing.items()}
     return {
         "data": card,
+        "stations": _further_stations(project, missing),
         "columns": _columns(card, statistics),
         "policy": splits.policy if splits else params.split.policy,
         "splits": splits and _splits(splits, params.train.batch_size),
@@ -52,16 +58,38 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
     }
 
 
+def _further_stations(project: Project, missing: dict[str, str]) -> dict[str, Any]:
+    """What the files of each further station hold, and what is wrong with them."""
+    if isinstance(project, StationProject):
+        return {}
+    found: dict[str, Any] = {}
+    for name in project.stations.further:
+        try:
+            with about_station(name):
+                station = project.station(name)
+                card, splits = station.data_card, station.splits
+        except ProjectError as error:
+            missing[f"station {name}"] = str(error)
+            continue
+        found[name] = {
+            "is_unseen": name in project.stations.unseen,
+            "rows": card.rows,
+            "first": card.first,
+            "last": card.last,
+            "windows": {split: part.windows for split, part in splits.splits.items()},
+            "faults": card.faults(station.inspect_command).splitlines(),
+        }
+    return found
+
+
 def _outdated(
     params: Params, card: DataCard | None, statistics: Statistics | None, splits: Splits | None
 ) -> dict[str, str]:
     """What was built from other values than those in params.yaml."""
     outdated = {}
     if splits:
-        fractions = SplitFractions(train=params.split.train, validation=params.split.validation)
-        rows = {name: split.rows for name, split in splits.splits.items()}
-        expected = (params.window, params.split.policy, fractions.row_ranges(splits.rows))
-        if (_built_window(splits), splits.policy, rows) != expected:
+        built = (_built_window(splits), splits.policy)
+        if built != (params.window, params.split.policy) or not _are_rows_of(params.split, splits):
             outdated["splits"] = (
                 "params.yaml has changed since splits.json was built; update it: dvc repro splits"
             )
@@ -82,6 +110,20 @@ def _outdated(
             "params.yaml pins a file that was not downloaded; fetch it: dvc repro download"
         )
     return outdated
+
+
+def _are_rows_of(split: Split, splits: Splits) -> bool:
+    """Whether the splits hold the rows that params.yaml gives to them."""
+    parts = splits.splits
+    if not split.dates:
+        rows = {name: part.rows for name, part in parts.items()}
+        return rows == split_rows(split).row_ranges(np.empty(splits.rows, "datetime64[s]"))
+    begins = [np.datetime64(date, "s") for date in split.dates]
+    neighbours = ((parts.train, parts.validation), (parts.validation, parts.test))
+    return all(
+        np.datetime64(earlier.last) < begin <= np.datetime64(later.first)
+        for begin, (earlier, later) in zip(begins, neighbours, strict=True)
+    )
 
 
 def _built_window(splits: Splits) -> Window:

@@ -21,6 +21,8 @@ def render_inspection(found: dict[str, Any]) -> str:
     if card:
         parts += [_source_text(card.source), _data_text(card)]
         parts += [_columns_text(found["columns"]), *_faults_text(card)]
+    if found["stations"]:
+        parts += [_stations_text(found["stations"])]
     if found["splits"]:
         in_force = (found["policy"], found["window"]["gaps"])
         parts += [_splits_text(found["splits"]), _choices_text(found["choices"], in_force)]
@@ -132,6 +134,20 @@ def _columns_text(columns: dict[str, Any]) -> str:
         cells = [figures[head.replace(" ", "_")] for head in heads]
         shown = ("-" if cell is None else f"{cell:,.2f}" for cell in cells)
         lines.append(name.ljust(width) + "".join(f"{cell:>12}" for cell in shown))
+    return "\n".join(lines) + "\n"
+
+
+def _stations_text(stations: Mapping[str, Any]) -> str:
+    """A line for each further station, and below it what is wrong with its data."""
+    width = max(len("further station"), *(len(name) + len("  (unseen)") for name in stations)) + 2
+    heads = f"{'rows':>9}{'from':>18}{'to':>18}{'train':>12}{'validation':>12}{'test':>12}"
+    lines = [f"{'further station':<{width}}{heads}  windows"]
+    for name, station in stations.items():
+        shown = f"{name} (unseen)" if station["is_unseen"] else name
+        first, last = timestamp_text(station["first"]), timestamp_text(station["last"])
+        counts = "".join(f"{count:>12,}" for count in station["windows"].values())
+        lines.append(f"{shown:<{width}}{station['rows']:>9,}{first:>18}{last:>18}{counts}")
+        lines += [f"    {name}: {fault}" for fault in station["faults"]]
     return "\n".join(lines) + "\n"
 
 

@@ -32,7 +32,7 @@ LISTED_FILES = 5_000  # the most that convert.members may name: one a day for 13
 INPUTS, HORIZON = 120, 24  # the reference's window: 5 days of hours, a day ahead
 HOUR = 3_600
 SHOWN = 10  # how many names of other files are listed
-REFERENCE_SPLIT = Split(train=0.5, validation=0.25, policy="reference")
+REFERENCE_SPLIT = Split(train=0.5, validation=0.25, dates=(), policy="reference")
 
 _Explained = tuple[Any, list[str]]  # a value, and the reasons for it
 

@@ -20,7 +20,7 @@ from jena_etl.params import Split, Window
 from jena_etl.prepare.data_card import SensorWarning
 from jena_etl.prepare.describe import sensor_warnings
 from jena_etl.prepare.readings import ReadingCounter
-from jena_etl.prepare.splits import SplitFractions
+from jena_etl.prepare.row_ranges import split_rows
 from jena_etl.windows.grid import segments_from_timestamps
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.policies import split_windows
@@ -102,8 +102,7 @@ def series_notes(
     if rows.unread:
         return _what_was_read(rows, clock)
     measured = without_sentinels(frame[:, 1:], sentinels)
-    fractions = SplitFractions(train=split.train, validation=split.validation)
-    ranges = fractions.row_ranges(frame.height)
+    ranges = split_rows(split).row_ranges(clock.timestamps)
     spec = WindowSpec(**window.model_dump(exclude={"target", "gaps"}))
     windows = split_windows(
         ranges,

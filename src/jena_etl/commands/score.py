@@ -18,7 +18,7 @@ from jena_etl.evaluation.intervals import (
 from jena_etl.evaluation.leaderboard import read_leaderboard, test_interval
 from jena_etl.evaluation.metrics import scores
 from jena_etl.evaluation.prediction_intervals import COVERAGE, residuals_of
-from jena_etl.evaluation.predictions import NAIVE, naive_forecast, with_observations
+from jena_etl.evaluation.predictions import NAIVE, with_observations
 from jena_etl.forecasting.scoring import (
     KINDS,
     ColumnLikeness,
@@ -133,7 +133,7 @@ def score(project: Project, params: Params, file: Path, *, model: str) -> Score:
     predicted = forecaster.forecast_windows(windows)
     forecasts = {
         who: with_observations(windows, series.climate.timestamps, values)
-        for who, values in ((name, predicted), (NAIVE, naive_forecast(windows)))
+        for who, values in ((name, predicted), (NAIVE, windows.last_observations()))
     }
     compared = compare(forecasts, best=NAIVE)
     model_forecast, naive = forecasts[name], forecasts[NAIVE]

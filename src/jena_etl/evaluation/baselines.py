@@ -22,9 +22,8 @@ from jena_etl.evaluation.predictions import (
     DAMPED_PERSISTENCE,
     NAIVE,
     PERSISTENCE_CYCLE,
-    naive_forecast,
 )
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows
 
 DAY = 86_400.0  # seconds
 YEAR = 365.2425 * DAY
@@ -115,7 +114,7 @@ def damping(anomalies: np.ndarray, lag: int) -> float:
 
 
 def fitted_baselines(
-    splits: dict[str, SplitWindows], timestamps: np.ndarray, train: range
+    splits: dict[str, SeriesWindows], timestamps: np.ndarray, train: range
 ) -> dict[str, dict[str, np.ndarray]]:
     """The forecasts of every baseline for the windows of each split.
 
@@ -134,7 +133,7 @@ def fitted_baselines(
     left = damping(known - climatology.at(clock), first.spec.target - first.spec.last_input)
     forecasts: dict[str, dict[str, np.ndarray]] = {}
     for split, windows in splits.items():
-        last = naive_forecast(windows)
+        last = windows.last_observations()
         usual = climatology.at(timestamps[windows.target_rows()])
         anomaly = last - climatology.at(timestamps[windows.issued_rows()])
         damped = np.round(left * anomaly / climatology.resolution) * climatology.resolution

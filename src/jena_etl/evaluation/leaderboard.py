@@ -28,8 +28,11 @@ from jena_etl.evaluation.rolling_origin import PREFIX as FOLD
 from jena_etl.evaluation.rolling_origin import FoldScores
 from jena_etl.evaluation.rolling_origin import as_markdown as folds_markdown
 from jena_etl.evaluation.spread import ABOUT_SEEDS, Spread, seeds_title, spread_text
+from jena_etl.evaluation.stations import PREFIX as STATION
+from jena_etl.evaluation.stations import StationScores
+from jena_etl.evaluation.stations import as_markdown as stations_markdown
 from jena_etl.files import not_built
-from jena_etl.prepare.outputs import Splits
+from jena_etl.prepare.outputs import Splits, Stations
 from jena_etl.text import markdown, printable
 
 if TYPE_CHECKING:
@@ -58,6 +61,8 @@ SEED_COLUMNS = (
     "seeds",
     *(f"{split}_mae_{what}" for split in SCORED for what in ("mean", "std")),
 )
+FURTHER = (FOLD, LEAD_TIME, STATION)  # how the names of all others begin
+MOST_NAMED = 5  # stations in the heading
 VERDICTS = {
     "best": "the best",
     "tie": "not distinguishable",
@@ -90,6 +95,7 @@ class Entry:
             with; None if that is one, and for a baseline. All else is about the model of `seed`.
         folds: its scores in the folds of the rolling origin; None if there are none.
         lead_times: its scores by lead time; None if there is one.
+        stations: its scores by station; None if there is one.
         weights: of an ensemble's members, by name; empty for others.
     """
 
@@ -102,6 +108,7 @@ class Entry:
     seeds: dict[str, Spread] | None = None
     folds: FoldScores | None = None
     lead_times: LeadTimeScores | None = None
+    stations: StationScores | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -156,11 +163,15 @@ def ranked(entries: list[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda e: (e.validation_mae, e.architecture))
 
 
-def title(splits: Splits, source: SourceSummary) -> str:
-    """A line that says what was forecast, under which policy, on which file."""
+def title(splits: Splits, source: SourceSummary, stations: Stations | None = None) -> str:
+    """A line that says what was forecast, under which policy, on which file or stations."""
+    where = source.name
+    if stations and stations.names:
+        named = ", ".join(stations.seen)
+        where = named if len(stations.seen) <= MOST_NAMED else f"{len(stations.seen)} stations"
     text = (
         f"{splits.target}, {splits.window.horizon} steps of {splits.window.sampling_rate} rows "
-        f"ahead, policy {splits.policy}, {source.name}"
+        f"ahead, policy {splits.policy}, {where}"
     )
     if splits.gaps == "drop":
         text += ", windows across gaps dropped"
@@ -187,8 +198,8 @@ def as_csv(entries: list[Entry]) -> str:
 
 
 def _further_figures(entry: Entry) -> dict[str, float | None]:
-    """The scores in the folds and by lead time, by the names of their columns."""
-    further = (entry.folds, entry.lead_times)
+    """The scores in the folds, by lead time and by station, by the names of their columns."""
+    further = (entry.folds, entry.lead_times, entry.stations)
     return {name: figure for one in further if one for name, figure in one.figures().items()}
 
 
@@ -202,7 +213,7 @@ def read_leaderboard(path: Path) -> list[dict[str, str]]:
         raise not_built(path, "evaluate")
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    columns = {name for name in (rows or [{}])[0] if not str(name).startswith((FOLD, LEAD_TIME))}
+    columns = {name for name in (rows or [{}])[0] if not str(name).startswith(FURTHER)}
     if columns not in (set(COLUMNS), {*COLUMNS, *SEED_COLUMNS}):
         raise ProjectError(f"{path.name} is damaged; build it again: dvc repro -f evaluate")
     return rows
@@ -222,13 +233,19 @@ def read_spread(row: dict[str, str], split: str) -> Spread | None:
     return Spread(mean, std, int(row["seeds"]))
 
 
-def as_markdown(entries: list[Entry], heading: str, step_seconds: float | None = None) -> str:
+def as_markdown(
+    entries: list[Entry],
+    heading: str,
+    step_seconds: float | None = None,
+    stations: Stations | None = None,
+) -> str:
     """The leaderboard for people.
 
     Args:
         entries: its lines, in any order.
         heading: what was forecast.
         step_seconds: the seconds from one sampled step to the next; None if that is not known.
+        stations: the stations, if the entries have scores by station.
     """
     heads = (
         "| | architecture | parameters | epoch | MAE validation | test "
@@ -257,6 +274,13 @@ def as_markdown(entries: list[Entry], heading: str, step_seconds: float | None =
         ABOUT_PREDICTION_INTERVALS,
         *_weights_markdown(entries),
         *_seeds_markdown(entries),
+        *(
+            stations_markdown(
+                {e.architecture: e.stations for e in ranked(entries) if e.stations}, stations
+            )
+            if stations
+            else ()
+        ),
         *folds_markdown({e.architecture: e.folds for e in ranked(entries) if e.folds}),
         *lead_times_markdown(
             {e.architecture: e.lead_times for e in ranked(entries) if e.lead_times}, step_seconds

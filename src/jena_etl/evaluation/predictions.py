@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jena_etl.errors import TrainingError
 from jena_etl.files import read_parquet, replacing
 
 if TYPE_CHECKING:  # scoring does not use the windows, so a change there must not rerun it
-    from jena_etl.windows.split import SplitWindows
+    from jena_etl.windows.split import SeriesWindows, SplitWindows
 
 SCORED = ("validation", "test")
 # The leaderboard's names for the forecasts without a model; jena_etl.evaluation.baselines says what
@@ -27,6 +29,8 @@ BASELINES = (NAIVE, CLIMATOLOGY, PERSISTENCE_CYCLE, DAMPED_PERSISTENCE)
 # Between an architecture, whose name has no hyphen, and what another training of it has: a further
 # seed, the origin of a fold, or a further horizon.
 SEED, FOLD, HORIZON = "-seed", "-fold", "-horizon"
+COLUMNS = ("issued", "timestamp", "observation", "prediction")  # of every file of forecasts
+STATION = "station"  # also there if the project has several stations
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,44 @@ class Predictions:
         timestamp: timestamp of the target, datetime64[s].
         observation: the observation at that time, float32, in the target column's unit.
         prediction: the forecast of that observation, float32.
+        station: the number of the station, int16, counted from 0 in the order of stations.json;
+            None if the project has one. The windows are then in time order station by station.
     """
 
     issued: np.ndarray
     timestamp: np.ndarray
     observation: np.ndarray
     prediction: np.ndarray
+    station: np.ndarray | None = None
+
+    def of_stations(self, numbers: Sequence[int]) -> Predictions:
+        """The forecasts for these stations; all of them if the project has one."""
+        if self.station is None:
+            return self
+        chosen = np.isin(self.station, list(numbers))
+        if chosen.all():
+            return self
+        return Predictions(**{name: values[chosen] for name, values in vars(self).items()})
+
+    def sharing(self, other: Predictions) -> Predictions:
+        """The same forecasts, with the arrays of `other` in place of equal ones.
+
+        Forecasts of the same windows then take the memory of one, but for what they predict.
+        """
+        equal = {
+            name: theirs
+            for name, theirs in vars(other).items()
+            if name != "prediction" and np.array_equal(getattr(self, name), theirs)
+        }
+        return replace(self, **equal)
+
+
+def joined(stations: Sequence[Predictions]) -> Predictions:
+    """The forecasts of a split for several stations, in their order, numbered from 0."""
+    lengths = [len(part.prediction) for part in stations]
+    columns = {name: np.concatenate([getattr(part, name) for part in stations]) for name in COLUMNS}
+    numbers = np.repeat(np.arange(len(stations), dtype=np.int16), lengths)
+    return Predictions(**columns, station=numbers)
 
 
 def with_seed(architecture: str, seed: int) -> str:
@@ -75,15 +111,9 @@ def built_by(name: str) -> str:
     return f"train_seed@{architecture}-{seed}" if seed else f"train@{name}"
 
 
-def naive_forecast(windows: SplitWindows) -> np.ndarray:
-    """The forecast that nothing changes: the target column at each window's last input."""
-    last: np.ndarray = windows.targets[windows.issued_rows()]
-    return last
-
-
 def naive_mae(windows: SplitWindows) -> float:
     """The mean absolute error of the naive forecast, in the target's unit."""
-    error = naive_forecast(windows).astype(np.float64) - windows.targets[windows.target_rows()]
+    error = windows.last_observations().astype(np.float64) - windows.observations()
     return float(np.abs(error).mean())
 
 
@@ -104,7 +134,7 @@ def forecast(model: Any, windows: SplitWindows, *, batch_size: int, order: str) 
 
 
 def with_observations(
-    windows: SplitWindows, timestamps: np.ndarray, predicted: np.ndarray
+    windows: SeriesWindows, timestamps: np.ndarray, predicted: np.ndarray
 ) -> Predictions:
     """Combine forecasts with their timestamps and observations.
 
@@ -113,20 +143,26 @@ def with_observations(
         timestamps: the timestamps of all rows, datetime64[s] of shape (rows,).
         predicted: one forecast per window in time order, of shape (windows,).
     """
-    targets = windows.target_rows()
     return Predictions(
-        timestamps[windows.issued_rows()], timestamps[targets], windows.targets[targets], predicted
+        timestamps[windows.issued_rows()],
+        timestamps[windows.target_rows()],
+        windows.observations(),
+        predicted,
     )
 
 
 def write_predictions(path: Path, parts: dict[str, Predictions]) -> None:
     """Write the forecasts of each split as one Parquet file."""
     tables = [
-        pa.table({"split": [split] * len(part.prediction), **vars(part)})
+        pa.table({"split": [split] * len(part.prediction), **_columns(part)})
         for split, part in parts.items()
     ]
     with replacing(path) as aside:
         pq.write_table(pa.concat_tables(tables), aside, version="2.6", compression="zstd")
+
+
+def _columns(part: Predictions) -> dict[str, np.ndarray]:
+    return {name: values for name, values in vars(part).items() if values is not None}
 
 
 def read_predictions(path: Path, *, built_by: str) -> dict[str, Predictions]:
@@ -135,11 +171,10 @@ def read_predictions(path: Path, *, built_by: str) -> dict[str, Predictions]:
     Raises:
         ProjectError: the file is missing or damaged; names the command that builds it.
     """
-    names = list(Predictions.__dataclass_fields__)
-    table = read_parquet(path, built_by=built_by, columns=("split", *names))
-    splits = table.column("split").to_numpy()
-    columns = {name: table.column(name).to_numpy() for name in names}
+    table = read_parquet(path, built_by=built_by, columns=("split", *COLUMNS))
+    names = [*COLUMNS, *({STATION} & set(table.column_names))]
+    parts = {split: table.filter(pc.equal(table.column("split"), split)) for split in SCORED}
     return {
-        split: Predictions(**{name: values[splits == split] for name, values in columns.items()})
-        for split in SCORED
+        split: Predictions(**{name: part.column(name).to_numpy() for name in names})
+        for split, part in parts.items()
     }

@@ -101,7 +101,9 @@ def _forecasts(
     forecasts = {}
     for name in names:
         path, stage = project.predictions_parquet(renamed(name)), built_by(renamed(name))
-        forecasts[name] = read_predictions(path, built_by=stage)
+        parts = read_predictions(path, built_by=stage)
+        learnt_from = project.stations.seen_numbers
+        forecasts[name] = {split: part.of_stations(learnt_from) for split, part in parts.items()}
     return with_ensembles(forecasts, params.ensembles)
 
 

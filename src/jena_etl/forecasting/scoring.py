@@ -20,7 +20,7 @@ from jena_etl.training.metadata import ModelMetadata
 from jena_etl.windows.grid import commonest_step, segments_from_timestamps
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import phase_major
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows
 
 KINDS = ("missing", "sentinel", "frozen")
 # When a column is said to differ, in train standard deviations. They are wide, since the seasons
@@ -78,7 +78,7 @@ class ColumnLikeness(Part):
 class ScorableWindows(NamedTuple):
     """The windows of an export that can be scored, and how many cannot."""
 
-    windows: SplitWindows
+    windows: SeriesWindows
     left_out: LeftOut
 
 
@@ -125,7 +125,7 @@ def scorable_windows(series: Series, metadata: ModelMetadata) -> ScorableWindows
     features = phase_major(features, spec.sampling_rate)
     runs = np.split(kept, np.flatnonzero(np.diff(kept) > 1) + 1)
     index = WindowIndex(range(int(run[0]), int(run[-1]) + 1) for run in runs)
-    return ScorableWindows(SplitWindows(features, target, spec, index), left_out)
+    return ScorableWindows(SeriesWindows(features, target, spec, index), left_out)
 
 
 def left_out_text(left_out: LeftOut) -> str:

@@ -10,9 +10,10 @@ the source is read again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -29,6 +30,13 @@ from jena_etl.ingest.repeats import Repeats
 from jena_etl.ingest.source import Source, SourceSummary
 from jena_etl.ingest.timestamps import timestamp_card
 from jena_etl.params import Convert
+
+TrainRows: TypeAlias = Callable[[np.ndarray], range]
+
+
+def all_rows(timestamps: np.ndarray) -> range:
+    """Every row of a series says what is usual for a column."""
+    return range(len(timestamps))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +60,7 @@ def convert(
     findings: Path,
     options: Convert,
     *,
-    train: float = 1.0,
+    train_rows: TrainRows = all_rows,
     chunk_bytes: int = CHUNK,
 ) -> Conversion:
     """Convert the source's files to two Parquet files.
@@ -67,7 +75,8 @@ def convert(
         findings: the Parquet file for the cells without a measurement.
         options: how the CSV files are written, and what to do with cells and rows that hold no
             measurement.
-        train: the fraction of the rows, from the first, that says what is usual for a column.
+        train_rows: given the timestamps of the rows to write, those of them, from the first, that
+            say what is usual for a column.
         chunk_bytes: how much of a CSV file is read at a time.
 
     Raises:
@@ -78,9 +87,9 @@ def convert(
     outs, whole = (climate, findings), options.on_frozen == "missing"
     try:
         try:
-            return _Converter(files, options, train, chunk_bytes).write(*outs, whole=whole)
+            return _Converter(files, options, train_rows, chunk_bytes).write(*outs, whole=whole)
         except _NeedsWholeSeriesError:
-            return _Converter(files, options, train, chunk_bytes).write(*outs, whole=True)
+            return _Converter(files, options, train_rows, chunk_bytes).write(*outs, whole=True)
     except DialectError as error:
         raise DataError(f"{error.message('convert.')} in params.yaml") from None
 
@@ -124,10 +133,10 @@ class _Converter:
     """Reads the rows of all files, cleans them, and collects what becomes known on the way."""
 
     def __init__(
-        self, files: Sequence[Path], options: Convert, train: float, chunk_bytes: int
+        self, files: Sequence[Path], options: Convert, train_rows: TrainRows, chunk_bytes: int
     ) -> None:
         self._files, self._options = files, options
-        self._train, self._chunk_bytes = train, chunk_bytes
+        self._train_rows, self._chunk_bytes = train_rows, chunk_bytes
         self._lines = Lines()
         self._repeats = Repeats(options.on_duplicate, self._lines)
         self._unmeasured = UnmeasuredCells(
@@ -170,8 +179,7 @@ class _Converter:
             rows = start + np.flatnonzero(is_kept)
             start += block.height
             if self._options.on_frozen == "missing":
-                # Rounded down like the splits (prepare/splits), to use not one row more.
-                train = range(int(self._train * kept.height))
+                train = self._train_rows(kept.to_series(0).to_numpy())
             if kept.height:
                 yield self._unmeasured.fill(kept, rows, train=train)
             if number and self._repeats.are_kept and self._unmeasured.are_filled:

@@ -141,9 +141,9 @@ class FittedAtOnce(Architecture):
 
     def goals(self, windows: SplitWindows) -> np.ndarray:
         """What the layers have to give for each window, float64 of shape (windows,)."""
-        goals: np.ndarray = windows.targets[windows.target_rows()].astype(np.float64)
+        goals: np.ndarray = windows.observations().astype(np.float64)
         if self.target_as == "change":
-            goals -= windows.targets[windows.issued_rows()]
+            goals -= windows.last_observations()
         return goals
 
 

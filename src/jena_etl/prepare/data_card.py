@@ -167,6 +167,14 @@ class DataCard(StageOutput, stage="splits"):
 
     def __str__(self) -> str:
         """What is wrong with the data in each split, one fault per line."""
+        return self.faults("jena-etl inspect")
+
+    def faults(self, inspect: str) -> str:
+        """What is wrong with the data in each split, one fault per line.
+
+        Args:
+            inspect: the command that shows more.
+        """
         counts = {
             "holes in {}": self.holes.splits,
             "irregular steps in {}": self.irregular.splits,
@@ -189,5 +197,5 @@ class DataCard(StageOutput, stage="splits"):
             [d.column for d in self.physics] + [w.column for w in self.sensors]
         )
         if doubtful:
-            lines.append(f"values in doubt in {', '.join(doubtful)}: jena-etl inspect")
+            lines.append(f"values in doubt in {', '.join(doubtful)}: {inspect}")
         return "".join(f"{line}\n" for line in lines)

@@ -30,7 +30,8 @@ from jena_etl.prepare.data_card import (
 )
 from jena_etl.prepare.outputs import Counts, Splits
 from jena_etl.prepare.readings import ReadingCounter
-from jena_etl.prepare.splits import SplitFractions, window_counts
+from jena_etl.prepare.row_ranges import RowRanges
+from jena_etl.prepare.splits import window_counts
 from jena_etl.windows.grid import segments_from_timestamps
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.policies import split_windows
@@ -70,7 +71,7 @@ def describe_data(
     marks: CellMarks,
     source: Source,
     splits: Splits,
-    fractions: SplitFractions,
+    ranges_of: RowRanges,
 ) -> DataCard:
     """Describe what was converted, in the same bytes on every machine.
 
@@ -81,7 +82,7 @@ def describe_data(
         marks: its cells that hold no measurement.
         source: what convert read.
         splits: the splits of the series.
-        fractions: the fractions of the rows in each split.
+        ranges_of: which rows belong to which split.
     """
     timestamps, columns = climate.timestamps, climate.measurements
     spec = WindowSpec(**splits.window.model_dump())
@@ -126,7 +127,7 @@ def describe_data(
             timestamps,
             source.rows_read,
             marks.rows(splits.target),
-            fractions=fractions,
+            ranges_of=ranges_of,
             spec=spec,
             history=climate.history,
         ),
@@ -226,7 +227,7 @@ def _presets(
     rows_read: int,
     unmeasured_targets: np.ndarray,
     *,
-    fractions: SplitFractions,
+    ranges_of: RowRanges,
     spec: WindowSpec,
     history: int,
 ) -> dict[str, Preset]:
@@ -239,15 +240,18 @@ def _presets(
     first = np.sort(np.unique(timestamps, return_index=True)[1])
     once = timestamps[first]
 
-    def preset(rows: int, policy: str, **options: Any) -> Preset:
-        ranges = fractions.row_ranges(rows)
-        windows = split_windows(ranges, rows, spec, policy, history=history, **options)
-        return Preset(rows=rows, windows=window_counts(windows))
+    # Nobody knows any more when the removed rows were logged; fractions need their number alone.
+    removed = np.repeat(timestamps[-1:], rows_read - len(timestamps))
+
+    def preset(rows: np.ndarray, policy: str, **options: Any) -> Preset:
+        ranges = ranges_of.row_ranges(rows)
+        windows = split_windows(ranges, len(rows), spec, policy, history=history, **options)
+        return Preset(rows=len(rows), windows=window_counts(windows))
 
     return {
-        "reference": preset(rows_read, "reference"),
+        "reference": preset(np.concatenate([timestamps, removed]), "reference"),
         "clean": preset(
-            len(once),
+            once,
             "strict",
             segments=segments_from_timestamps(once),
             excluded=np.flatnonzero(np.isin(first, unmeasured_targets)),

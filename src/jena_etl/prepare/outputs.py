@@ -43,6 +43,38 @@ class BySplit(Part, Generic[Value]):
 Counts = BySplit[Count]
 
 
+class Stations(StageOutput, stage="check"):
+    """stations.json: the stations of a project that has several.
+
+    Attributes:
+        first: the station that the project's own files describe; None if there is no other.
+        further: the further stations.
+        unseen: those of them that no model learns from.
+        statistics: whether features are normalised with the mean and standard deviation of all
+            stations' train rows, or each station's with its own.
+    """
+
+    first: str | None
+    further: tuple[str, ...]
+    unseen: tuple[str, ...]
+    statistics: Literal["pooled", "per_station"]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all stations, the first one first; none if there is only one station."""
+        return (str(self.first), *self.further) if self.further else ()
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The names of the stations that models learn from."""
+        return tuple(name for name in self.names if name not in self.unseen)
+
+    @property
+    def seen_numbers(self) -> tuple[int, ...]:
+        """The places in `names` of the stations that models learn from."""
+        return tuple(self.names.index(name) for name in self.seen)
+
+
 class ColumnStatistics(Part):
     """The statistics of one column over the train rows, in its unit.
 
@@ -63,12 +95,14 @@ class Statistics(StageOutput, stage="statistics"):
         rows: the train rows.
         columns: the statistics of each column, by name, in the order of the features.
         constant: the columns that are constant over the train rows.
+        pooled_over: the stations whose train rows they were computed from; left out if it is one.
     """
 
     climate_sha256: Sha256
     rows: Rows
     columns: dict[str, ColumnStatistics]
     constant: tuple[str, ...]
+    pooled_over: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
 
     @property
     def sha256(self) -> str:

@@ -37,7 +37,7 @@ class FoldRows:
         first, stop = np.searchsorted(rows, [self.span.start, self.span.stop])
         return np.asarray(rows[first:stop] - self.span.start)
 
-    def row_ranges(self, _: int) -> dict[str, range]:
+    def row_ranges(self, _: np.ndarray) -> dict[str, range]:
         """The row range of each split, counted from the first train row."""
         first = self.train.start
         return {

@@ -3,50 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
 from jena_etl.errors import DataError, ProjectError
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.outputs import BySplit, Choice, Counts, Split, Splits, Statistics, Window
+from jena_etl.prepare.row_ranges import RowRanges
 from jena_etl.windows.grid import segments_from_timestamps
 from jena_etl.windows.index import SPLITS, WindowIndex
 from jena_etl.windows.policies import POLICIES, split_windows
 from jena_etl.windows.spec import WindowSpec
-
-
-class RowRanges(Protocol):
-    """Knows which rows belong to which split."""
-
-    def row_ranges(self, rows: int, /) -> dict[str, range]:
-        """The row range of each split of a series of `rows` rows, in time order, without a hole."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SplitFractions:
-    """The fractions of the rows that go to train and validation; the rest is test.
-
-    >>> SplitFractions(train=0.5, validation=0.25).row_ranges(7)
-    {'train': range(0, 3), 'validation': range(3, 4), 'test': range(4, 7)}
-    """
-
-    train: float
-    validation: float
-
-    def row_ranges(self, rows: int) -> dict[str, range]:
-        """The row range of each split, in time order; rounded down as in the reference.
-
-        Statistics and splits both use this method, so they cannot disagree.
-        """
-        train = int(self.train * rows)
-        validation = train + int(self.validation * rows)
-        return {
-            "train": range(train),
-            "validation": range(train, validation),
-            "test": range(validation, rows),
-        }
 
 
 def describe_splits(
@@ -65,7 +33,7 @@ def describe_splits(
     Args:
         climate: the series.
         statistics: the statistics of its train rows.
-        ranges_of: which rows belong to which split, such as fractions of them.
+        ranges_of: which rows belong to which split.
         policy: the rule for which windows belong to a split; see `jena_etl.windows.policies`.
         gaps: drop leaves out windows across a hole or a repeated timestamp, keep does not.
         target: the column that is forecast.
@@ -78,7 +46,7 @@ def describe_splits(
         DataError: a split holds no window.
     """
     rows, timestamps, back = len(climate), climate.timestamps, climate.history
-    ranges = ranges_of.row_ranges(rows)
+    ranges = ranges_of.row_ranges(timestamps)
     train = ranges["train"]
     if statistics.rows != train:
         raise ProjectError(

@@ -23,13 +23,13 @@ from jena_etl.evaluation.leaderboard import (
 from jena_etl.evaluation.prediction_intervals import COVERAGE, ResidualQuantiles
 from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED, Predictions
 from jena_etl.prepare.data_card import DataCard
-from jena_etl.prepare.outputs import Splits, Statistics
+from jena_etl.prepare.outputs import Splits, Stations, Statistics
 from jena_etl.report.figure import Picture
 from jena_etl.report.forecast_pictures import against_observation, errors, middle_days
 from jena_etl.report.lead_times import lead_times_section
 from jena_etl.report.model_pictures import architectures, leaderboard, training_curves
 from jena_etl.report.page import Page, Section, Table
-from jena_etl.report.repeats import folds_section, seeds_section
+from jena_etl.report.repeats import folds_section, seeds_section, stations_section
 from jena_etl.training.metadata import Layer
 
 DAYS_SHOWN = 14
@@ -72,6 +72,11 @@ class Models:
         best = [name for name in ranked if name not in BASELINES][:MODELS_SHOWN]
         return {name: self.predictions[name] for name in (NAIVE, *best)}
 
+    @property
+    def shown_at_first_station(self) -> dict[str, Predictions]:
+        """The same for the project's first station alone, as a series in time order."""
+        return {name: found.of_stations([0]) for name, found in self.shown.items()}
+
 
 def compose_page(
     card: DataCard,
@@ -80,6 +85,8 @@ def compose_page(
     models: Models,
     data_pictures: list[Picture],
     *,
+    stations: Stations,
+    station_pictures: list[Picture],
     credit: str | None,
     label: str | None,
     params: str,
@@ -92,6 +99,8 @@ def compose_page(
         splits: the splits.
         models: what is known about the models.
         data_pictures: the pictures of the data.
+        stations: the stations of the project.
+        station_pictures: the pictures of all of them; none if there is one.
         credit: who recorded the data, and its licence.
         label: a word in large letters below the title, beside SYNTHETIC DATA where that is so.
         params: the text of params.yaml.
@@ -112,6 +121,7 @@ def compose_page(
             *lead_times_section(
                 models.leaderboard, step_seconds(card, splits.window), unit, most=MODELS_SHOWN
             ),
+            *stations_section(models.leaderboard, stations, unit, station_pictures),
             _forecasts_section(models, splits.target, unit),
             _models_section(models, unit),
             _data_section(card, statistics, list(pictures.values())),
@@ -226,7 +236,9 @@ def _forecasts_section(models: Models, target: str, unit: str) -> Section:
     return Section(
         title="Forecasts of the test split",
         pictures=[
-            against_observation(models.shown, models.residuals, target, days=DAYS_SHOWN),
+            against_observation(
+                models.shown_at_first_station, models.residuals, target, days=DAYS_SHOWN
+            ),
             errors(models.shown, unit),
         ],
     )
@@ -310,7 +322,7 @@ def validation_curves_csv(histories: Mapping[str, History]) -> str:
 
 def forecasts_csv(models: Models) -> str:
     """Observation, naive forecast and best forecast of a fortnight, for `dvc plots`."""
-    naive, *others = models.shown.values()
+    naive, *others = models.shown_at_first_station.values()
     best = others[0] if others else naive
     at = np.flatnonzero(middle_days(naive, DAYS_SHOWN))
     rows = zip(

@@ -1,11 +1,16 @@
-"""The part of the report about architectures that were trained more than once."""
+"""The parts of the report about architectures trained more than once, or at several stations."""
 
 from __future__ import annotations
 
 from jena_etl.evaluation.leaderboard import read_spread
-from jena_etl.evaluation.predictions import BASELINES, SCORED
+from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED
 from jena_etl.evaluation.rolling_origin import ABOUT, TITLE, read_fold_scores, table
 from jena_etl.evaluation.spread import ABOUT_SEEDS, seeds_title, spread_text
+from jena_etl.evaluation.stations import ABOUT as ABOUT_STATIONS
+from jena_etl.evaluation.stations import TITLE as STATIONS
+from jena_etl.evaluation.stations import UNSEEN, read_station_scores
+from jena_etl.prepare.outputs import Stations
+from jena_etl.report.figure import Picture
 from jena_etl.report.page import Section, Table
 
 
@@ -48,3 +53,34 @@ def folds_section(rows: list[dict[str, str]], unit: str) -> list[Section]:
     return [
         Section(title=TITLE, paragraphs=[ABOUT], tables=[Table(TITLE, heads, cells, BASELINES)])
     ]
+
+
+def stations_section(
+    rows: list[dict[str, str]],
+    stations: Stations,
+    unit: str,
+    pictures: list[Picture],
+    *,
+    most: int = 3,
+) -> list[Section]:
+    """The scores by station; nothing if there is one station.
+
+    Args:
+        rows: of the leaderboard, best first.
+        stations: the stations.
+        unit: the target's.
+        pictures: of the stations' data.
+        most: how many models are shown beside the naive forecast, the best ones.
+    """
+    scores = read_station_scores(rows)
+    if not scores:
+        return []
+    best = [name for name in scores if name not in BASELINES][:most]
+    cells = []
+    for station in stations.names:
+        name = f"{station} (unseen)" if station in stations.unseen else station
+        cells.append((name, *(f"{scores[one].mae[station]:.3f}" for one in (*best, NAIVE))))
+    heads = ("station", *(f"{one} ({unit})" for one in (*best, NAIVE)))
+    about = [ABOUT_STATIONS, *([UNSEEN] if stations.unseen else [])]
+    tables = [Table(STATIONS, heads, cells)]
+    return [Section(title=STATIONS, paragraphs=about, tables=tables, pictures=pictures)]

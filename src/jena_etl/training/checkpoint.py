@@ -66,13 +66,19 @@ def run_key(dependencies: Iterable[Path], **settings: Any) -> str:
     The contents of the dependencies count, and so do the versions of Keras, NumPy and the backend.
 
     Args:
-        dependencies: the data and code that the train stage declares in dvc.yaml.
+        dependencies: the data and code that the train stage declares in dvc.yaml. Of a folder,
+            its JSON files count, which say what the arrays beside them were made from.
         settings: whatever else defines the run, in values that JSON can hold.
 
     Returns:
         16 hexadecimal digits.
     """
-    contents = [sha256_of(file) for file in dependencies]
+    files = [
+        file
+        for path in dependencies
+        for file in (sorted(path.rglob("*.json")) if path.is_dir() else [path])
+    ]
+    contents = [sha256_of(file) for file in files]
     text = json.dumps({**settings, "contents": contents, "versions": versions()}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -52,11 +52,11 @@ def seeded_model(
     usual_policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16" if mixed_precision else "float32")
     try:
-        model = architecture.build(windows.spec.sequence_length, windows.features.shape[-1])
+        model = architecture.build(windows.spec.sequence_length, windows.feature_count)
     finally:
         keras.config.set_dtype_policy(usual_policy)
     if isinstance(architecture, NeuralNetwork) and architecture.output_bias == "train_mean":
-        mean = windows.targets[windows.target_rows()].mean(dtype=np.float64)
+        mean = windows.observations().mean(dtype=np.float64)
         model.layers[-1].bias.assign([mean])
     if architecture.target_as == "change":
         target = task.columns.index(task.target)

@@ -19,6 +19,7 @@ from jena_etl.evaluation.predictions import (
     SCORED,
     Predictions,
     forecast,
+    joined,
     naive_mae,
     with_observations,
     write_predictions,
@@ -33,7 +34,7 @@ from jena_etl.training.fit import fit_at_once, seeded_model, train
 from jena_etl.training.metadata import ForecastTask, forecast_task
 from jena_etl.training.model_file import load_model, write_model
 from jena_etl.training.run_log import logged
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split import SeriesWindows, SplitWindows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,8 @@ def train_and_forecast(project: Project, params: Params, run: TrainingRun) -> No
     architecture = configure(run.architecture, params.models.get(run.architecture))
     settings = params.train.model_dump(exclude={"batch_size", "device"})
     # Before TensorFlow starts, which takes seconds: this refuses what is stale or damaged.
-    windows = {split: project.windows(split) for split in ("train", *SCORED)}
+    windows = {split: project.windows(split) for split in ("train", "validation")}
+    scored = {split: _by_station(project, split) for split in SCORED}
     xla = isinstance(architecture, NeuralNetwork) and architecture.xla_on_cpu
     device = use_device(params.train.device, xla_on_cpu=xla, **settings)
     task = forecast_task(project.arrays, project.statistics, windows["train"].spec)
@@ -96,7 +98,7 @@ def train_and_forecast(project: Project, params: Params, run: TrainingRun) -> No
         if run.history_file:
             write_text(run.history_file, history)
         model = load_model(model_file, architecture=name)
-        predictions, seconds = _forecasts(model, windows, params, architecture, project.timestamps)
+        predictions, seconds = _forecasts(model, scored, params, architecture)
         write_predictions(project.predictions_parquet(run.name), predictions)
         entry["milliseconds_per_forecast"] = round(1000 * seconds, 4)
     for file in project.unfinished(run.name):  # of abandoned runs, too
@@ -138,23 +140,31 @@ def _trained(
     return model, history
 
 
+def _by_station(project: Project, split: str) -> list[tuple[SeriesWindows, np.ndarray]]:
+    """The windows of every station and the timestamps of its rows, those of unseen ones, too."""
+    stations = [project.station(name) for name in project.stations.names] or [project]
+    return [(station.series_windows(split), station.timestamps) for station in stations]
+
+
 def _forecasts(
     model: Any,
-    windows: dict[str, SplitWindows],
+    scored: dict[str, list[tuple[SeriesWindows, np.ndarray]]],
     params: Params,
     architecture: FittedAtOnce | NeuralNetwork,
-    timestamps: np.ndarray,
 ) -> tuple[dict[str, Predictions], float]:
     """The forecasts of the scored splits, and the seconds that one takes."""
     predictions = {}
-    for split in SCORED:
-        started = time.perf_counter()
-        predicted = forecast(
-            model, windows[split], batch_size=params.train.batch_size, order=architecture.order
-        )
-        # Kept from the last split: the first forecasts of a process wait for compilation.
-        seconds = (time.perf_counter() - started) / max(len(predicted), 1)
-        predictions[split] = with_observations(windows[split], timestamps, predicted)
+    for split, stations in scored.items():
+        found = []
+        for windows, timestamps in stations:
+            started = time.perf_counter()
+            predicted = forecast(
+                model, windows, batch_size=params.train.batch_size, order=architecture.order
+            )
+            # Kept from the last one: the first forecasts of a process wait for compilation.
+            seconds = (time.perf_counter() - started) / max(len(predicted), 1)
+            found.append(with_observations(windows, timestamps, predicted))
+        predictions[split] = joined(found) if len(found) > 1 else found[0]
     return predictions, seconds
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jena_etl.windows.reader import WindowReader
+from jena_etl.windows.reader import SeveralReaders, WindowReader
 from jena_etl.windows.sampler import BatchSampler
 
 # Several batches are read at a time, because calling Python costs TensorFlow as much time as
@@ -39,8 +39,8 @@ class WindowBatches:
     def __init__(
         self,
         sampler: BatchSampler,
-        inputs: WindowReader,
-        targets: WindowReader | None = None,
+        inputs: WindowReader | SeveralReaders,
+        targets: WindowReader | SeveralReaders | None = None,
         *,
         unbatched: bool = False,
         block_windows: int = BLOCK_WINDOWS,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import mmap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,16 @@ class WindowReader:
         """The dtype of what is read."""
         return self._rows.dtype
 
-    def read(self, starts: np.ndarray) -> np.ndarray:
+    def read(self, starts: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Read the windows that start at rows `starts`, int64 (windows,).
 
+        Args:
+            starts: at least one.
+            out: where to write the windows, contiguous, (windows, *shape).
+
         Returns:
-            (windows, *shape), a new array. TensorFlow can take over its memory without a copy.
+            (windows, *shape): `out`, or else a new array whose memory TensorFlow can take over
+            without a copy.
 
         Raises:
             WindowError: a window reaches beyond the array, or the file behind a memory map has been
@@ -68,13 +74,14 @@ class WindowReader:
         self._check_reach(starts)
         first = starts % self._phases * self._rows_per_phase + starts // self._phases
         places = np.add.outer(first, self._places_of_steps)
+        if out is None:
+            out = _aligned_empty((len(starts), *self.shape), self.dtype)
         if not (self._rows.flags.c_contiguous and self._rows.flags.aligned):
-            # `take` would copy the whole array first.
-            windows: np.ndarray = self._rows[places]
-            return windows
-        out = _aligned_empty((len(starts), *self.shape), self.dtype)
+            out[:] = self._rows[places]  # `take` would copy the whole array first
+            return out
         # The places are checked above; the default mode, "raise", would go through a buffer.
-        return self._rows.take(places, axis=0, out=out, mode="clip")
+        windows: np.ndarray = self._rows.take(places, axis=0, out=out, mode="clip")
+        return windows
 
     def _check_reach(self, starts: np.ndarray) -> None:
         first, last = int(starts.min() + self._steps.min()), int(starts.max() + self._steps.max())
@@ -96,6 +103,55 @@ class WindowReader:
                 f"map needs {needed:,}: the file was cut short after it was mapped; write the "
                 "file again and reload it"
             )
+
+
+class SeveralReaders:
+    """Reads windows of several series, whose rows are counted as if they followed each other.
+
+    Args:
+        readers: one for each series, all of the same shape and dtype.
+        first_rows: the row at which each series begins, int64 (series,), ascending from 0.
+    """
+
+    def __init__(self, readers: Sequence[WindowReader], first_rows: np.ndarray) -> None:
+        self._readers, self._first_rows = readers, first_rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of what one window reads."""
+        return self._readers[0].shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of what is read."""
+        return self._readers[0].dtype
+
+    def read(self, starts: np.ndarray) -> np.ndarray:
+        """Read the windows that start at rows `starts`, as `WindowReader.read` does.
+
+        Raises:
+            WindowError: as of `WindowReader.read`.
+        """
+        series = np.searchsorted(self._first_rows, starts, side="right") - 1
+        counts = np.bincount(series, minlength=len(self._readers))
+        if counts.max() == len(starts):
+            only = int(series[0])
+            return self._readers[only].read(starts - self._first_rows[only])
+        # Series by series first, then into the order that was asked for: NumPy copies whole windows
+        # much faster than it finds their rows.
+        order = np.argsort(series, kind="stable")
+        by_series = np.empty((len(starts), *self.shape), self.dtype)
+        end = 0
+        for number, count in enumerate(counts.tolist()):
+            begin, end = end, end + count
+            if count:
+                rows = starts[order[begin:end]] - self._first_rows[number]
+                self._readers[number].read(rows, by_series[begin:end])
+        places = np.empty_like(order)
+        places[order] = np.arange(len(order))
+        out = _aligned_empty(by_series.shape, self.dtype)
+        windows: np.ndarray = by_series.take(places, axis=0, out=out, mode="clip")
+        return windows
 
 
 def _memmap_behind(array: Any) -> Any:

@@ -1,51 +1,58 @@
-"""The windows of one split of a project, over arrays that stay on disk."""
+"""The windows of one split, of one series or of several, over arrays that stay on disk."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from jena_etl.errors import WindowError
 from jena_etl.signatures import takes_arguments_of
 from jena_etl.windows.batches import WindowBatches
 from jena_etl.windows.index import WindowIndex
-from jena_etl.windows.reader import WindowReader
+from jena_etl.windows.reader import SeveralReaders, WindowReader
 from jena_etl.windows.sampler import BatchSampler
 from jena_etl.windows.spec import WindowSpec, input_steps
 
 
-@dataclass(frozen=True, repr=False)
-class SplitWindows:
-    """The windows of one split.
+class SplitWindows(ABC):
+    """The windows of one split: `SeriesWindows` of one series, `PooledWindows` of several.
 
     Attributes:
-        features: phase-major, (sampling_rate, rows per phase, features), usually a memory map.
-        targets: (rows,), the target column in its own unit.
         spec: the window.
-        index: the start rows of the split's windows.
+        index: the start rows of the windows; of several series, counted over all of them.
     """
 
-    features: np.ndarray
-    targets: np.ndarray
     spec: WindowSpec
     index: WindowIndex
+
+    @property
+    @abstractmethod
+    def feature_count(self) -> int:
+        """How many features a window has at each step."""
+
+    @abstractmethod
+    def last_observations(self) -> np.ndarray:
+        """The target column at each window's last input, float32 (windows,), in order."""
+
+    @abstractmethod
+    def observations(self) -> np.ndarray:
+        """What is to be forecast from each window, float32 (windows,), in order."""
+
+    @abstractmethod
+    def readers(self, order: str) -> tuple[Any, Any]:
+        """What reads the windows' inputs and their targets, given their start rows."""
 
     def __len__(self) -> int:
         return len(self.index)
 
     def __repr__(self) -> str:
         """One line, because the arrays would fill the screen."""
-        shape = (self.spec.sequence_length, *self.features.shape[2:])
-        return f"<SplitWindows: {len(self):,} windows of {shape}, {self.spec!r}>"
-
-    def issued_rows(self) -> np.ndarray:
-        """The row of each window's last input, int64 (windows,), in time order."""
-        return self.index.starts(np.arange(len(self))) + self.spec.last_input
-
-    def target_rows(self) -> np.ndarray:
-        """The row of each window's target, int64 (windows,), in time order."""
-        return self.index.starts(np.arange(len(self))) + self.spec.target
+        shape = (self.spec.sequence_length, self.feature_count)
+        return f"<{type(self).__name__}: {len(self):,} windows of {shape}, {self.spec!r}>"
 
     def batches(
         self,
@@ -65,7 +72,7 @@ class SplitWindows:
         Args:
             batch_size: Windows per batch; the last batch may be short.
             shuffle: Whether each epoch has its own random order, which depends only on `seed` and
-                the epoch; otherwise windows come in time order.
+                the epoch; otherwise windows come in time order, one series after the other.
             seed: The seed of the shuffle.
             epoch: The epoch of the first pass; each further pass is the next one.
             start_batch: The batch at which the first pass begins, to resume an interrupted run.
@@ -76,8 +83,7 @@ class SplitWindows:
         Raises:
             WindowError: An argument is out of range.
         """
-        spec = self.spec
-        steps = input_steps(spec.sequence_length, spec.sampling_rate, order)
+        inputs, targets = self.readers(order)
         sampler = BatchSampler(
             index=self.index,
             batch_size=batch_size,
@@ -87,11 +93,7 @@ class SplitWindows:
             start_batch=start_batch,
             shard=shard,
         )
-        return WindowBatches(
-            sampler,
-            WindowReader(self.features, steps, phases=spec.sampling_rate),
-            WindowReader(self.targets, np.array(spec.target)),
-        )
+        return WindowBatches(sampler, inputs, targets)
 
     @takes_arguments_of(batches)
     def dataset(self, *args: Any, **options: Any) -> Any:
@@ -113,3 +115,120 @@ class SplitWindows:
         batches = self.batches(*args, **options)
         on_tensorflow = keras.config.backend() == "tensorflow"
         return batches.dataset() if on_tensorflow else KerasDataset(batches)
+
+
+@dataclass(frozen=True, repr=False)
+class SeriesWindows(SplitWindows):
+    """The windows of one split of one series.
+
+    Attributes:
+        features: phase-major, (sampling_rate, rows per phase, features), usually a memory map.
+        targets: (rows,), the target column in its own unit.
+        spec: the window.
+        index: the start rows of the split's windows.
+    """
+
+    features: np.ndarray
+    targets: np.ndarray
+    spec: WindowSpec
+    index: WindowIndex
+
+    @property
+    def feature_count(self) -> int:
+        """How many features a window has at each step."""
+        return int(self.features.shape[2])
+
+    def issued_rows(self) -> np.ndarray:
+        """The row of each window's last input, int64 (windows,), in time order."""
+        return self.index.starts(np.arange(len(self))) + self.spec.last_input
+
+    def target_rows(self) -> np.ndarray:
+        """The row of each window's target, int64 (windows,), in time order."""
+        return self.index.starts(np.arange(len(self))) + self.spec.target
+
+    def last_observations(self) -> np.ndarray:
+        """The target column at each window's last input, float32 (windows,), in time order."""
+        values: np.ndarray = self.targets[self.issued_rows()]
+        return values
+
+    def observations(self) -> np.ndarray:
+        """What is to be forecast from each window, float32 (windows,), in time order."""
+        values: np.ndarray = self.targets[self.target_rows()]
+        return values
+
+    def readers(self, order: str) -> tuple[WindowReader, WindowReader]:
+        """What reads the windows' inputs and their targets, given their start rows."""
+        spec = self.spec
+        steps = input_steps(spec.sequence_length, spec.sampling_rate, order)
+        return (
+            WindowReader(self.features, steps, phases=spec.sampling_rate),
+            WindowReader(self.targets, np.array(spec.target)),
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class PooledWindows(SplitWindows):
+    """The windows of one split of several series, read as if the series followed each other.
+
+    A window lies within one series. An epoch shuffles over all of them.
+
+    Attributes:
+        parts: the windows of each series by its name, all of the same shape.
+        spec: the window.
+        index: the start rows of the windows, counted over all series.
+
+    Raises:
+        WindowError: there is no series, or their windows differ in shape.
+    """
+
+    parts: Mapping[str, SeriesWindows]
+    spec: WindowSpec = field(init=False)
+    index: WindowIndex = field(init=False)
+
+    def __post_init__(self) -> None:
+        shapes = {name: (part.spec, part.feature_count) for name, part in self.parts.items()}
+        if not shapes:
+            raise WindowError("no series is named; name at least one")
+        first, *others = shapes
+        for other in others:
+            if shapes[other] != shapes[first]:
+                raise WindowError(
+                    f"the windows of {other} are {shapes[other][0]!r} with {shapes[other][1]} "
+                    f"features, those of {first} {shapes[first][0]!r} with {shapes[first][1]}; "
+                    "series are read together only if their windows have the same shape"
+                )
+        runs = (
+            range(run.start + row, run.stop + row, run.step)
+            for part, row in zip(self._series, self._first_rows.tolist(), strict=True)
+            for run in part.index.runs
+        )
+        object.__setattr__(self, "spec", self._series[0].spec)
+        object.__setattr__(self, "index", WindowIndex(runs))
+
+    @property
+    def _series(self) -> list[SeriesWindows]:
+        return list(self.parts.values())
+
+    @property
+    def _first_rows(self) -> np.ndarray:
+        """The row at which each series begins, counted over all of them, int64 (series,)."""
+        rows = [len(part.targets) for part in self._series]
+        return np.cumsum([0, *rows[:-1]])
+
+    @property
+    def feature_count(self) -> int:
+        """How many features a window has at each step."""
+        return self._series[0].feature_count
+
+    def last_observations(self) -> np.ndarray:
+        """The target column at each window's last input, float32 (windows,), series by series."""
+        return np.concatenate([part.last_observations() for part in self._series])
+
+    def observations(self) -> np.ndarray:
+        """What is to be forecast from each window, float32 (windows,), series by series."""
+        return np.concatenate([part.observations() for part in self._series])
+
+    def readers(self, order: str) -> tuple[SeveralReaders, SeveralReaders]:
+        """What reads the windows' inputs and their targets, given their start rows."""
+        inputs, targets = zip(*(part.readers(order) for part in self._series), strict=True)
+        return SeveralReaders(inputs, self._first_rows), SeveralReaders(targets, self._first_rows)

@@ -1,0 +1,30 @@
+"""convert_station NAME: convert a further station's files -> data/interim/stations/NAME/.
+
+It does for the station what convert and features do for the first one, and computes the statistics
+of the station's own train rows, which may be pooled with those of the others.
+"""
+
+from jena_etl.params import Params
+from jena_etl.prepare.climate import read_series
+from jena_etl.prepare.row_ranges import split_rows
+from jena_etl.prepare.statistics import train_statistics
+from jena_etl.project import Project
+from jena_etl.station_project import StationProject, about_station
+from pipeline import run
+from pipeline.convert import convert_source
+from pipeline.features import compute
+
+
+def main(project: Project, params: Params, name: str) -> None:
+    """Convert the source files of the station, and compute its features and statistics."""
+    options = params.station_dialect(name)
+    station = StationProject(project.root, name)
+    with about_station(name):
+        convert_source(station, options, params.split)
+        compute(station, params)
+        series = read_series(station.climate_parquet, station.features_parquet)
+        train_statistics(series, split_rows(params.split)).write(station.own_statistics_json)
+
+
+if __name__ == "__main__":
+    run(main, "name")

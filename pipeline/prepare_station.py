@@ -1,0 +1,33 @@
+"""prepare_station NAME: prepare a further station -> data/processed/stations/NAME/.
+
+It holds what statistics, splits and arrays write to data/processed for the first station, and the
+station's data card.
+"""
+
+from jena_etl.params import Params
+from jena_etl.prepare.climate import read_series
+from jena_etl.prepare.outputs import Statistics
+from jena_etl.prepare.statistics import with_columns_of
+from jena_etl.project import Project
+from jena_etl.station_project import StationProject, about_station
+from pipeline import run
+from pipeline.arrays import write_arrays
+from pipeline.splits import describe
+
+
+def main(project: Project, params: Params, name: str) -> None:
+    """Write the statistics, splits, arrays and data card of the station."""
+    params.stations.further_station(name)
+    station = StationProject(project.root, name)
+    pooled = project.statistics if params.stations.statistics == "pooled" else None
+    with about_station(name):
+        own = Statistics.read(station.own_statistics_json)
+        statistics = with_columns_of(own, pooled) if pooled else own
+        statistics.write(station.statistics_json)
+        series = read_series(station.climate_parquet, station.features_parquet)
+        describe(station, params, series)
+        write_arrays(station, params, series)
+
+
+if __name__ == "__main__":
+    run(main, "name")

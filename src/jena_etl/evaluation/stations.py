@@ -1,0 +1,115 @@
+"""The scores of a forecast at each station of a project that has several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from jena_etl.evaluation.metrics import scores
+from jena_etl.evaluation.predictions import NAIVE, Predictions
+from jena_etl.prepare.outputs import Stations
+from jena_etl.text import markdown
+
+# The columns of the leaderboard, which are only there if there are several stations, begin with it.
+PREFIX = "station_"
+TITLE = "MAE by station"
+ABOUT = (
+    "MAE on the test split of each station; skill is 1 - MAE / the naive forecast's at that "
+    "station. The ranking counts all windows of the stations that models learn from together."
+)
+UNSEEN = "No model has learnt from the stations marked as unseen, and nothing is ranked by them."
+
+
+@dataclass(frozen=True)
+class StationScores:
+    """The mean absolute errors of a forecast at the stations, in the target's unit.
+
+    Attributes:
+        mae: on the test split of each station, by its name.
+        naive_mae: the naive forecast's on the same windows.
+    """
+
+    mae: dict[str, float]
+    naive_mae: dict[str, float]
+
+    @property
+    def skill(self) -> dict[str, float | None]:
+        """1 - MAE / the naive forecast's; None where the naive forecast is perfect."""
+        return {
+            name: 1 - mae / self.naive_mae[name] if self.naive_mae[name] else None
+            for name, mae in self.mae.items()
+        }
+
+    def figures(self) -> dict[str, float | None]:
+        """All columns of the leaderboard."""
+        skill = self.skill
+        return {
+            f"{PREFIX}{what}_{name}": value
+            for what, values in (("mae", self.mae), ("skill", skill))
+            for name, value in values.items()
+        }
+
+
+def station_scores(test: Mapping[str, Predictions], stations: Stations) -> dict[str, StationScores]:
+    """The scores of all forecasts at every station; nothing if there is one station.
+
+    Args:
+        test: the forecasts of the test split for all stations, by name.
+        stations: the stations.
+    """
+    mae: dict[str, dict[str, float]] = {name: {} for name in test if stations.names}
+    for number, station in enumerate(stations.names):
+        parts = {name: part.of_stations([number]) for name, part in test.items()}
+        naive = parts[NAIVE].prediction
+        for name, part in parts.items():
+            mae[name][station] = scores(part.observation, part.prediction, naive).mae
+    return {name: StationScores(found, mae[NAIVE]) for name, found in mae.items()}
+
+
+def read_station_scores(rows: Iterable[Mapping[str, str]]) -> dict[str, StationScores]:
+    """The scores by station from the rows of the leaderboard, by name; none with one station."""
+    start = f"{PREFIX}mae_"
+    by_name = {
+        row["architecture"]: {
+            column.removeprefix(start): float(value)
+            for column, value in row.items()
+            if column.startswith(start)
+        }
+        for row in rows
+    }
+    return {name: StationScores(mae, by_name[NAIVE]) for name, mae in by_name.items() if mae}
+
+
+def table(
+    found: Mapping[str, StationScores], stations: Stations
+) -> tuple[list[str], list[list[str]]]:
+    """The heads and cells of a table with a row for each forecast and a column for each station.
+
+    Args:
+        found: in the order of the rows.
+        stations: the stations.
+    """
+    names = [f"{one} (unseen)" if one in stations.unseen else one for one in stations.names]
+    cells = [
+        [
+            name,
+            *(
+                f"{mae:.3f}" + ("" if skill is None else f" ({skill:+.3f})")
+                for mae, skill in zip(scored.mae.values(), scored.skill.values(), strict=True)
+            ),
+        ]
+        for name, scored in found.items()
+    ]
+    return ["architecture", *names], cells
+
+
+def as_markdown(found: Mapping[str, StationScores], stations: Stations) -> list[str]:
+    """The lines of a section of the leaderboard; none with one station."""
+    if not found:
+        return []
+    heads, cells = table(found, stations)
+    rows = [[markdown(head) for head in heads], *([markdown(c) for c in row] for row in cells)]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    rule = "|:--" + "|--:" * (len(heads) - 1) + "|"
+    about = [ABOUT + (f" {UNSEEN}" if stations.unseen else "")]
+    return ["", f"## {TITLE}", "", lines[0], rule, *lines[1:], "", *about]

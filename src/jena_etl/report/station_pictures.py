@@ -1,0 +1,53 @@
+"""Draws the column that is forecast at several stations, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from jena_etl.report.figure import SPLIT_COLOURS, Picture, draw
+from jena_etl.report.series_pictures import Series
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STATIONS_SHOWN = 12
+COLUMNS = 3
+ROW_HEIGHT = 1.3  # inches
+
+
+def side_by_side(
+    stations: Mapping[str, tuple[Series, Mapping[str, range]]], *, others: int
+) -> Picture:
+    """Draw the daily means of each station on the same axes, coloured by split.
+
+    Args:
+        stations: the series and the rows of each split, by what is written above it.
+        others: how many more stations there are, which are not drawn.
+    """
+    rows = -(-len(stations) // COLUMNS)
+
+    def plot(figure: Figure) -> None:
+        grid = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
+        for axes, (name, (series, splits)) in zip(grid, stations.items(), strict=False):
+            days, mean = series.means("D")
+            for split, part in splits.items():
+                first, last = series.timestamps[[part.start, part.stop - 1]].astype("datetime64[D]")
+                inside = (days >= first) & (days <= last)
+                axes.plot(days[inside], mean[inside], color=SPLIT_COLOURS[split], linewidth=0.7)
+            axes.set_title(name)
+            axes.margins(x=0)
+            axes.tick_params(axis="x", labelrotation=30)
+        for axes in grid[len(stations) :]:
+            axes.set_visible(False)
+        figure.supylabel(next(iter(stations.values()))[0].name)
+
+    more = f" {others:,} more are not drawn." if others else ""
+    return draw(
+        plot,
+        name="stations",
+        title=f"{next(iter(stations.values()))[0].name} at each station",
+        caption="The mean of each day, train in blue, validation in green, test in orange. A gap "
+        f"is a hole in the station's file.{more}",
+        height=0.6 + ROW_HEIGHT * rows,
+    )
