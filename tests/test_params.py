@@ -68,6 +68,11 @@ def test_every_architecture_has_a_block(checkout: Path) -> None:
     assert set(names()) == set(read_params(checkout / "params.yaml").models)
 
 
+def test_training_is_not_sharded_unless_params_say_so(edited: Callable[..., Path]) -> None:
+    """A params.yaml of before the setting remains valid."""
+    assert read_params(edited("train.shards")).train.shards == 1
+
+
 def test_params_are_frozen(checkout: Path) -> None:
     params = read_params(checkout / "params.yaml")
     with pytest.raises(ValueError, match="frozen"):
@@ -103,6 +108,7 @@ def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
         ("window.horizon", True, "window.horizon: input should be a valid integer, found True"),
         ("window", 3, "window: "),
         ("split.train", 1.5, "split.train: input should be less than 1, found 1.5"),
+        ("train.shards", 3, "train: batch_size 256 is not a multiple of shards 3"),
         ("split.train", 0.75, "split: train + validation is 1, which leaves no test rows"),
         (
             "split.policy",

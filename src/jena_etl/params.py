@@ -231,6 +231,17 @@ class Train(Block):
     mixed_precision: bool
     deterministic: bool
     cpu_threads: Positive
+    # The number of processes that train a network together, each on its shard of every batch.
+    shards: Positive = 1
+
+    @model_validator(mode="after")
+    def _batch_can_be_shared(self) -> Train:
+        if self.batch_size % self.shards:
+            raise ValueError(
+                f"batch_size {self.batch_size} is not a multiple of shards {self.shards}, so a "
+                "batch cannot be shared out evenly; change one of them"
+            )
+        return self
 
 
 class Report(Block):

@@ -35,6 +35,7 @@ PLUMBING = {
     "src/jena_etl/signatures.py",
     "src/jena_etl/stage_output.py",
     "src/jena_etl/text.py",
+    "src/jena_etl/training/processes.py",
     "src/jena_etl/training/run_log.py",
 }
 OF_REPEATS = {"src/jena_etl/fold_project.py", "src/jena_etl/horizon_project.py"}

@@ -317,6 +317,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "epoch": ({"epoch": -1}, "`epoch` must be a whole number of at least 0, found -1"),
     "start_batch": ({"start_batch": 1}, "`start_batch` is 1, but a pass has 1 batches"),
     "shard": ({"shard": (2, 2)}, r"number below count, found \(2, 2\)"),
+    "shuffled shard without a seed": (
+        {"shuffle": True, "shard": (0, 2)},
+        "`shard` needs a `seed`, the same for all workers",
+    ),
 }
 
 

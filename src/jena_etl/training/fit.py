@@ -7,7 +7,7 @@ import io
 import math
 import random
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,8 @@ def train(
     history_file: Path | None = None,
     naive_mae: float = math.nan,
     xla: bool = False,
+    callbacks: Sequence[Any] = (),
+    writes: bool = True,
 ) -> str:
     """Fit `model`, leave it at the epoch with the best validation loss, return the history as CSV.
 
@@ -111,6 +113,8 @@ def train(
         naive_mae: the validation MAE of the naive forecast, which is repeated in every row of the
             history so that a chart of it can draw the line to beat.
         xla: whether to compile the steps with XLA; this leaves no trace in the model's file.
+        callbacks: Keras callbacks that come first.
+        writes: whether this process writes the files; of several that train together, one does.
 
     Raises:
         TrainingError: a loss is NaN or infinite; names the epoch.
@@ -118,12 +122,9 @@ def train(
     """
     import keras
 
-    # The optimizer's slots are part of the state, but fit would only add them later. The model's
-    # variables include dropout's seed generators.
-    model.optimizer.build(model.trainable_variables)
-    variables = [*model.variables, *model.optimizer.variables]
-    progress = _resumed(checkpoint_file, variables)
-    history = _History(naive_mae, history_file)
+    variables = trained_variables(model)
+    progress = resumed(checkpoint_file, variables)
+    history = _History(naive_mae, history_file if writes else None)
 
     class EveryEpoch(keras.callbacks.Callback):  # keras is imported when training starts
         """Saves a checkpoint and the history, and stops if a loss is not finite."""
@@ -141,7 +142,7 @@ def train(
                     )
             values = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
             progress.add([logs[name] for name in checkpoint.COLUMNS], values)
-            if checkpoint_file:
+            if checkpoint_file and writes:
                 checkpoint.save(checkpoint_file, progress)
             history.show(progress)
             model.stop_training = progress.is_over(epochs, patience)
@@ -157,14 +158,14 @@ def train(
                 epochs=epochs,
                 shuffle=False,  # the batches are shuffled already
                 verbose=1 if sys.stdout.isatty() else 2,  # a bar, or a line per epoch
-                callbacks=[EveryEpoch()],
+                callbacks=[*callbacks, EveryEpoch()],
             )
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 f"stopped in epoch {progress.epochs + 1}; dvc repro resumes from there"
             ) from None
+        sys.stdout.write(_hint(progress))
     _assign(variables, progress.best)
-    sys.stdout.write(_hint(progress))
     return history.csv(progress)
 
 
@@ -198,7 +199,16 @@ def fit_at_once(
     return fitted.model, _History(naive_mae, None).csv(progress)
 
 
-def _resumed(checkpoint_file: Path | None, variables: list[Any]) -> checkpoint.Progress:
+def trained_variables(model: Any) -> list[Any]:
+    """What a checkpoint holds: the variables of the model and of its optimizer."""
+    # The optimizer's slots are part of the state, but fit would only add them later. The model's
+    # variables include dropout's seed generators.
+    model.optimizer.build(model.trainable_variables)
+    return [*model.variables, *model.optimizer.variables]
+
+
+def resumed(checkpoint_file: Path | None, variables: list[Any]) -> checkpoint.Progress:
+    """The progress of a run so far, to which the variables are set; none without a checkpoint."""
     if not checkpoint_file:
         return checkpoint.Progress()
     shapes = [tuple(variable.shape) for variable in variables]

@@ -8,7 +8,7 @@ change to the scores does not retrain anything.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from jena_etl.training.fit import fit_at_once, seeded_model, train
 from jena_etl.training.metadata import ForecastTask, forecast_task
 from jena_etl.training.model_file import load_model, write_model
 from jena_etl.training.run_log import logged
+from jena_etl.training.shards import ShardedTraining, train_in_shards
 from jena_etl.windows.split import SeriesWindows, SplitWindows
 
 
@@ -65,7 +66,7 @@ def train_and_forecast(project: Project, params: Params, run: TrainingRun) -> No
         JenaEtlError: the inputs are stale or damaged, or changed while the model was trained.
     """
     architecture = configure(run.architecture, params.models.get(run.architecture))
-    settings = params.train.model_dump(exclude={"batch_size", "device"})
+    settings = params.train.model_dump(exclude={"batch_size", "device", "shards"})
     # Before TensorFlow starts, which takes seconds: this refuses what is stale or damaged.
     windows = {split: project.windows(split) for split in ("train", "validation")}
     scored = {split: _by_station(project, split) for split in SCORED}
@@ -82,13 +83,17 @@ def train_and_forecast(project: Project, params: Params, run: TrainingRun) -> No
         device=device,
         **settings,
     ) as entry:
+        if params.train.shards > 1:
+            entry["shards"] = params.train.shards
         model, history = _trained(
+            project,
             run,
             params,
             architecture,
             windows,
             task=task,
             checkpoint_file=checkpoint_file,
+            device=device,
             xla=xla and device == "cpu",
         )
         _refuse_if_outdated(key, project, run, device)
@@ -106,6 +111,7 @@ def train_and_forecast(project: Project, params: Params, run: TrainingRun) -> No
 
 
 def _trained(
+    project: Project,
     run: TrainingRun,
     params: Params,
     architecture: FittedAtOnce | NeuralNetwork,
@@ -113,6 +119,7 @@ def _trained(
     *,
     task: ForecastTask,
     checkpoint_file: Path,
+    device: str,
     xla: bool,
 ) -> tuple[Any, str]:
     """The model with its best weights, and its history as CSV."""
@@ -123,6 +130,18 @@ def _trained(
     precision = settings.mixed_precision
     model = seeded_model(architecture, windows["train"], task, seed=seed, mixed_precision=precision)
     batch_size, order = settings.batch_size, architecture.order
+    if settings.shards > 1:  # they leave the checkpoint of a finished run, which is read below
+        training = ShardedTraining(
+            project=replace(project),  # without what it has read, which cannot be pickled
+            architecture=architecture,
+            settings=settings,
+            task=task,
+            seed=seed,
+            checkpoint_file=checkpoint_file,
+            history_file=run.history_file,
+            naive_mae=naive,
+        )
+        train_in_shards(model, training, device=device)
     history = train(
         model,
         lambda epoch: windows["train"].for_model(

@@ -76,8 +76,10 @@ class SplitWindows(ABC):
             seed: The seed of the shuffle.
             epoch: The epoch of the first pass; each further pass is the next one.
             start_batch: The batch at which the first pass begins, to resume an interrupted run.
-            shard: (number, count), for one of several workers: it reads the windows number,
-                number + count, ... of the epoch's order.
+            shard: (number, count), for one of `count` workers, counted from 0: it reads the windows
+                number, number + count, ... of the epoch's order. Give all workers the same `seed`,
+                and each its part of the batch as `batch_size`. One worker may have a batch more
+                than another.
             order: "forward", or "reversed" for windows that begin with the latest input.
 
         Raises:

@@ -75,8 +75,10 @@ def timeseries_dataset_from_array(  # noqa: PLR0917  Keras' signature
             included. `segments_from_timestamps` finds those of a series with holes.
         epoch: The epoch of the first pass; each further pass is the next one.
         start_batch: The batch at which the first pass begins, to resume an interrupted run.
-        shard: (number, count), for one of several workers: it reads the windows number,
-            number + count, ... of the epoch's order.
+        shard: (number, count), for one of `count` workers, counted from 0: it reads the windows
+            number, number + count, ... of the epoch's order. Give all workers the same `seed`, and
+            each its part of the batch as `batch_size`. One worker may have a batch more than
+            another.
 
     Returns:
         An iterable of (inputs, targets) with inputs of shape (batch, sequence_length, ...), or of
@@ -109,6 +111,11 @@ def timeseries_dataset_from_array(  # noqa: PLR0917  Keras' signature
         targets=None if labels is None else len(labels),
     )
     if seed is None:
+        if shuffle and shard != (0, 1):
+            raise WindowError(
+                "`shard` needs a `seed`, the same for all workers, or each would have its own "
+                "order, and windows would be read twice or never; pass seed=0"
+            )
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     sampler = BatchSampler(
         index=index,
