@@ -7,14 +7,12 @@ later, and an unknown architecture as an error of DVC's that does not mention pa
 first output is always the same, so a check alone makes no other stage run.
 """
 
-from pathlib import Path
-
-from jena_etl.files import set_aside, write_text
+from jena_etl.files import write_text
 from jena_etl.models import configure_all
 from jena_etl.params import Params
 from jena_etl.prepare.outputs import Stations
 from jena_etl.project import Project
-from pipeline import run, show
+from pipeline import run
 
 
 def main(project: Project, params: Params) -> None:
@@ -28,16 +26,7 @@ def main(project: Project, params: Params) -> None:
     )
     for listed in (project.interim_stations_json, project.stations_json):
         stations.write(listed)
-        _set_unlisted_aside(project, listed.parent, {listed.name, *stations.further})
     write_text(project.params_checked, "params.yaml has been checked\n")
-
-
-def _set_unlisted_aside(project: Project, folder: Path, listed: set[str]) -> None:
-    """Keep in a folder that stages depend on only what a colleague gets by `dvc pull`."""
-    aside = project.unlisted(folder.parent) / folder.name
-    for name in set_aside(folder, listed, aside):
-        shown = f"{folder.relative_to(project.root)}/{name}"
-        show(f"{shown}: not listed in params.yaml; moved to {aside.relative_to(project.root)}/\n")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """statistics: compute mean and std of the train rows -> data/processed/statistics.json."""
 
+from pathlib import Path
+
+from jena_etl.files import set_aside
 from jena_etl.params import Params
 from jena_etl.prepare.climate import read_series
 from jena_etl.prepare.outputs import Statistics
@@ -15,13 +18,25 @@ def main(project: Project, params: Params) -> None:
     series = read_series(project.climate_parquet, project.features_parquet)
     statistics = train_statistics(series, split_rows(params.split))
     if project.stations.further and params.stations.statistics == "pooled":
-        names = [name for name in project.stations.further if name in project.stations.seen]
-        others = {name: StationProject(project.root, name).own_statistics_json for name in names}
-        first = str(project.stations.first)
-        statistics = pooled({first: statistics} | {n: Statistics.read(others[n]) for n in names})
+        first, *others = project.stations.seen
+        own = {name: StationProject(project.root, name).own_statistics_json for name in others}
+        statistics = pooled({first: statistics} | {n: Statistics.read(own[n]) for n in others})
+    for listed in (project.interim_stations_json, project.stations_json):
+        _set_unlisted_aside(project, listed.parent, {listed.name, *project.stations.further})
     statistics.write(project.statistics_json)
     for name in statistics.constant:
         show(f"{name} is constant over the train rows; its std is set to 1\n")
+
+
+def _set_unlisted_aside(project: Project, folder: Path, listed: set[str]) -> None:
+    """Keep in a folder that stages depend on only what a colleague gets by `dvc pull`.
+
+    No later stage may do this, as DVC records what a stage depends on before the next one begins.
+    """
+    aside = project.unlisted(folder.parent) / folder.name
+    for name in set_aside(folder, listed, aside) if folder.is_dir() else ():
+        shown = f"{folder.relative_to(project.root)}/{name}"
+        show(f"{shown}: not listed in params.yaml; moved to {aside.relative_to(project.root)}/\n")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,8 @@ def imported_by_stage(repo: Any) -> dict[tuple[str, ...], set[str]]:
         record = json.loads(file.read_text())
         script = Path(record["argv"][0])
         if script.parent == repo.root / "pipeline":
-            own = [Path(f) for f in record["files"] if Path(f).is_relative_to(repo.root)]
+            files = [script, *map(Path, record["files"])]
+            own = [path for path in files if path.is_relative_to(repo.root)]
             imported = {path.relative_to(repo.root).as_posix() for path in own}
             recorded[script.stem, *record["argv"][1:]] = imported
     return recorded

