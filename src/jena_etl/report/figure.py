@@ -105,6 +105,15 @@ def label_days(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(DateFormatter("%d %b"))  # type: ignore[no-untyped-call]
 
 
+def label_few_times(axes: Axes) -> None:
+    """Label the time axis of a small picture, whatever it spans, with few short labels."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(minticks=2, maxticks=5)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+
+
 def _for_a_page(text: str, name: str, title: str, caption: str) -> str:
     """Prepare Matplotlib's SVG for a page: make its ids unique, add a title and a description."""
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

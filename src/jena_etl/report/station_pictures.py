@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from jena_etl.report.figure import SPLIT_COLOURS, Picture, draw
+from jena_etl.report.figure import SPLIT_COLOURS, Picture, draw, label_few_times
 from jena_etl.report.series_pictures import Series
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ def side_by_side(
                 axes.plot(days[inside], mean[inside], color=SPLIT_COLOURS[split], linewidth=0.7)
             axes.set_title(name)
             axes.margins(x=0)
-            axes.tick_params(axis="x", labelrotation=30)
+            label_few_times(axes)
+        for axes in grid[: len(stations)][-COLUMNS:]:  # nothing is drawn below these
+            axes.tick_params(labelbottom=True)
         for axes in grid[len(stations) :]:
             axes.set_visible(False)
         figure.supylabel(next(iter(stations.values()))[0].name)
