@@ -1,14 +1,15 @@
 # A fresh machine needs Python 3.11 to 3.13 (with venv), git and make; everything else goes to .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-# The packages that run the pipeline, and those that also test it. TensorFlow imports jax if it is
-# there, which takes a second per start, so only the second environment has it.
+# The packages that run the pipeline, those that also test it, and those of the documentation.
+# TensorFlow imports jax if it is there, which takes a second per start, so the first one has none.
 INSTALLED := .venv/.installed
 WITH_DEV := .venv/.installed-with-dev
+WITH_DOCS := .venv/.installed-with-docs
 
 SYNC := UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --python $(BIN)/python
 
-.PHONY: help demo test test-slow test-team lint docs clean
+.PHONY: help demo test test-slow test-team test-all lint docs clean
 
 help:  ## this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -28,13 +29,15 @@ test-slow: $(WITH_DEV)  ## builds killed halfway, other Keras backends, experime
 test-team: $(WITH_DEV)  ## two colleagues sharing data and models, as docs/team.md tells it
 	@$(PYTEST) tests/team
 
+test-all: $(WITH_DEV)  ## all three, which takes less time than one after the other
+	@$(PYTEST) --cov
+
 lint: $(WITH_DEV)  ## ruff and mypy
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-docs: $(WITH_DEV)  ## docs/ as a site, in site/
-	@$(SYNC) --group docs
+docs: $(WITH_DOCS)  ## docs/ as a site, in site/
 	@NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --quiet --strict
 
 clean:  ## remove the demo, the site and the environment
@@ -53,4 +56,8 @@ $(INSTALLED): pyproject.toml uv.lock
 
 $(WITH_DEV): $(INSTALLED)
 	@$(SYNC) --compile-bytecode
+	@touch $@
+
+$(WITH_DOCS): $(WITH_DEV)
+	@$(SYNC) --compile-bytecode --group docs
 	@touch $@

@@ -41,6 +41,9 @@ UNTRACED = {
     "ruamel.yaml": ("YAML.dump", "YAML.load"),
 }
 REPOSITORIES = ("tests/pipeline/", "tests/team/")  # folders whose tests run DVC in a repository
+# Their fixtures that are built once for all workers: from nothing, and from a copy of these.
+BUILT_FIRST = ("built", "first_hour")
+BUILT_THEN = ("repeated", "three", "one_model_each", "published")
 
 
 class Schedule(LoadScopeScheduling):  # type: ignore[misc]
@@ -59,15 +62,24 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Schedule:
     return Schedule(config, log)
 
 
+@pytest.hookimpl(trylast=True)  # after those that are not wanted (-m, -k) have been left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with a test that builds the repository of tests/pipeline; end with those that copy it.
+    """Begin with a test for each repository that many copy; end with those that run DVC.
 
-    So one worker builds it while the others have enough to do.
+    So one worker builds a repository while the other ones have enough to do.
     """
     last = [item for item in items if item.nodeid.startswith(REPOSITORIES)]
-    first = [item for item in last if "built" in getattr(item, "fixturenames", ())][:1]
     others = [item for item in items if item not in last]
-    items[:] = [*first, *others, *(item for item in last if item not in first)]
+    first, then = (_one_each(last, fixtures) for fixtures in (BUILT_FIRST, BUILT_THEN))
+    items[:] = dict.fromkeys([*first, *others, *then, *last])
+
+
+def _one_each(items: list[pytest.Item], fixtures: tuple[str, ...]) -> list[pytest.Item]:
+    """For each of the fixtures, the first test that uses it, if there is one."""
+    users = [
+        [item for item in items if name in getattr(item, "fixturenames", ())] for name in fixtures
+    ]
+    return [found[0] for found in users if found]
 
 
 @pytest.hookimpl(tryfirst=True)

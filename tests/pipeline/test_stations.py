@@ -18,7 +18,6 @@ from jena_etl.project import open_project
 from jena_etl.training.checkpoint import run_key
 from tests.pipeline.repository import Repo, built_once
 from tests.pipeline.test_dependencies import OF_STATIONS, assert_declared, imported_by_stage
-from tests.warm_python import NEW_PYTHON
 
 FURTHER = {"potsdam": 2600, "arkona": 2400}  # rows
 
@@ -263,7 +262,6 @@ def test_adding_a_station_runs_its_stages_and_what_reads_all_of_them(
     repo.edit(lambda params: params.update(architectures=["dense"]))
     repo.edit(lambda params: params["stations"].update(statistics="per_station"))
     further("potsdam")
-    repo.python = NEW_PYTHON
     repo.dvc("repro")
     recorded = imported_by_stage(repo)
     assert {stage for stage, *_ in recorded} >= OF_STATIONS
