@@ -12,11 +12,19 @@ from tests.warm_python import NEW_PYTHON, warm_python
 
 SHOW = "import os, sys; print(sys.argv, sys.path[0], os.getcwd(), os.environ['WORD'], __name__)"
 # Python imports it as it starts; tests/pipeline/repository.py has one that says what was imported.
-AT_START = "import atexit, sys; atexit.register(lambda: print(sys.argv, 'has ended'))"
+AT_START = """
+import atexit, sys
+
+def show():
+    print(sys.argv, getattr(sys.modules["__main__"].__spec__, "origin", ""), "has ended")
+
+atexit.register(show)
+"""
 FILES = {
     "shown.py": SHOW,
     "package/__init__.py": "",
     "package/shown.py": SHOW,
+    "package/__main__.py": SHOW,
     "on_path/sitecustomize.py": AT_START,
 }
 
@@ -27,6 +35,8 @@ FILES = {
         ("-c", SHOW, "a", "b"),
         ("-m", "package.shown", "a"),
         ("shown.py", "a"),
+        ("-m", "package.nowhere"),
+        ("-m", "package"),
         ("-c", "import sys; sys.stderr.write(sys.stdin.read()); sys.exit(3)"),
         ("-c", "import sys; sys.exit('a word')"),
         ("-c", "import os; os._exit(9)"),

@@ -13,7 +13,6 @@ import atexit
 import fcntl
 import json
 import os
-import runpy
 import select
 import shutil
 import socket
@@ -24,9 +23,10 @@ import traceback
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from importlib.abc import SourceLoader
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import NoReturn
 
 NEW_PYTHON = Path(sys.executable)
@@ -157,17 +157,33 @@ def _run(first: str, *others: str) -> None:
     sys.modules.pop("sitecustomize", None)  # the server's, whose sys.path was another
     with suppress(ModuleNotFoundError):
         import_module("sitecustomize")
-    if first == "-m":
+    if first == "-c":
+        _run_as_main("-c", others[1:], compile(others[0], "<string>", "exec"))
+    elif first == "-m":
+        sys.argv = ["-m", *others[1:]]
+        sys.modules["__main__"] = ModuleType("__main__")
         spec = find_spec(others[0])
-        sys.argv = [str(spec and spec.origin), *others[1:]]
-        runpy.run_module(others[0], run_name="__main__", alter_sys=True)
-    elif first == "-c":
-        sys.argv = ["-c", *others[1:]]
-        sys.modules["__main__"] = module = ModuleType("__main__")
-        exec(compile(others[0], "<string>", "exec"), vars(module))  # noqa: S102
+        if spec and spec.submodule_search_locations:
+            spec = find_spec(f"{others[0]}.__main__")
+        if not spec or not isinstance(spec.loader, SourceLoader) or not spec.origin:
+            sys.exit(f"{sys.executable}: No module named {others[0]}")
+        code = spec.loader.get_code(spec.name)
+        names = {"__file__": spec.origin, "__package__": spec.parent, "__spec__": spec}
+        _run_as_main(spec.origin, others[1:], code, **names)
     else:
-        sys.argv = [first, *others]
-        runpy.run_path(first, run_name="__main__")
+        code = compile(Path(first).read_bytes(), first, "exec")
+        _run_as_main(first, others, code, __file__=str(Path(first).resolve()))
+
+
+def _run_as_main(
+    name: str, arguments: tuple[str, ...], code: CodeType | None, **attributes: object
+) -> None:
+    """Run code as the module `__main__`, which it stays: runpy would take it away at the end."""
+    assert code is not None
+    sys.argv = [name, *arguments]
+    sys.modules["__main__"] = module = ModuleType("__main__")
+    vars(module).update(attributes)
+    exec(code, vars(module))  # noqa: S102
 
 
 if __name__ == "__main__":
