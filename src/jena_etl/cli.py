@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jena_etl import __version__
-from jena_etl.errors import JenaEtlError, ProjectError, one_line
+from jena_etl.errors import JenaEtlError, ProjectError, SweepError, one_line
 from jena_etl.text import printable
 
 if TYPE_CHECKING:
@@ -351,6 +351,45 @@ def demo(
     prepared = prepare(checkout, folder or checkout / "demo")
     _show(f"The whole pipeline on a synthetic station, in {os.path.relpath(prepared)}", err=True)
     _show(reproduce(prepared))
+
+
+@app.command()
+def sweep(
+    space: Annotated[
+        Path | None,
+        typer.Argument(metavar="SPACE.yaml", help="The params to search; see docs/sweeps.md."),
+    ] = None,
+    *,
+    leaderboard: Annotated[
+        bool,
+        typer.Option("--leaderboard", help="Train the project's own models instead, as dvc repro."),
+    ] = False,
+    trials: Annotated[int, typer.Option(min=1, help="How many to try, all calls together.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sampler that draws the trials.")] = 0,
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="A Ray cluster that this machine is a node of."),
+    ] = None,
+    cpus_per_trial: Annotated[
+        float, typer.Option(min=0.1, help="Cores that each training is counted with.")
+    ] = 1,
+    gpus_per_trial: Annotated[
+        float, typer.Option(min=0, help="Share of a GPU for each training, if there is one.")
+    ] = 0.25,
+) -> None:
+    """Train side by side on a Ray cluster, by default one on this machine alone."""
+    from jena_etl.commands.sweep import sweep_leaderboard, sweep_space
+    from jena_etl.project import find_project
+    from jena_etl.sweep.cluster import Cluster
+
+    cluster = Cluster(address=address, cpus=cpus_per_trial, gpus=gpus_per_trial)
+    if leaderboard == (space is not None):
+        raise SweepError("name a SPACE.yaml, or add --leaderboard, one of the two")
+    project = find_project()
+    if space is None:
+        _show(sweep_leaderboard(project, cluster))
+    else:
+        _show(sweep_space(project, space, trials=trials, seed=seed, cluster=cluster))
 
 
 def _opened(folder: Path | None) -> Project:

@@ -8,7 +8,8 @@ JenaEtlError
 ├── ProjectError    a stage's output: not built yet, or contradicting another one
 ├── WindowError     an argument of a window function (also a ValueError)
 ├── DeviceError     a GPU was asked for, and there is none
-└── TrainingError   training that cannot continue, or a model file that cannot be used
+├── TrainingError   training that cannot continue, or a model file that cannot be used
+└── SweepError      trainings side by side: the cluster, the file that describes a search
 
 A message says what is wrong, what was found, what was expected and what to do
 next. The CLI and the stages print it without a traceback and exit with code 2.
@@ -80,6 +81,10 @@ class DeviceError(JenaEtlError):
 
 class TrainingError(JenaEtlError):
     """Training cannot continue, or a model file cannot be used."""
+
+
+class SweepError(JenaEtlError):
+    """Trainings cannot be run side by side, or some of them have failed."""
 
 
 def one_line(error: Exception) -> str:

@@ -85,7 +85,7 @@ def train_and_forecast(project: Project, params: Params, run: TrainingRun) -> No
     ) as entry:
         if params.train.shards > 1:
             entry["shards"] = params.train.shards
-        model, history = _trained(
+        model, history = trained_model(
             project,
             run,
             params,
@@ -110,7 +110,7 @@ def train_and_forecast(project: Project, params: Params, run: TrainingRun) -> No
         file.unlink()
 
 
-def _trained(
+def trained_model(
     project: Project,
     run: TrainingRun,
     params: Params,

@@ -1,0 +1,73 @@
+"""How long `jena-etl sweep --leaderboard` takes, beside `dvc repro`: one JSON line on stdout.
+
+Both build the demo's project to the end, with its eleven architectures, from the same folder in
+which all stages before the training are up to date: they train, score, draw and record. The sweep
+starts its Ray on this machine within the time, and gives a training one core. Both must record
+the same bytes in dvc.lock.
+
+    python -m benchmarks.sweep > figures.json           # --quick: two of the architectures
+    python -m benchmarks.sweep --table figures.json
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from benchmarks.measure import Figures, command_line, compared, say
+from jena_etl.commands.demo import prepare
+from jena_etl.commands.edit_params import edit_params
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+REPRO = (sys.executable, "-m", "dvc", "repro")
+SWEEP = (sys.executable, "-c", "from jena_etl.cli import run; run()", "sweep", "--leaderboard")
+QUICK = ["dense", "conv1d"]
+
+
+def seconds(folder: Path, *command: str) -> float:
+    """Run a command in a project folder; its output goes to stderr."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    began = time.perf_counter()
+    subprocess.run(  # noqa: S603  our own commands
+        command, cwd=folder, env={**os.environ, "PATH": path}, stdout=sys.stderr, check=True
+    )
+    return time.perf_counter() - began
+
+
+def recorded(folder: Path) -> Any:
+    """What dvc.lock says of every stage, in whatever order."""
+    return YAML(typ="safe", pure=True).load(folder / "dvc.lock")["stages"]
+
+
+def measured(quick: bool) -> tuple[str, Figures]:  # noqa: FBT001  as the command line calls it
+    """Seconds from arrays to report."""
+    with tempfile.TemporaryDirectory() as folder:
+        first, second = Path(folder) / "repro", Path(folder) / "sweep"
+        prepare(CHECKOUT, first)
+        if quick:
+            edit_params(first / "params.yaml", lambda params: params.update(architectures=QUICK))
+        seconds(first, *REPRO, "--quiet", "baseline")
+        shutil.copytree(first, second, symlinks=True)
+        serial = seconds(first, *REPRO, "--quiet")
+        say(f"dvc repro: {serial:.0f} s")
+        side_by_side = seconds(second, *SWEEP)
+        say(f"jena-etl sweep --leaderboard: {side_by_side:.0f} s")
+        if recorded(first) != recorded(second):
+            sys.exit("the two have left different bytes")
+    models = len(QUICK) if quick else "eleven"
+    about = f"the demo from its arrays to the report, {models} architectures"
+    return about, {
+        "jena-etl sweep --leaderboard / dvc repro": compared([side_by_side], [serial], "s")
+    }
+
+
+if __name__ == "__main__":
+    command_line(__doc__, measured)

@@ -1,0 +1,82 @@
+"""Runs stages side by side on a Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jena_etl.files import replacing
+from jena_etl.sweep.live import DONE, FAILED, RUNNING, Table, live_table
+from jena_etl.sweep.place import Place
+from jena_etl.sweep.stage_run import Outcome, StageRun, log_file, run_stage
+
+# How often a stage is started again when the node or the process that runs it is lost. What it
+# says itself is final: it would say the same again.
+TRIES = 5
+
+
+def run_side_by_side(
+    ray: Any,
+    runs: Sequence[StageRun],
+    place: Place,
+    room: Mapping[str, float],
+    *,
+    done: Callable[[StageRun], None],
+) -> dict[str, str]:
+    """Run every stage to its end, as many at a time as the cluster has room for.
+
+    Args:
+        ray: the package, connected.
+        runs: the stages; none reads what another one writes.
+        place: the project.
+        room: what each of them asks for.
+        done: called in this process for each stage whose outs are complete in `place.root`.
+
+    Returns:
+        Why the others failed, by their names; empty if none did.
+    """
+    task = ray.remote(run_stage).options(max_retries=TRIES, **room)
+    by_ref = {task.remote(run, place): run for run in runs}
+    failed = {}
+    with live_table(run.stage for run in runs) as table:
+        waiting = list(by_ref)
+        while waiting:
+            ended, waiting = ray.wait(waiting, timeout=1, fetch_local=False)
+            for ref in ended:
+                outcome = _outcome(ray, ref, by_ref[ref])
+                if outcome.error:
+                    failed[outcome.stage] = outcome.error
+                    table.set(outcome.stage, FAILED, outcome.error)
+                    continue
+                _write(place.root, outcome)
+                done(by_ref[ref])
+                table.set(outcome.stage, DONE)
+            for ref in waiting:
+                _show(table, place.root, by_ref[ref].stage)
+    return failed
+
+
+def _outcome(ray: Any, ref: Any, run: StageRun) -> Outcome:
+    try:
+        outcome: Outcome = ray.get(ref)
+    except ray.exceptions.RayError as error:  # its node or its process was lost too often
+        reason = " ".join(str(error).split())
+        return Outcome(stage=run.stage, error=f"lost {TRIES + 1} times, the last time: {reason}")
+    return outcome
+
+
+def _write(root: Path, outcome: Outcome) -> None:
+    """Write what a node with a project folder of its own has sent."""
+    for name, content in outcome.files.items():
+        with replacing(root / name) as part:
+            part.write_bytes(content)
+
+
+def _show(table: Table, root: Path, stage: str) -> None:
+    """The last line that a running stage has printed; none from a node with a folder of its own."""
+    log = log_file(root, stage)
+    if not log.is_file():
+        return
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    table.set(stage, RUNNING, lines[-1].strip() if lines else "")

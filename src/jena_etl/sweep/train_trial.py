@@ -1,0 +1,107 @@
+"""Trains a trial as the train stage would, but never looks at the test split."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jena_etl.errors import SweepError
+from jena_etl.evaluation.history import read_history
+from jena_etl.evaluation.metrics import scores
+from jena_etl.evaluation.predictions import forecast
+from jena_etl.files import write_text
+from jena_etl.models import NeuralNetwork, configure
+from jena_etl.params import Params
+from jena_etl.project import Project
+from jena_etl.sweep.trial import Result, Trial, TrialFiles, epochs_of
+from jena_etl.training.checkpoint import run_key
+from jena_etl.training.device import use_device
+from jena_etl.training.metadata import forecast_task, trainable_parameters
+from jena_etl.training.model_file import load_model, write_model
+from jena_etl.training.run import TrainingRun, trained_model
+from jena_etl.windows.split import SplitWindows
+
+
+@dataclass(frozen=True)
+class TrialProject(Project):
+    """A project whose windows are of a trial's own length; all else is the project's own.
+
+    Attributes:
+        key: names the trial.
+    """
+
+    key: str
+
+    @property
+    def splits_json(self) -> Path:
+        """The rows and windows of each split."""
+        return TrialFiles(self.root, self.key).splits
+
+
+def train_trial(project: Project, params: Params, trial: Trial) -> None:
+    """Train, then write the result; an interrupted training goes on from its checkpoint.
+
+    Args:
+        project: the project; a `TrialProject`, whose splits have been written, if the trial has
+            windows of its own length.
+        params: those of the trial.
+        trial: what is trained.
+
+    Raises:
+        JenaEtlError: the inputs are stale or damaged, or the training diverges.
+    """
+    started = time.monotonic()
+    files, name = TrialFiles(project.root, trial.key), trial.architecture
+    architecture = configure(name, params.models[name])
+    settings = params.train.model_dump(exclude={"batch_size", "device", "shards"})
+    windows = {split: project.windows(split) for split in ("train", "validation")}
+    xla = isinstance(architecture, NeuralNetwork) and architecture.xla_on_cpu
+    device = use_device(params.train.device, xla_on_cpu=xla, **settings)
+    task = forecast_task(project.arrays, project.statistics, windows["train"].spec)
+    key = run_key(project.training_dependencies(name), trial=trial.key, device=device)
+    checkpoint_file = project.checkpoint(trial.key, key)
+    model, history = trained_model(
+        project,
+        TrainingRun(stage="trial", architecture=name, name=trial.key, history_file=files.history),
+        params,
+        architecture,
+        windows,
+        task=task,
+        checkpoint_file=checkpoint_file,
+        device=device,
+        xla=xla and device == "cpu",
+    )
+    if run_key(project.training_dependencies(name), trial=trial.key, device=device) != key:
+        raise SweepError("data or code changed while it was trained; start the sweep again")
+    write_text(files.history, history)
+    # Forecasts are made with the model as it is read from its file, as the train stage does.
+    model_file = checkpoint_file.with_suffix(".keras")
+    write_model(model, model_file, task, architecture=name, order=architecture.order)
+    model = load_model(model_file, architecture=name)
+    predicted = forecast(
+        model,
+        windows["validation"],
+        batch_size=params.train.batch_size,
+        order=architecture.order,
+    )
+    maes = read_history(files.history, built_by=f"train@{name}").val_mae
+    result = Result(
+        trial=trial,
+        validation_mae=_mae(windows["validation"], predicted),
+        history=tuple(maes),
+        epochs=epochs_of(params, name),
+        stopped=False,
+        parameters=trainable_parameters(model),
+        seconds=round(time.monotonic() - started, 1),
+    )
+    write_text(files.result, result.model_dump_json())
+    for file in project.unfinished(trial.key):
+        file.unlink()
+
+
+def _mae(windows: SplitWindows, predicted: np.ndarray) -> float:
+    """As `evaluate` scores it."""
+    return scores(windows.observations(), predicted, windows.last_observations()).mae
