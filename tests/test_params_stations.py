@@ -58,6 +58,17 @@ def test_a_project_with_one_station_has_no_names(checkout: Path) -> None:
 SECRET = {"download": {"url": "https://ann:s3cret@example.org/a.zip"}}
 REFUSED = {
     "further.north-sea: 'north-sea' cannot be the name": {"further": {"north-sea": POTSDAM}},
+    f"further.{'a' * 61}: '{'a' * 61}' is too long for the name of a station": {
+        "further": {"a" * 61: POTSDAM}
+    },
+    "further.a.downlaod is not a key; did you mean 'download'": {
+        "further": {"a": {"downlaod": SECRET["download"]}}
+    },
+    "further.a.url is not a key": {"further": {"a": SECRET["download"]}},
+    "further.a: input should be a valid block of keys, found a text, which is not repeated": {
+        "further": {"a": SECRET["download"]["url"]}
+    },
+    "further.a: input should be a valid block of keys, found None": {"further": {"a": None}},
     "further.a.download is missing; add it": {"further": {"a": {}}},
     "further.a.download.url is missing; add it": {"further": {"a": {"download": {}}}},
     "further.a.download.uri is not a key; did you mean 'url'?": {

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
@@ -106,6 +106,7 @@ def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
     message = fault["msg"].removeprefix("Value error, ")
     message = re.sub(r"\b[Tt]uple\b", "list", message)  # YAML's words for it
     message = re.sub(r"dictionary( or object to extract fields from)?", "block of keys", message)
+    message = re.sub(r" or instance of \w+$", "", message)  # a class, of which a user knows nothing
     if fault["type"] == "union_tag_invalid":  # a block of several kinds, such as a feature
         kinds = re.findall("'([^']*)'", fault["ctx"]["expected_tags"])
         return f"{full}: there is no kind {fault['ctx']['tag']!r}" + nearest(
@@ -134,8 +135,11 @@ def _has_address(text: str) -> bool:
 
 
 def _fields(block: type[Block], keys: list[str]) -> list[str]:
+    """The keys of a block within `block`, which may be one of those that users name themselves."""
+    within: Any = block
     for key in keys:
-        annotation = block.model_fields[key].annotation
-        if isinstance(annotation, type) and issubclass(annotation, Block):
-            block = annotation
-    return list(block.model_fields)
+        if get_origin(within) is dict:
+            within = get_args(within)[1]
+        elif key in (fields := getattr(within, "model_fields", {})):
+            within = fields[key].annotation
+    return list(getattr(within, "model_fields", {}))

@@ -12,6 +12,8 @@ from jena_etl.errors import ParamsError
 from jena_etl.params_check import Block
 from jena_etl.text import nearest
 
+LONGEST_NAME = 60
+
 
 def _station_name(name: str) -> str:
     """Refuse a name that DVC or a file system could not use."""
@@ -19,6 +21,10 @@ def _station_name(name: str) -> str:
         raise ValueError(
             f"{name!r} cannot be the name of a station, as folders and stages are named after it; "
             "use letters, digits and underscores, and begin with a letter"
+        )
+    if len(name) > LONGEST_NAME:
+        raise ValueError(
+            f"{name!r} is too long for the name of a station; use at most {LONGEST_NAME} letters"
         )
     return name
 
