@@ -68,7 +68,7 @@ def inspect(
         bool, typer.Option("--models", help="Show the architectures instead; takes some seconds.")
     ] = False,
     station: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Show one of the further stations instead.")
+        str | None, typer.Option(metavar="NAME", help="Show one of several stations alone.")
     ] = None,
     plots: Annotated[
         Path | None,

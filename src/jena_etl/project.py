@@ -58,18 +58,19 @@ class Project(ProjectPaths):
         return Stations.read(self.stations_json)
 
     def station(self, name: str) -> Project:
-        """What was converted and prepared of a station: of the first one, the project itself.
+        """What was converted and prepared of a station; its windows are those of that station.
 
         Raises:
             ProjectError: there is no such station.
         """
-        from jena_etl.station_project import StationProject
+        from jena_etl.station_project import OneStation, StationProject
 
         names = self.stations.names
         if name not in names:
             found = f"the project has {', '.join(names)}" if names else "it has a single station"
             raise ProjectError(f"there is no station {name!r}: {found}")
-        return self if name == self.stations.first else StationProject(self.root, name)
+        first = name == self.stations.first
+        return OneStation(self.root) if first else StationProject(self.root, name)
 
     def trained_model_file(self, name: str) -> Path:
         """The file of an architecture's model, or of an ensemble that is on the leaderboard."""
@@ -149,7 +150,8 @@ class Project(ProjectPaths):
                 learn from. A project with one station has no names for it.
 
         Raises:
-            WindowError: there is no such split, or `stations` is empty.
+            WindowError: there is no such split, or `stations` is empty, names a station twice or is
+                not a list.
             ProjectError: there is no such station; a file is missing, damaged, or was not made from
                 the same data and params as the others; the stations do not fit together; or the
                 pipeline has run since this project was opened.
@@ -159,7 +161,12 @@ class Project(ProjectPaths):
         if stations is None and not self.stations.names:
             return self.series_windows(split)
         names = self.stations.seen if stations is None else stations
-        parts = {name: self.station(name) for name in names}
+        if isinstance(names, str):
+            raise WindowError(f"stations is {names!r}, expected a list of names: [{names!r}]")
+        if len(set(names)) < len(names):
+            raise WindowError(f"stations names a station twice: {list(names)}; name each once")
+        first = self.stations.first
+        parts = {name: self if name == first else self.station(name) for name in names}
         self._check_stations(parts)
         return PooledWindows({name: part.series_windows(split) for name, part in parts.items()})
 

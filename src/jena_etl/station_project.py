@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jena_etl.errors import JenaEtlError
+from jena_etl.prepare.outputs import Stations
 from jena_etl.project import Project
 
 if TYPE_CHECKING:  # a stage that reads no windows must not depend on them
@@ -46,7 +48,20 @@ def with_own_stages(message: str, name: str) -> str:
 
 
 @dataclass(frozen=True)
-class StationProject(Project):
+class OneStation(Project):
+    """A station of a project that has several, read as a project that has no other.
+
+    Its `windows` and `batches` are then those of the station. This class reads the first one.
+    """
+
+    @cached_property
+    def stations(self) -> Stations:
+        """The station alone."""
+        return Stations(first=None, further=(), unseen=(), statistics="pooled")
+
+
+@dataclass(frozen=True)
+class StationProject(OneStation):
     """A project that reads what was downloaded, converted and prepared for a further station.
 
     All other paths are the project's own.

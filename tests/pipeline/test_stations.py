@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from jena_etl.errors import ProjectError
+from jena_etl.errors import ProjectError, WindowError
 from jena_etl.evaluation.leaderboard import read_leaderboard
 from jena_etl.ingest.synthetic import write_synthetic
 from jena_etl.project import open_project
@@ -90,6 +90,35 @@ def test_windows_are_read_from_all_stations_or_some(three: Any) -> None:
     assert alone.observations().tolist() == parts["arkona"].observations().tolist()
     for (inputs, _), (own, _) in zip(alone.batches(64), parts["arkona"].batches(64), strict=True):
         assert (inputs == own).all()
+
+
+def test_a_station_has_its_own_windows_and_no_other(three: Any) -> None:
+    project = open_project(three.root)
+    for name in project.stations.names:
+        station = project.station(name)
+        own = station.series_windows("train")
+        assert station.windows("train").observations().tolist() == own.observations().tolist()
+        read = np.concatenate([targets for _, targets in station.batches("train", 100)])
+        assert read.tolist() == own.observations().tolist()
+    with pytest.raises(ProjectError, match="'jena': it has a single station"):
+        project.station("potsdam").windows("train", ["jena"])
+    assert "further station" not in three.jena_etl("inspect", "--station", "jena")
+
+
+def test_a_list_of_stations_names_each_once(three: Any) -> None:
+    project = open_project(three.root)
+    with pytest.raises(WindowError, match=r"twice: \['jena', 'jena'\]; name each once"):
+        project.windows("train", ["jena", "jena"])
+    with pytest.raises(WindowError, match=r"is 'jena', expected a list of names: \['jena'\]"):
+        project.windows("train", "jena")
+
+
+def test_dates_that_leave_a_station_without_rows_name_it(repo: Any) -> None:
+    dates = ["2009-01-10", "2009-01-20"]  # potsdam ends on the 19th
+    repo.edit(lambda params: params["split"].update(dates=dates))
+    shown = repo.stage("convert_station", "potsdam", fails=True)
+    assert "error: station potsdam: no row belongs to test: the 2,600 rows run from" in shown
+    assert "test at 2009-01-20; choose dates" in shown
 
 
 def test_every_station_is_scored_and_unseen_ones_rank_nothing(three: Any) -> None:

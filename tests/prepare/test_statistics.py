@@ -107,7 +107,7 @@ def test_figures_survive_json(tmp_path: Path) -> None:
 
 
 def test_no_train_row() -> None:
-    with pytest.raises(DataError, match=r"none of the 1 rows; use a longer file, a larger"):
+    with pytest.raises(DataError, match=r"none of the 1 rows; use a longer file or a larger"):
         statistics_of(a=np.array([1.0]))
 
 

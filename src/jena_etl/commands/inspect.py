@@ -60,8 +60,6 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
 
 def _further_stations(project: Project, missing: dict[str, str]) -> dict[str, Any]:
     """What the files of each further station hold, and what is wrong with them."""
-    if isinstance(project, StationProject):
-        return {}
     found: dict[str, Any] = {}
     for name in project.stations.further:
         try:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from jena_etl.errors import DataError
 from jena_etl.params import Split
 
 
@@ -55,6 +56,22 @@ class SplitDates:
         """The row range of each split: it begins with the first row at or after its date."""
         validation, test = (_first_at(timestamps, date) for date in (self.validation, self.test))
         return _ranges(validation, test, len(timestamps))
+
+    def check(self, timestamps: np.ndarray) -> None:
+        """Refuse a series that has no row in one of the splits.
+
+        Raises:
+            DataError: the series begins or ends at other times than the dates ask for.
+        """
+        empty = [name for name, rows in self.row_ranges(timestamps).items() if not rows]
+        if empty:
+            first, last = (str(timestamps[at]) for at in (0, -1))
+            raise DataError(
+                f"no row belongs to {' or '.join(empty)}: the {len(timestamps):,} rows run from "
+                f"{first} to {last}, but split.dates lets validation begin at {self.validation} "
+                f"and test at {self.test}; choose dates with rows before, between and after them, "
+                "or a file with such rows"
+            )
 
 
 def split_rows(split: Split) -> SplitFractions | SplitDates:

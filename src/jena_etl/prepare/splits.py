@@ -10,7 +10,7 @@ import numpy as np
 from jena_etl.errors import DataError, ProjectError
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.outputs import BySplit, Choice, Counts, Split, Splits, Statistics, Window
-from jena_etl.prepare.row_ranges import RowRanges
+from jena_etl.prepare.row_ranges import RowRanges, SplitDates
 from jena_etl.windows.grid import segments_from_timestamps
 from jena_etl.windows.index import SPLITS, WindowIndex
 from jena_etl.windows.policies import POLICIES, split_windows
@@ -79,7 +79,9 @@ def describe_splits(
                 f"window under policy {policy}, gaps {gaps}: a window's inputs span "
                 f"{spec.last_input + 1:,} rows, its target lies {spec.target:,} rows after its "
                 + (f"start, its features reach {back:,} rows back; " if back else "start; ")
-                + "use a longer file, or a lower window.sequence_length or horizon"
+                + "use a longer file, "
+                + ("other split.dates, " if isinstance(ranges_of, SplitDates) else "")
+                + "or a lower window.sequence_length or horizon"
                 + _all_filled(len(with_filled[name]), target)
             )
     return Splits(

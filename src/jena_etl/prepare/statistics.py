@@ -10,7 +10,7 @@ import numpy as np
 from jena_etl.errors import DataError
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.outputs import ColumnStatistics, Statistics
-from jena_etl.prepare.row_ranges import RowRanges
+from jena_etl.prepare.row_ranges import RowRanges, SplitDates
 
 
 def train_statistics(climate: Climate, ranges_of: RowRanges) -> Statistics:
@@ -19,13 +19,15 @@ def train_statistics(climate: Climate, ranges_of: RowRanges) -> Statistics:
     A column that is constant there gets std 1, so that normalising it gives 0, and is listed.
 
     Raises:
-        DataError: the train split holds no row.
+        DataError: the train split holds no row; with dates, any of the splits.
     """
+    if isinstance(ranges_of, SplitDates):
+        ranges_of.check(climate.timestamps)
     rows = ranges_of.row_ranges(climate.timestamps)["train"]
     if not rows:
         raise DataError(
-            f"the train split holds none of the {len(climate):,} rows; use a longer file, a larger "
-            "split.train or later split.dates"
+            f"the train split holds none of the {len(climate):,} rows; use a longer file or a "
+            "larger split.train"
         )
     columns = {}
     constant = []
