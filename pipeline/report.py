@@ -15,7 +15,7 @@ from jena_etl.project import Project
 from jena_etl.report.compose import Models, compose_page, forecasts_csv, validation_curves_csv
 from jena_etl.report.data_pictures import draw_data
 from jena_etl.report.figure import Picture
-from jena_etl.report.model_card import ModelFile, render_model_card
+from jena_etl.report.model_card import ModelFile, StationData, render_model_card
 from jena_etl.report.page import render_page
 from jena_etl.report.series_pictures import Series
 from jena_etl.report.station_pictures import STATIONS_SHOWN, side_by_side
@@ -67,8 +67,19 @@ def main(project: Project, params: Params) -> None:
         bytes=project.best_model.stat().st_size,
         sha256=sha256_of(project.best_model),
     )
-    write_text(project.model_card_md, render_model_card(best, card, splits, models, params))
+    stations = _stations(project)
+    model_card = render_model_card(best, card, splits, models, params, stations=stations)
+    write_text(project.model_card_md, model_card)
     show(f"open {project.report_html.relative_to(project.root)} in a browser\n")
+
+
+def _stations(project: Project) -> list[StationData]:
+    """What the model card says of each station; nothing if there is one."""
+    stations = {name: project.station(name) for name in project.stations.names}
+    return [
+        StationData(name, one.data_card, one.splits, name in project.stations.unseen)
+        for name, one in stations.items()
+    ]
 
 
 def _draw_stations(project: Project, target: str) -> list[Picture]:

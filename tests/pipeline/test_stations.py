@@ -141,6 +141,19 @@ def test_every_station_is_scored_and_unseen_ones_rank_nothing(three: Any) -> Non
     page = project.report_html.read_text()
     assert "MAE by station" in page
     assert "arkona (unseen)" in page
+    assert "measurements at jena, potsdam. Of 1 models" in page
+    assert "The data of jena" in page
+    card = project.model_card_md.read_text()
+    assert "one station" not in card
+    assert "It was trained on the stations jena, potsdam together" in card
+    assert "- potsdam: potsdam.zip, 2,600 rows from 2009-01-01 00:10:00 to" in card
+    assert "- arkona (unseen: no model learns from it): arkona.zip, 2,400 rows" in card
+    for line in (
+        "| potsdam.zip (synthetic) |",
+        "| potsdam: train | 1,300 |",
+        "| arkona (unseen) |",
+    ):
+        assert line in card
 
 
 def test_inspect_names_the_station_in_every_finding(repo: Any) -> None:

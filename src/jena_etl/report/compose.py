@@ -110,9 +110,9 @@ def compose_page(
     faults = pictures.pop("events", None)
     window = pictures.pop("splits-and-window")
     return Page(
-        title=f"{splits.target}: forecasts from {card.source.name}",
+        title=f"{splits.target}: forecasts from {', '.join(stations.seen) or card.source.name}",
         label=data_label(label, synthetic=card.source.synthetic),
-        summary=_summary(card, splits, models.leaderboard, unit),
+        summary=_summary(card, splits, models.leaderboard, unit, stations),
         credit=credit_line(credit),
         sections=[
             _leaderboard_section(models.leaderboard, unit),
@@ -124,7 +124,7 @@ def compose_page(
             *stations_section(models.leaderboard, stations, unit, station_pictures),
             _forecasts_section(models, splits.target, unit),
             _models_section(models, unit),
-            _data_section(card, statistics, list(pictures.values())),
+            _data_section(card, statistics, list(pictures.values()), stations),
             _faults_section(card, faults),
             _splits_section(splits, window),
             Section(
@@ -150,7 +150,9 @@ def data_label(label: str | None, *, synthetic: bool) -> str:
     return ", ".join(filter(None, ["SYNTHETIC DATA" if synthetic else None, label]))
 
 
-def _summary(card: DataCard, splits: Splits, rows: list[dict[str, str]], unit: str) -> str:
+def _summary(
+    card: DataCard, splits: Splits, rows: list[dict[str, str]], unit: str, stations: Stations
+) -> str:
     window = splits.window
     ahead = window.horizon * window.sampling_rate * (card.step_seconds or 0) / 3600
     models = [row for row in rows if row["architecture"] not in BASELINES]
@@ -162,9 +164,12 @@ def _summary(card: DataCard, splits: Splits, rows: list[dict[str, str]], unit: s
     naive = next(row for row in rows if row["architecture"] == NAIVE)
     better = [m for m in models if all(float(m[_mae(s)]) < float(naive[_mae(s)]) for s in SCORED)]
     best = models[0] if models else naive
+    where = f"between {card.first[:10]} and {card.last[:10]}"
+    if stations.names:
+        where = f"at {', '.join(stations.seen)}"
     return (
         f"Forecasts of {splits.target}, {ahead:g} hours ahead, from "
-        f"{len(card.columns)} measurements between {card.first[:10]} and {card.last[:10]}. "
+        f"{len(card.columns)} measurements {where}. "
         f"Of {trained}, {len(better)} beat the naive forecast on both the validation "
         f"and the test split. The best on the validation split is {best['architecture']}, with a "
         f"mean absolute error on the test split of {float(best['test_mae']):.2f} {unit}; that of "
@@ -255,7 +260,14 @@ def _models_section(models: Models, unit: str) -> Section:
     return Section(title="Models", pictures=pictures)
 
 
-def _data_section(card: DataCard, statistics: Statistics, pictures: list[Picture]) -> Section:
+def _data_section(
+    card: DataCard, statistics: Statistics, pictures: list[Picture], stations: Stations
+) -> Section:
+    others = len(stations.further)
+    about = (
+        f"This section and the two below it are about {stations.first} alone; "
+        "jena-etl inspect --station NAME shows another station."
+    )
     files = [(f.name, f"{f.bytes:,}", f.sha256) for f in card.source.files]
     heads = ("column", "min", "mean", "max", "train mean", "train std")
     columns = []
@@ -266,10 +278,12 @@ def _data_section(card: DataCard, statistics: Statistics, pictures: list[Picture
     step = f", {card.step_seconds / 60:g} minutes apart" if card.step_seconds else ""
     first, last = (timestamp.replace("T", " ") for timestamp in (card.first, card.last))
     return Section(
-        title="The data",
+        title=f"The data of {stations.first}" if others else "The data",
         paragraphs=[
             f"{card.rows:,} rows{step}, from {first} to {last}.",
-            "Models read the columns normalised with the mean and std of the train rows.",
+            "Models read the columns normalised with the mean and std of the train rows"
+            + (f" of {', '.join(statistics.pooled_over)}." if statistics.pooled_over else "."),
+            *([about] if others else []),
         ],
         tables=[
             Table("Files", ("file", "bytes", "SHA-256"), files),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from jena_etl.evaluation.breakdown import FEWEST, mae_by_hour, mae_by_month
 from jena_etl.evaluation.intervals import LEVEL
 from jena_etl.evaluation.prediction_intervals import COVERAGE
 from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED, Predictions
+from jena_etl.evaluation.stations import read_station_scores
 from jena_etl.params import Params
 from jena_etl.prepare.data_card import DataCard
 from jena_etl.prepare.outputs import Splits
@@ -49,8 +50,31 @@ class ModelFile:
     sha256: str
 
 
+@dataclass(frozen=True)
+class StationData:
+    """What the card says of one of several stations.
+
+    Attributes:
+        name: its name.
+        data: its data card.
+        splits: its splits.
+        is_unseen: whether no model learns from it.
+    """
+
+    name: str
+    data: DataCard
+    splits: Splits
+    is_unseen: bool
+
+
 def render_model_card(
-    file: ModelFile, card: DataCard, splits: Splits, models: Models, params: Params
+    file: ModelFile,
+    card: DataCard,
+    splits: Splits,
+    models: Models,
+    params: Params,
+    *,
+    stations: Sequence[StationData] = (),
 ) -> str:
     """Write the card as Markdown, in which every value is escaped.
 
@@ -60,6 +84,7 @@ def render_model_card(
         splits: the splits.
         models: what is known about all trained models, and the naive forecast.
         params: the params that it was trained with.
+        stations: all stations, the first one, too; none if the project has one.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -74,6 +99,7 @@ def render_model_card(
     )
     template = environment.get_template("model_card.md.jinja")
     values = _values(file.metadata, card, splits, models, params)
+    values |= _about_stations(file.metadata.architecture, stations, models, params)
     return template.render(file=file, model=file.metadata, **values)
 
 
@@ -117,10 +143,7 @@ def _values(
         "train_last": _readable(splits.splits.train.last),
         "faults": str(card).splitlines(),
         "failures": [s for what in errors for s in _failures(what, errors[what], model)],
-        "files": [
-            (f.name + (" (synthetic)" if f.synthetic else ""), f"{f.bytes:,}", f.sha256)
-            for f in card.source.files
-        ],
+        "files": _files(card),
         "splits": _splits(splits),
         "policy": f"{splits.policy}: {POLICIES[splits.policy]}",
         "gaps": gaps_sentence(splits.gaps),
@@ -140,6 +163,52 @@ def _values(
         },
         "layers": _layers(model),
     }
+
+
+def _about_stations(
+    name: str, stations: Sequence[StationData], models: Models, params: Params
+) -> dict[str, Any]:
+    """What the card says otherwise if there are several stations."""
+    learnt = [station for station in stations if not station.is_unseen]
+    scores = read_station_scores(models.leaderboard)
+    about: dict[str, Any] = {
+        "stations": stations,
+        "learnt": [station.name for station in learnt],
+        "unseen": [station.name for station in stations if station.is_unseen],
+        "pooled": params.stations.statistics == "pooled",
+        "station_scores": [
+            (
+                one.name + (" (unseen)" if one.is_unseen else ""),
+                *(f"{scores[which].mae[one.name]:.3f}" for which in (name, NAIVE)),
+            )
+            for one in stations
+        ],
+        "readable": _readable,
+    }
+    if stations:
+        synthetic = any(station.data.source.synthetic for station in stations)
+        about |= {
+            "synthetic": synthetic,
+            "label": data_label(params.report.label, synthetic=synthetic),
+            "train_last": _readable(max(one.splits.splits.train.last for one in learnt)),
+            "faults": [
+                f"{one.name}: {line}" for one in stations for line in str(one.data).splitlines()
+            ],
+            "files": [row for station in stations for row in _files(station.data)],
+            "splits": [
+                (f"{one.name}: {row[0]}", *row[1:])
+                for one in stations
+                for row in _splits(one.splits)
+            ],
+        }
+    return about
+
+
+def _files(card: DataCard) -> list[tuple[str, ...]]:
+    return [
+        (f.name + (" (synthetic)" if f.synthetic else ""), f"{f.bytes:,}", f.sha256)
+        for f in card.source.files
+    ]
 
 
 def _mae(row: dict[str, str]) -> float:
