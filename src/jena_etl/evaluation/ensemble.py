@@ -59,21 +59,22 @@ def as_sum(weights: Mapping[str, float]) -> str:
 def with_ensembles(
     forecasts: Mapping[str, dict[str, Predictions]],
     ensembles: Mapping[str, Sequence[str]],
-    stations: Sequence[int] = (),
+    stations: Sequence[int] | None = None,
 ) -> dict[str, dict[str, Predictions]]:
     """The forecasts of every model and, after them, those of every ensemble.
 
     Args:
         forecasts: by name and split.
         ensembles: the members of each.
-        stations: the numbers of those that models learn from, if there are several; the weights are
-            fitted to these alone.
+        stations: the numbers of those that models learn from, if there are others among the
+            forecasts; the weights are fitted to these alone.
     """
     found = dict(forecasts)
     for name, members in ensembles.items():
-        weights = ensemble_weights(
-            {member: found[member]["validation"].of_stations(stations) for member in members}
-        )
+        validation = {member: found[member]["validation"] for member in members}
+        if stations is not None:
+            validation = {one: part.of_stations(stations) for one, part in validation.items()}
+        weights = ensemble_weights(validation)
         found[name] = {
             split: weighted_mean(weights, {member: found[member][split] for member in members})
             for split in found[members[0]]
