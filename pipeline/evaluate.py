@@ -103,7 +103,8 @@ def main(project: Project, params: Params) -> None:
     _remove_metrics_of_ensembles(project)
     for entry in entries:
         write_json(project.metrics_json(entry.architecture), as_metrics(entry))
-    heading = title(project.splits, project.data_card.source, stations)
+    source = project.data_card.source.model_copy(update={"synthetic": project.is_synthetic})
+    heading = title(project.splits, source, stations)
     seconds = step_seconds(project.data_card, project.splits.window)
     write_text(project.leaderboard_csv, as_csv(entries))
     write_text(project.leaderboard_md, as_markdown(entries, heading, seconds, stations))

@@ -57,6 +57,7 @@ def main(project: Project, params: Params) -> None:
         station_pictures=_draw_stations(project, splits.target),
         credit=params.report.credit,
         label=params.report.label,
+        synthetic=project.is_synthetic,
         params=project.params_yaml.read_text(encoding="utf-8"),
     )
     write_text(project.validation_curves_csv, validation_curves_csv(models.histories))

@@ -125,6 +125,12 @@ class Project(ProjectPaths):
 
         return DataCard.read(self.data_card_json)
 
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether `jena-etl synth` made a file of any station."""
+        stations = [self.station(name) for name in self.stations.names] or [self]
+        return any(station.data_card.source.synthetic for station in stations)
+
     @cached_property
     def prediction_intervals(self) -> PredictionIntervals:
         """How far off each model and baseline was on the validation split."""

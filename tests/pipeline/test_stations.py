@@ -202,6 +202,16 @@ def test_dates_cut_all_stations_at_the_same_time(repo: Any) -> None:
     assert "params.yaml has changed since splits.json" in repo.jena_etl("inspect")
 
 
+def test_one_synthetic_station_makes_the_scores_synthetic(repo: Any) -> None:
+    project = open_project(repo.root)
+    text = project.data_card_json.read_text()
+    project.data_card_json.write_text(text.replace('"synthetic": true', '"synthetic": false'))
+    for stage in ("evaluate", "report"):
+        repo.stage(stage)
+    assert "jena, potsdam (synthetic data)" in project.leaderboard_md.read_text()
+    assert "SYNTHETIC DATA" in project.report_html.read_text()
+
+
 def test_baselines_are_fitted_to_each_station(three: Any, built: Any) -> None:
     """Those of the first station are what they are where it is the only one."""
     alone = pq.read_table(open_project(built.root).predictions_parquet("climatology"))

@@ -62,7 +62,6 @@ SEED_COLUMNS = (
     *(f"{split}_mae_{what}" for split in SCORED for what in ("mean", "std")),
 )
 FURTHER = (FOLD, LEAD_TIME, STATION)  # how the names of all others begin
-MOST_NAMED = 5  # stations in the heading
 VERDICTS = {
     "best": "the best",
     "tie": "not distinguishable",
@@ -165,10 +164,7 @@ def ranked(entries: list[Entry]) -> list[Entry]:
 
 def title(splits: Splits, source: SourceSummary, stations: Stations | None = None) -> str:
     """A line that says what was forecast, under which policy, on which file or stations."""
-    where = source.name
-    if stations and stations.names:
-        named = ", ".join(stations.seen)
-        where = named if len(stations.seen) <= MOST_NAMED else f"{len(stations.seen)} stations"
+    where = (stations.named if stations else "") or source.name
     text = (
         f"{splits.target}, {splits.window.horizon} steps of {splits.window.sampling_rate} rows "
         f"ahead, policy {splits.policy}, {where}"

@@ -18,6 +18,7 @@ from jena_etl.params_features import Features
 from jena_etl.stage_output import Count, Part, Rows, Sha256, StageOutput, Starts
 
 Positive = Annotated[int, Field(ge=1)]
+MOST_NAMED = 5  # stations in a heading
 Value = TypeVar("Value")
 
 
@@ -68,6 +69,15 @@ class Stations(StageOutput, stage="check"):
     def seen(self) -> tuple[str, ...]:
         """The names of the stations that models learn from."""
         return tuple(name for name in self.names if name not in self.unseen)
+
+    @property
+    def named(self) -> str:
+        """Those that models learn from, for a sentence: their names, or how many if they are many.
+
+        Empty if there is only one station.
+        """
+        many = len(self.seen) > MOST_NAMED
+        return f"{len(self.seen)} stations" if many else ", ".join(self.seen)
 
     @property
     def seen_numbers(self) -> tuple[int, ...]:

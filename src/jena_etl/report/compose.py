@@ -89,6 +89,7 @@ def compose_page(
     station_pictures: list[Picture],
     credit: str | None,
     label: str | None,
+    synthetic: bool,
     params: str,
 ) -> Page:
     """Put the report together.
@@ -102,7 +103,8 @@ def compose_page(
         stations: the stations of the project.
         station_pictures: the pictures of all of them; none if there is one.
         credit: who recorded the data, and its licence.
-        label: a word in large letters below the title, beside SYNTHETIC DATA where that is so.
+        label: a word in large letters below the title.
+        synthetic: whether SYNTHETIC DATA stands beside it.
         params: the text of params.yaml.
     """
     unit = card.columns[splits.target].unit
@@ -110,8 +112,8 @@ def compose_page(
     faults = pictures.pop("events", None)
     window = pictures.pop("splits-and-window")
     return Page(
-        title=f"{splits.target}: forecasts from {', '.join(stations.seen) or card.source.name}",
-        label=data_label(label, synthetic=card.source.synthetic),
+        title=f"{splits.target}: forecasts from {stations.named or card.source.name}",
+        label=data_label(label, synthetic=synthetic),
         summary=_summary(card, splits, models.leaderboard, unit, stations),
         credit=credit_line(credit),
         sections=[
@@ -166,7 +168,7 @@ def _summary(
     best = models[0] if models else naive
     where = f"between {card.first[:10]} and {card.last[:10]}"
     if stations.names:
-        where = f"at {', '.join(stations.seen)}"
+        where = f"at {stations.named}"
     return (
         f"Forecasts of {splits.target}, {ahead:g} hours ahead, from "
         f"{len(card.columns)} measurements {where}. "
