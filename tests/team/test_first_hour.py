@@ -13,7 +13,7 @@ def test_bob_gets_alices_results(team: Team) -> None:
     report = json.loads(bob.jena_etl("doctor", "--json", fails=True))
     checks = {check["name"]: check for check in report["checks"]}
     assert [name for name, check in checks.items() if check["mark"] == "fault"] == ["data"]
-    assert "data/download is deleted" in checks["data"]["found"]
+    assert "data/params_checked.txt is deleted" in checks["data"]["found"]
     pull, reproduce = documented("The first hour")[6:]
     assert checks["data"]["next"] == pull
     assert "fetch it: dvc pull" in bob.jena_etl("inspect")
