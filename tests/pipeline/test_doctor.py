@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 import jena_etl
 from jena_etl.commands.doctor import Check, examine, render_checks
+from jena_etl.commands.doctor.disk import RELINK, SHARE_BLOCKS
 from jena_etl.project import open_project
 
 # This checkout's command line; that of the scratch repository would be as good.
@@ -256,6 +257,36 @@ def test_a_disk_that_is_full_of_what_no_commit_uses(repo: Any) -> None:
     assert "fault" not in cured
 
 
+@pytest.mark.slow
+def test_hard_links_instead_of_copies(repo: Any) -> None:
+    """What doctor advises where the disk is short: stages never write through a link."""
+    paths = ["data/download", "data/interim/source.json", FEATURES]
+
+    def contents() -> dict[str, bytes]:
+        files = [f for path in paths for f in (repo.root / path, *(repo.root / path).glob("*"))]
+        return {f.name: f.read_bytes() for f in files if f.is_file()}
+
+    def damaged() -> list[str]:
+        checks = examined(repo, verify=True)
+        return [name for name in ("cache", "data") if checks[name].mark != "ok"]
+
+    repo.type(f"{SHARE_BLOCKS} && {RELINK}")
+    assert (repo.root / FEATURES).samefile(cached(repo, FEATURES))
+    before = contents()
+    shutil.copy(repo.root / "station.zip", repo.root / "another.zip")
+    repo.edit(lambda params: params["download"].update(url="another.zip"))  # a persisted out
+    repo.edit(lambda params: params["split"].update(train=0.4))
+    repo.dvc("repro", "arrays")
+    after = contents()
+    assert "another.zip" in after
+    assert all(after[name] != before[name] for name in ("features.npy", "source.json"))
+    assert not damaged()
+    repo.run("git", "restore", ".")
+    repo.dvc("checkout")
+    assert contents() == before
+    assert not damaged()
+
+
 def test_commit_is_not_advised_where_it_would_record_a_change(repo: Any) -> None:
     cached(repo, FEATURES).unlink()
     repo.edit(lambda params: params["window"].update(sampling_rate=3))
@@ -308,7 +339,7 @@ def test_a_fresh_clone_is_no_fault(repo: Any) -> None:
         "nothing built yet",
         "dvc repro",
     )
-    assert "how much a run takes is known after the first" in checks["disk"].found
+    assert "free, the first run takes about " in checks["disk"].found
 
 
 @pytest.mark.parametrize(

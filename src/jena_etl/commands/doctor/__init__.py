@@ -1,6 +1,7 @@
 """What `jena-etl doctor` checks: whether the project can be built here, and whether it is intact.
 
-The checks are grouped by subject: the environment, DVC's own files, and what has been built.
+The checks are grouped by subject: the environment, DVC's own files, what has been built, and
+the disk.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def examine(project: Project, *, verify: bool) -> list[Check]:
     try:
         checks.append(own_files(root))
         if checks[-1].mark == "ok":  # otherwise DVC could not read anything else either
-            checks += built_checks(root, verify=verify)
+            checks += built_checks(project, params, verify=verify)
         if merging := merge_driver(root):
             checks.append(merging)
     except Exception as error:  # noqa: BLE001  DVC raises a dozen kinds of error

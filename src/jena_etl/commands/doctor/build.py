@@ -1,32 +1,31 @@
-"""Checks what has been built: DVC's cache, the outputs, whether they are current, the disk."""
+"""Checks what has been built: DVC's cache, the outputs, whether they are current."""
 
 from __future__ import annotations
 
 import errno
-import os
-import shlex
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from jena_etl.commands import dvc_repo
 from jena_etl.commands.doctor.check import Check, command, first_few, in_turn, size
+from jena_etl.commands.doctor.disk import disk, expected_outputs, links
 from jena_etl.commands.programs import git, restorable
+from jena_etl.params import Params
+from jena_etl.project import Project
 
 BUILD = "dvc repro"
 RESTORE = "git restore"
 EDIT_PARAMS = "edit params.yaml"
-LEAST_FREE = 100_000_000  # for logs, checkpoints and unfinished files, beside the outputs
 FEW = 3  # how many outputs a command may name one by one
 
 
-def built_checks(root: Path, *, verify: bool) -> list[Check]:
+def built_checks(project: Project, params: Params | None, *, verify: bool) -> list[Check]:
     """Check cache, data, pipeline and disk; if DVC cannot read the project, one line says why.
 
     The order is that of the repairs: damaged files must leave the cache before DVC restores from
     it, and what can be restored or fetched should be before a stage is run again to rebuild it.
     """
-    checks = []
+    root, checks = project.root.resolve(), []
     with dvc_repo.open_repo(root, rehash=verify) as repo:
         files = dvc_repo.cache_files(repo)
         rotten = dvc_repo.damaged(files) if verify else []
@@ -40,7 +39,10 @@ def built_checks(root: Path, *, verify: bool) -> list[Check]:
             remote = dvc_repo.has_remote(repo)
             checks.append(data_is_whole(root, pipeline, rotten, remote=remote, verify=verify))
         checks.append(current or pipeline_is_current(pipeline))
-        checks.append(disk(root, dvc_repo.cache_folder(repo), pipeline))
+        built = {output.stage for output in pipeline.outputs}
+        expected = expected_outputs(project, params, built) if params and not current else None
+        cache = dvc_repo.cache_folder(repo)
+        checks.append(disk(root, cache, pipeline, expected=expected, linked=links(repo, root)))
     return checks
 
 
@@ -109,51 +111,6 @@ def pipeline_is_current(pipeline: dvc_repo.Pipeline) -> Check:
     if pipeline.unbuilt:
         return Check("pipeline", "note", f"not built yet: {first_few(pipeline.unbuilt)}", BUILD)
     return Check("pipeline", "ok", f"{pipeline.stages} stages, all up to date")
-
-
-def disk(root: Path, cache: Path, pipeline: dvc_repo.Pipeline) -> Check:
-    """Check that the project's folders are writable and have room for one more complete run.
-
-    A run that changes everything adds every cached output to the cache, restores what is missing
-    from the workspace, and keeps the old version of a file until the new one is complete.
-    """
-    cache = next(place for place in (cache, *cache.parents) if place.exists())
-    folders = [root, root / ".dvc", root / ".dvc/tmp", cache]
-    if closed := [f for f in folders if f.is_dir() and not os.access(f, os.W_OK | os.X_OK)]:
-        found = f"{closed[0]} cannot be written"
-        return Check("disk", "fault", found, _made_writable(root, closed))
-    outputs = pipeline.outputs
-    aside = max((output.bytes for output in outputs), default=0)
-    missing = sum(output.bytes for output in outputs if output.state == "deleted")
-    kept = sum(output.bytes for output in outputs if output.is_cached)
-    needs: dict[int, int] = {}
-    free: dict[int, int] = {}
-    for folder, need in ((root, aside + missing), (cache, kept)):
-        device = folder.stat().st_dev
-        needs[device] = needs.get(device, 0) + need
-        free[device] = shutil.disk_usage(folder).free
-    found = "; ".join(
-        f"{size(free[at])} free, a complete run takes {size(need)}"
-        if outputs
-        else f"{size(free[at])} free; how much a run takes is known after the first one"
-        for at, need in needs.items()
-    )
-    if any(free[at] < max(need, LEAST_FREE) for at, need in needs.items()):
-        unused = "--all-commits --all-experiments" if git(root, "rev-parse", "HEAD") else "-w"
-        found += (
-            f"; at least {size(LEAST_FREE)} should be free. Remove what you do not need, or let "
-            "DVC remove from its cache what no commit or experiment uses"
-        )
-        return Check("disk", "fault", found, f"dvc gc {unused}")
-    return Check("disk", "ok", found)
-
-
-def _made_writable(root: Path, closed: list[Path]) -> str:
-    """The owner can change permissions; anybody else has to build in a copy."""
-    is_owner = all(folder.stat().st_uid == os.geteuid() for folder in closed)
-    if is_owner and not any(os.statvfs(folder).f_flag & os.ST_RDONLY for folder in closed):
-        return command("chmod u+rwx", map(str, closed))
-    return f"cp -R {shlex.quote(str(root))} ~ && cd ~/{shlex.quote(root.name)}"
 
 
 def dvc_refused(error: Exception, root: Path) -> Check:
