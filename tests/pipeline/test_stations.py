@@ -14,6 +14,8 @@ import pytest
 from jena_etl.errors import ProjectError, WindowError
 from jena_etl.evaluation.leaderboard import read_leaderboard
 from jena_etl.ingest.synthetic import write_synthetic
+from jena_etl.prepare.row_ranges import SplitFractions
+from jena_etl.prepare.statistics import train_statistics
 from jena_etl.project import open_project
 from jena_etl.training.checkpoint import run_key
 from tests.pipeline.repository import Repo, built_once
@@ -328,3 +330,44 @@ def test_adding_a_station_runs_its_stages_and_what_reads_all_of_them(
     further("potsdam")
     assert "unlisted/processed/stations/" in repo.dvc("repro")
     assert "Data and pipelines are up to date" in repo.dvc("status")
+
+
+def test_every_station_is_audited(three: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each with statistics that are pooled as they are in the project; and where times overlap."""
+    lines = three.jena_etl("audit", "--no-weights").splitlines()
+    project = open_project(three.root)
+    splits = {name: project.station(name).splits.splits for name in project.stations.names}
+    # Train rows are half of 3,000, 2,600 and 2,400 rows from the same time: jena's are the latest.
+    notes = [line for line in lines if line.startswith("note ")]
+    until = splits["jena"].train.last
+    assert notes == [
+        f"note  {name}: its validation begins at {splits[name].validation.first}, but models learn "
+        f"from rows of jena up to {until}; split.dates in params.yaml cuts all stations at the "
+        "same dates"
+        for name in ("potsdam", "arkona")
+    ]
+    assert all(line.startswith("ok    ") for line in lines if line not in notes)
+    counts = [sum(f" {name}: " in line for line in lines) for name in splits]
+    assert counts == [len(lines) // 3] * 3
+
+    def over_all_rows_of_potsdam(series: Any, fractions: Any) -> Any:
+        found = train_statistics(series, fractions)
+        if len(series.timestamps) != FURTHER["potsdam"]:
+            return found
+        everything = train_statistics(series, SplitFractions(train=1.0, validation=0.0))
+        return found.model_copy(update={"columns": everything.columns})
+
+    monkeypatch.setattr("pipeline.statistics.train_statistics", over_all_rows_of_potsdam)
+    shown = three.jena_etl("audit", "--no-weights", fails=True).splitlines()
+    leaks = [line for line in shown if line.startswith("LEAK")]
+    assert leaks[0].startswith("LEAK  potsdam: statistics of the train rows: differ in p (mbar), T")
+    assert all(line.startswith("LEAK  potsdam: ") for line in leaks)
+
+
+def test_an_audit_names_the_station_that_is_not_built(repo: Any) -> None:
+    open_project(repo.root).station("arkona").findings_parquet.unlink()
+    shown = repo.jena_etl("audit", "--no-weights", fails=True)
+    assert (
+        "station arkona: findings.parquet is not built yet; "
+        "build it: dvc repro convert_station@arkona" in shown
+    )

@@ -2,7 +2,8 @@
 
 The stages between convert and train, as dvc.yaml has them, are run on copies of the series in which
 all rows from some row on have been replaced. What must not depend on these rows has to come out in
-the same bytes. Nothing in the project is written.
+the same bytes. Where there are several stations, each of them is tried by itself. Nothing in the
+project is written.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field
 
-from jena_etl.commands.audit_copies import Copies, Stage, preparing_stages
+from jena_etl.commands.audit_copies import Copies, Stage, preparing_stages, to_pool_with
 from jena_etl.evaluation.baselines import fitted_baselines
 from jena_etl.evaluation.predictions import CLIMATOLOGY, SCORED
 from jena_etl.params import Params
+from jena_etl.prepare.outputs import Splits, Stations
 from jena_etl.project import Project
 from jena_etl.stage_output import Part
+from jena_etl.station_project import about_station
 from jena_etl.text import printable
 from jena_etl.windows.split import SeriesWindows
 
@@ -35,10 +39,14 @@ class Check(Part):
     Attributes:
         ok: whether nothing leaked.
         text: what was compared, and what was found.
+        note: whether the text says something that is worth knowing although nothing leaked.
+        station: the station that was looked at; left out if there is only one.
     """
 
     ok: bool
     text: str
+    note: bool = Field(default=False, exclude_if=lambda note: not note)
+    station: str = Field(default="", exclude_if=lambda name: not name)
 
 
 def audit(
@@ -54,25 +62,64 @@ def audit(
         project: a project whose convert stage has run.
         params: its params.
         stages: what prepares the windows, by name and in order; those of the project by default.
-        train: returns the weights of an architecture after an epoch; None trains nothing.
+        train: returns the weights of an architecture after an epoch; None trains nothing. If there
+            are several stations, it is called for the first one alone.
 
     Raises:
         JenaEtlError: the series is not built, or a stage refuses it.
     """
     stages = preparing_stages(project) if stages is None else stages
-    with tempfile.TemporaryDirectory() as folder:
-        copies = Copies(project, params, stages, Path(folder))
-        original = copies.make("original")
-        train_rows = original.splits.splits.train.rows
-        changed = copies.make("after-train", first=train_rows.stop)
-        yield from _fitted(original, changed)
-        rows = original.splits.rows
-        for number in range(1, CUTS + 1):
-            first = train_rows.stop + (rows - train_rows.stop) * number // (CUTS + 1)
-            later = copies.make(f"after-{first}", first=first, sign=(-1) ** number)
-            yield from _inputs(original, later, first)
-        if train is not None:
-            yield _weights(copies, original, params, train)
+    stations = project.stations
+    splits: dict[str, Splits] = {}
+    for name in stations.names or ("",):
+        about = about_station(name) if name in stations.further else contextlib.nullcontext()
+        with about, tempfile.TemporaryDirectory() as folder:
+            pool = to_pool_with(project, params, name)
+            one = project.station(name) if name else project
+            copies = Copies(one, params, stages, Path(folder), name=name, pool=pool)
+            original = copies.make("original")
+            splits[name] = original.splits
+            is_trained = train if name not in stations.further else None
+            for check in _checks(copies, original, params, is_trained):
+                yield check.model_copy(update={"station": name})
+    if stations.names:
+        yield from _times(stations, splits)
+
+
+def _checks(
+    copies: Copies, original: Project, params: Params, train: Train | None
+) -> Iterator[Check]:
+    """All that is tried on a station."""
+    train_rows = original.splits.splits.train.rows
+    changed = copies.make("after-train", first=train_rows.stop)
+    yield from _fitted(original, changed)
+    rows = original.splits.rows
+    for number in range(1, CUTS + 1):
+        first = train_rows.stop + (rows - train_rows.stop) * number // (CUTS + 1)
+        later = copies.make(f"after-{first}", first=first, sign=(-1) ** number)
+        yield from _inputs(original, later, first)
+    if train is not None:
+        yield _weights(copies, original, params, train)
+
+
+def _times(stations: Stations, splits: Mapping[str, Splits]) -> Iterator[Check]:
+    """Whether models learn at one station from a time at which they are scored at another.
+
+    Neighbouring stations have much the same weather, so that makes scores too good.
+    """
+    for name in stations.names:
+        begins = splits[name].splits.validation.first
+        ends = {other: splits[other].splits.train.last for other in stations.seen if other != name}
+        latest = max(ends, key=lambda other: np.datetime64(ends[other]), default="")
+        if latest and np.datetime64(ends[latest]) >= np.datetime64(begins):
+            text = (
+                f"its validation begins at {begins}, but models learn from rows of {latest} up to "
+                f"{ends[latest]}; split.dates in params.yaml cuts all stations at the same dates"
+            )
+            yield Check(ok=True, text=text, note=True, station=name)
+        else:
+            text = f"models learn from no other station's rows once its validation begins, {begins}"
+            yield Check(ok=True, text=text, station=name)
 
 
 def _fitted(original: Project, changed: Project) -> Iterator[Check]:
@@ -209,4 +256,6 @@ def train_epoch(project: Project, params: Params, name: str) -> list[np.ndarray]
 
 def render_check(check: Check) -> str:
     """The check as a line."""
-    return printable(f"{'ok   ' if check.ok else 'LEAK '} {check.text}")
+    mark = "note " if check.note else "ok   " if check.ok else "LEAK "
+    station = f"{check.station}: " if check.station else ""
+    return printable(f"{mark} {station}{check.text}")

@@ -16,7 +16,12 @@ import numpy as np
 from jena_etl.errors import ProjectError
 from jena_etl.files import not_built
 from jena_etl.params import Params
+from jena_etl.prepare.climate import read_series
+from jena_etl.prepare.outputs import Stations, Statistics
+from jena_etl.prepare.row_ranges import split_rows
+from jena_etl.prepare.statistics import train_statistics
 from jena_etl.project import Project
+from jena_etl.station_project import StationProject
 
 Stage = Callable[[Project, Params], None]
 
@@ -76,43 +81,76 @@ def _stage(project: Project, name: str) -> Stage:
     return main
 
 
+def to_pool_with(project: Project, params: Params, name: str) -> dict[str, Statistics]:
+    """The statistics of the other stations' train rows, with which those of a station are pooled.
+
+    Empty if they are not pooled, or if no model learns from the station.
+    """
+    seen = project.stations.seen
+    if params.stations.statistics != "pooled" or name not in seen:
+        return {}
+    found = {}
+    for other in seen:
+        if other == project.stations.first:
+            series = read_series(project.climate_parquet, project.features_parquet)
+            found[other] = train_statistics(series, split_rows(params.split))
+        else:
+            found[other] = Statistics.read(StationProject(project.root, other).own_statistics_json)
+    return {other: statistics for other, statistics in found.items() if other != name}
+
+
 class Copies:
     """Makes copies of a project in which rows of the series are replaced.
 
     Args:
-        project: it is only read.
+        project: what is copied, as the first station of the copies; it is only read.
         params: its params.
         stages: what is run in each copy.
         folder: where the copies are made.
+        name: the name of the station; empty if the project has no other.
+        pool: the statistics of other stations, by name, to pool with those of the copies.
     """
 
     def __init__(
-        self, project: Project, params: Params, stages: Mapping[str, Stage], folder: Path
+        self,
+        project: Project,
+        params: Params,
+        stages: Mapping[str, Stage],
+        folder: Path,
+        *,
+        name: str = "",
+        pool: Mapping[str, Statistics] | None = None,
     ) -> None:
         self._project, self._params, self._stages = project, params, stages
-        self._folder = folder
+        self._folder, self._name, self._pool = folder, name, pool or {}
 
     def make(self, name: str, *, first: int | None = None, sign: int = 1) -> Project:
         """A copy in which the rows from `first` on are replaced; None replaces none."""
         copy = Project(self._folder / name)
         shutil.rmtree(self._folder / name, ignore_errors=True)
-        outs = (
-            self._project.climate_parquet,
-            self._project.findings_parquet,
-            self._project.source_json,
-        )
-        for path in (self._project.params_yaml, *outs):
-            target = copy.root / path.relative_to(self._project.root)
+        for path in ("params_yaml", "climate_parquet", "findings_parquet", "source_json"):
+            source, target = getattr(self._project, path), getattr(copy, path)
             target.parent.mkdir(parents=True, exist_ok=True)
-            if not path.is_file():
-                raise not_built(path, "convert")
-            shutil.copyfile(path, target)
+            if not source.is_file():
+                raise not_built(source, "convert")
+            shutil.copyfile(source, target)
+        self._write_pool(copy)
         if first is not None:
             replace_rows(copy.climate_parquet, first, sign)
         for stage in self._stages.values():
             with contextlib.redirect_stdout(io.StringIO()):
                 stage(copy, self._params)
         return Project(copy.root)  # which has read nothing yet
+
+    def _write_pool(self, copy: Project) -> None:
+        if not self._pool:
+            return
+        further = tuple(self._pool)
+        stations = Stations(first=self._name, further=further, unseen=(), statistics="pooled")
+        for listed in (copy.interim_stations_json, copy.stations_json):
+            stations.write(listed)
+        for other, statistics in self._pool.items():
+            statistics.write(StationProject(copy.root, other).own_statistics_json)
 
 
 def replace_rows(climate: Path, first: int, sign: int = 1) -> None:
