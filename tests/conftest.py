@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist import is_xdist_controller
 from xdist.scheduler import LoadScopeScheduling
 
 # A busy machine makes no test fail.
@@ -83,14 +84,15 @@ def _one_each(items: list[pytest.Item], fixtures: tuple[str, ...]) -> list[pytes
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection() -> None:
+def pytest_collection(session: pytest.Session) -> None:
     """Where coverage is measured, measure our code and not that of the largest libraries.
 
     Measuring makes all Python code slower, and two to four times that which traces a graph, draws a
     picture or parses YAML, where none of ours runs but the callbacks of a training.
     """
     trace = sys.gettrace()
-    if trace is None:
+    hands_out_tests = is_xdist_controller(session)  # and runs none of them itself
+    if trace is None or hands_out_tests:
         return
     sys.settrace(None)
     with pytest.MonkeyPatch.context() as patch:
