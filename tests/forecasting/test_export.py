@@ -1,4 +1,4 @@
-"""ONNX Runtime, a Forecaster, the train stage and plain Keras agree, for every architecture."""
+"""ONNX Runtime, a Forecaster, the train stage and plain Keras agree, for every kind of layer."""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ CLOSE = 1e-3  # degC
 TASK = ForecastTask(
     **metadata(sequence_length=4).model_dump(include=set(ForecastTask.model_fields))
 )
+# An export takes seconds, so those are exported that are not made of the others' layers.
+EXPORTED = (
+    *("bidirectional_lstm", "conv1d", "dense", "dlinear", "gradient_boosting", "lstm_reversed"),
+    *("lstm_unrolled", "nlinear", "patch_transformer", "residual_gru", "ridge", "simple_rnn"),
+    "tcn",
+)
 SMALL = {
     "filters": 2,
     "kernel_sizes": [2, 1],
@@ -56,14 +62,10 @@ def measurements() -> dict[str, np.ndarray]:
     }
 
 
-@pytest.fixture(scope="module", params=sorted(names()))
-def model_file(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, checkout: Path
-) -> Path:
-    """The file of a small model of each architecture; random weights will do."""
+def small(name: str, checkout: Path) -> tuple[Any, Any]:
+    """An architecture, small, and a model of it; random weights will do."""
     import keras
 
-    name: str = request.param
     block = read_params(checkout / "params.yaml").models[name]
     changes = {key: SMALL[key] for key in SMALL if key in block}
     if name == "nlinear":
@@ -71,7 +73,16 @@ def model_file(
     architecture = configure(name, block | changes)
     keras.utils.clear_session()
     keras.utils.set_random_seed(3)
-    model = architecture.build(TASK.sequence_length, len(TASK.columns))
+    return architecture, architecture.build(TASK.sequence_length, len(TASK.columns))
+
+
+@pytest.fixture(scope="module", params=EXPORTED)
+def model_file(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, checkout: Path
+) -> Path:
+    """The file of a small model of each architecture."""
+    name: str = request.param
+    architecture, model = small(name, checkout)
     model.optimizer.build(model.trainable_variables)  # as training does
     path = tmp_path_factory.mktemp("project") / f"models/{name}.keras"
     write_model(model, path, TASK, architecture=name, order=architecture.order)
@@ -130,6 +141,21 @@ def test_all_ways_to_a_forecast_agree(
         windows = raw_windows(measurements)[:size]
         (by_onnx,) = session.run(None, {"measurements": windows})
         np.testing.assert_allclose(by_onnx[:, 0], ours[:size], rtol=0, atol=CLOSE)
+
+
+def kinds_of_layer(name: str, checkout: Path) -> set[tuple[str, ...]]:
+    """Each layer's class and what else decides which operations it becomes."""
+    _, model = small(name, checkout)
+    return {
+        (type(layer).__name__, *(str(getattr(layer, key, None)) for key in ("unroll", "padding")))
+        for layer in model.layers
+    }
+
+
+def test_the_others_are_made_of_the_same_layers(checkout: Path) -> None:
+    exported = set().union(*(kinds_of_layer(name, checkout) for name in EXPORTED))
+    for name in set(names()) - set(EXPORTED):
+        assert kinds_of_layer(name, checkout) <= exported, name
 
 
 @pytest.mark.parametrize("model_file", ["lstm", "lstm_reversed"], indirect=True)
