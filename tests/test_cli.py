@@ -85,9 +85,12 @@ def test_inspect_in_words(project: Path) -> None:
         assert part in shown
 
 
-def test_inspect_models_is_quiet_json(project: Path) -> None:
+def test_inspect_models_is_quiet_json(tmp_path: Path, checkout: Path) -> None:
     """The folder needs no more than its params.yaml; TensorFlow's notes stay off stderr."""
-    done = started("inspect", project, "--models", "--json")
+    params = YAML().load(checkout / "params.yaml")
+    params.update(architectures=["lstm"], models={"lstm": params["models"]["lstm"]})
+    YAML().dump(params, tmp_path / "params.yaml")
+    done = started("inspect", tmp_path, "--models", "--json")
     assert done.stderr == ""
     lstm = json.loads(done.stdout)["models"]["lstm"]
     assert lstm["trainable_parameters"] == 4 * (14 * 16 + 16 * 16 + 16) + 17
