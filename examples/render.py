@@ -1,7 +1,9 @@
 """Runs jena.ipynb on a synthetic station, for the tests and, as a page, for the documentation.
 
 The notebook is committed without outputs. As a hook of MkDocs, this module adds it, with what it
-shows, to the site that `make docs` builds.
+shows, to the site that `make docs` builds. Where the environment variable NOTEBOOK_RUN names an
+empty folder, as in .ci/run, the run is a short one and stays there, so that the tests look at it
+instead of running the notebook once more.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ STAGES = (
     "baseline",
 )
 PAGE = "jena.md"
+SHORT = 12_000  # rows of a series that nobody looks at
 
 
 def run_notebook(folder: Path, *, rows: int) -> Any:
@@ -40,7 +43,7 @@ def run_notebook(folder: Path, *, rows: int) -> Any:
         rows: how many rows the synthetic station has.
 
     Returns:
-        The notebook with its outputs, an `nbformat.NotebookNode`.
+        The notebook with its outputs, an `nbformat.NotebookNode`; it is also written there.
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell failed.
@@ -65,6 +68,7 @@ def run_notebook(folder: Path, *, rows: int) -> Any:
     )
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "IPYTHONDIR": str(folder / "ipython")}
     client.execute(env=os.environ | quiet)
+    nbformat.write(notebook, folder / "examples" / NOTEBOOK.name)
     return notebook
 
 
@@ -73,8 +77,9 @@ def on_files(files: Any, *, config: Any) -> Any:
     from mkdocs.structure.files import File
     from nbconvert import MarkdownExporter
 
+    kept = os.environ.get("NOTEBOOK_RUN")
     with TemporaryDirectory() as folder:
-        notebook = run_notebook(Path(folder), rows=ROWS)
+        notebook = run_notebook(Path(kept or folder), rows=SHORT if kept else ROWS)
     for cell in notebook.cells:  # without what TensorFlow says about the machine
         cell["outputs"] = [out for out in cell.get("outputs", []) if out.get("name") != "stderr"]
     text, resources = MarkdownExporter().from_notebook_node(notebook)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,20 +8,25 @@ import nbformat
 import polars as pl
 import pytest
 
-from examples.render import NOTEBOOK, run_notebook
+from examples.render import NOTEBOOK, SHORT, run_notebook
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("notebook")
+    """Where the notebook has been run: by `make docs` in .ci/run, otherwise here."""
+    if kept := os.environ.get("NOTEBOOK_RUN"):
+        return Path(kept)
+    folder = tmp_path_factory.mktemp("notebook")
+    run_notebook(folder, rows=SHORT)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def cells(folder: Path) -> list[Any]:
-    """The notebook's cells of code, run on a short series."""
-    notebook = run_notebook(folder, rows=12_000)
+    """The notebook's cells of code, with what they show."""
+    notebook = nbformat.read(folder / "examples" / NOTEBOOK.name, as_version=4)
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
