@@ -132,10 +132,8 @@ def test_a_driver_that_is_killed_goes_on(tmp_path: Path, cluster: Any) -> None:
     assert unfinished
     assert resumed & unfinished
 
-    # There is nothing to do, but more can be asked for.
+    # Those are done, but more can be asked for.
     before = len(started(tmp_path))
-    assert finished(start(tmp_path, cluster, 4)) == {}
-    assert len(started(tmp_path)) == before
     assert finished(start(tmp_path, cluster, 5)) == {}
     assert len(started(tmp_path)) == before + 1
     assert_each_once(tmp_path, 5)
