@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from tests.pipeline.repository import Repo, built_once, unbuilt
-from tests.warm_python import NEW_PYTHON
 
 ORIGINS = ("2009-01-12", "2009-01-15T12")
 
@@ -22,14 +21,13 @@ def with_folds(params: Any) -> None:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Repo:
-    """The pipeline, reproduced once for all workers, each stage by a new Python.
+    """The pipeline, reproduced once for all workers.
 
     It is for reading; a test that changes something or runs DVC takes a copy.
     """
 
     def build(folder: Path) -> None:
         repo = unbuilt(folder / "repo", checkout, "dense", "lstm")
-        repo.python = NEW_PYTHON  # test_dependencies.py reads what each stage has imported
         repo.dvc("repro")
         repo.run("git", "add", ".")
         repo.run("git", "commit", "-q", "-m", "reproduced")
