@@ -1,13 +1,14 @@
 """baseline: forecast every scored window without a model -> data/predictions/naive.parquet, ..."""
 
+from contextlib import ExitStack
+
 from jena_etl.evaluation.baselines import fitted_baselines
 from jena_etl.evaluation.predictions import (
     BASELINES,
     SCORED,
     Predictions,
-    joined,
+    predictions_writer,
     with_observations,
-    write_predictions,
 )
 from jena_etl.params import Params
 from jena_etl.project import Project
@@ -16,17 +17,15 @@ from pipeline import run
 
 def main(project: Project, _: Params) -> None:
     """Write the forecasts of each baseline."""
-    if not (names := project.stations.names):
-        found = baseline_predictions(project)
-    else:
-        project.windows(SCORED[0], names)  # refuses stations that do not fit together
-        stations = [baseline_predictions(project.station(name)) for name in names]
-        found = {
-            name: {split: joined([part[name][split] for part in stations]) for split in SCORED}
+    project.windows(SCORED[0], project.stations.names or None)  # refuses those that do not fit
+    with ExitStack() as stack:
+        write = {
+            name: stack.enter_context(predictions_writer(project.predictions_parquet(name)))
             for name in BASELINES
         }
-    for name, parts in found.items():
-        write_predictions(project.predictions_parquet(name), parts)
+        for number, station in project.each_station():
+            for name, parts in baseline_predictions(station).items():
+                write[name](parts, number)
 
 
 def baseline_predictions(project: Project) -> dict[str, dict[str, Predictions]]:

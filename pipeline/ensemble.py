@@ -1,7 +1,7 @@
 """ensemble NAME: put the members of an ensemble into one model -> data/ensembles/NAME.keras."""
 
-from jena_etl.evaluation.ensemble import as_sum, ensemble_weights
-from jena_etl.evaluation.predictions import built_by, read_predictions
+from jena_etl.evaluation.ensemble import as_sum
+from jena_etl.evaluation.forecasts import Forecasts
 from jena_etl.params import Params
 from jena_etl.project import Project
 from jena_etl.training.device import use_device
@@ -15,14 +15,7 @@ def main(project: Project, params: Params, name: str) -> None:
     members = params.members(name)
     files = {member: project.model_file(member) for member in members}
     task = read_metadata(files[members[0]]).task
-    weights = ensemble_weights(
-        {
-            member: read_predictions(
-                project.predictions_parquet(member), built_by=built_by(member)
-            )["validation"].of_stations(project.stations.seen_numbers)
-            for member in members
-        }
-    )
+    weights = Forecasts(project, members, {name: members}).weights(name)
     show(f"{name} = {as_sum(weights)}\n")
     use_device("cpu", deterministic=params.train.deterministic)  # leaves a GPU's memory free
     models = {member: load_model(file, architecture=member) for member, file in files.items()}

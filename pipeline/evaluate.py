@@ -8,7 +8,8 @@ The best model is copied to data/best_model.keras, so that others can fetch it u
 import json
 import shutil
 
-from jena_etl.evaluation.ensemble import ensemble_weights, with_ensembles
+from jena_etl.evaluation.assess import Assessment, assess
+from jena_etl.evaluation.forecasts import Forecasts
 from jena_etl.evaluation.history import read_history
 from jena_etl.evaluation.intervals import compare
 from jena_etl.evaluation.lead_times import step_seconds
@@ -20,12 +21,7 @@ from jena_etl.evaluation.leaderboard import (
     best_on_validation,
     title,
 )
-from jena_etl.evaluation.metrics import evaluate
-from jena_etl.evaluation.prediction_intervals import (
-    IntervalScores,
-    interval_scores,
-    prediction_intervals,
-)
+from jena_etl.evaluation.prediction_intervals import PredictionIntervals
 from jena_etl.evaluation.predictions import (
     BASELINES,
     NAIVE,
@@ -33,7 +29,6 @@ from jena_etl.evaluation.predictions import (
     at_horizon,
     built_by,
     in_fold,
-    read_predictions,
     with_seed,
 )
 from jena_etl.evaluation.repeats import (
@@ -42,7 +37,7 @@ from jena_etl.evaluation.repeats import (
     scores_over_seeds,
     validation_mae,
 )
-from jena_etl.evaluation.stations import station_scores
+from jena_etl.evaluation.stations import StationScores
 from jena_etl.files import replacing, set_aside, write_json, write_text
 from jena_etl.params import Params
 from jena_etl.project import Project
@@ -53,48 +48,43 @@ from pipeline import run, show
 def main(project: Project, params: Params) -> None:
     """Score and rank the architectures of params.yaml and the baselines."""
     stations = project.stations
-    everywhere: dict[str, dict[str, Predictions]] = {}
-    for name in (*BASELINES, *params.architectures):
-        parts = read_predictions(project.predictions_parquet(name), built_by=built_by(name))
-        naive = everywhere.get(NAIVE, parts)
-        everywhere[name] = {split: part.sharing(naive[split]) for split, part in parts.items()}
-    everywhere = with_ensembles(everywhere, params.ensembles, stations.seen_numbers)
-    by_station = station_scores({n: parts["test"] for n, parts in everywhere.items()}, stations)
-    # All else is about the stations that models learn from.
-    forecasts = {
-        name: {split: part.of_stations(stations.seen_numbers) for split, part in parts.items()}
-        for name, parts in everywhere.items()
-    }
-    scores = {name: evaluate(name, forecasts[name], forecasts[NAIVE]) for name in forecasts}
-    seeds = scores_over_seeds(project, params, scores, forecasts[NAIVE])
+    forecasts = Forecasts(project, (*BASELINES, *params.architectures), params.ensembles)
+    found, naive = _assess_each(project, params, forecasts)
+    scores = {name: one.scores for name, one in found.items()}
+    seeds = scores_over_seeds(project, params, scores, naive)
+    del naive
     folds = scores_in_folds(project, params)
     lead_times = scores_by_lead_time(project, params, scores)
     mae = validation_mae(scores, seeds)
     best = best_on_validation(mae)
-    compared = compare({name: parts["test"] for name, parts in forecasts.items()}, best=best)
-    intervals = _prediction_intervals(project, params, forecasts)
+    compared = compare({name: one.daily_errors for name, one in found.items()}, best=best)
+    intervals = PredictionIntervals(
+        target=project.splits.target,
+        residuals={name: one.residuals for name, one in found.items() if one.residuals},
+    )
+    intervals.write(project.prediction_intervals_json)
     entries: list[Entry] = []
-    for name in forecasts:
-        parameters, best_epoch, weights = 0, None, {}
-        if members := params.ensembles.get(name):
-            weights = ensemble_weights({one: forecasts[one]["validation"] for one in members})
+    for name, one in found.items():
+        parameters, best_epoch = 0, None
+        if weights := forecasts.weights(name):
             of_members = [entry.parameters for entry in entries if weights.get(entry.architecture)]
             parameters = sum(of_members) + len(of_members)  # a weight for each
         elif name not in BASELINES:
             parameters = read_metadata(project.model_file(name)).trainable_parameters
             history = read_history(project.history_csv(name), built_by=built_by(name))
             best_epoch = history.best_epoch
+        at_stations = StationScores(one.station_mae, found[NAIVE].station_mae)
         entry = Entry(
             name,
             parameters,
             best_epoch,
-            scores[name],
+            one.scores,
             compared[name],
-            intervals=intervals.get(name),
+            intervals=one.intervals,
             seeds=seeds.get(name),
             folds=folds.get(name),
             lead_times=lead_times.get(name),
-            stations=by_station.get(name),
+            stations=at_stations if stations.names else None,
             weights=weights,
         )
         entries.append(entry)
@@ -113,20 +103,19 @@ def main(project: Project, params: Params) -> None:
     show(f"best on validation: {best}, MAE {mae[best]:.2f}\n")
 
 
-def _prediction_intervals(
-    project: Project, params: Params, forecasts: dict[str, dict[str, Predictions]]
-) -> dict[str, IntervalScores]:
-    """Make the intervals on the validation split, write them and score them on the test split."""
-    intervals = prediction_intervals(
-        {name: parts["validation"] for name, parts in forecasts.items()},
-        project.splits.target,
-        {name: project.model_file(name) for name in params.architectures},
-    )
-    intervals.write(project.prediction_intervals_json)
-    return {
-        name: interval_scores(quantiles, forecasts[name]["validation"], forecasts[name]["test"])
-        for name, quantiles in intervals.residuals.items()
+def _assess_each(
+    project: Project, params: Params, forecasts: Forecasts
+) -> tuple[dict[str, Assessment], dict[str, Predictions]]:
+    """Score one forecast after the other; also the naive ones where models learn, by split."""
+    stations = project.stations
+    naive = {
+        split: part.of_stations(stations.seen_numbers) for split, part in forecasts[NAIVE].items()
     }
+    found = {}
+    for name in forecasts:
+        model_file = project.model_file(name) if name in params.architectures else None
+        found[name] = assess(name, forecasts[name], naive, stations, model_file)
+    return found, naive
 
 
 def _remove_metrics_of_ensembles(project: Project) -> None:

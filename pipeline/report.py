@@ -3,16 +3,22 @@
 -> reports/index.html, reports/MODEL_CARD.md, reports/plots/
 """
 
-from jena_etl.evaluation.ensemble import with_ensembles
+from jena_etl.evaluation.forecasts import Forecasts
 from jena_etl.evaluation.history import read_history
 from jena_etl.evaluation.leaderboard import read_leaderboard
-from jena_etl.evaluation.predictions import NAIVE, built_by, read_predictions
+from jena_etl.evaluation.predictions import NAIVE, Predictions, built_by
 from jena_etl.files import sha256_of, write_text
 from jena_etl.params import Params
 from jena_etl.prepare.climate import read_climate
 from jena_etl.prepare.describe import CellMarks
 from jena_etl.project import Project
-from jena_etl.report.compose import Models, compose_page, forecasts_csv, validation_curves_csv
+from jena_etl.report.compose import (
+    Models,
+    compose_page,
+    forecasts_csv,
+    names_shown,
+    validation_curves_csv,
+)
 from jena_etl.report.data_pictures import draw_data
 from jena_etl.report.figure import Picture
 from jena_etl.report.model_card import ModelFile, StationData, render_model_card
@@ -25,13 +31,10 @@ from pipeline import run, show
 
 def main(project: Project, params: Params) -> None:
     """Draw and describe what the other stages have built."""
-    forecasts = {
-        name: read_predictions(project.predictions_parquet(name), built_by=built_by(name))
-        for name in (NAIVE, *params.architectures)
-    }
-    learnt_from = project.stations.seen_numbers
+    leaderboard = read_leaderboard(project.leaderboard_csv)
+    best_model = read_metadata(project.best_model)
     models = Models(
-        leaderboard=read_leaderboard(project.leaderboard_csv),
+        leaderboard=leaderboard,
         histories={
             name: read_history(project.history_csv(name), built_by=built_by(name))
             for name in params.architectures
@@ -39,10 +42,9 @@ def main(project: Project, params: Params) -> None:
         layers={
             name: read_metadata(project.model_file(name)).layers for name in params.architectures
         },
-        predictions={
-            name: parts["test"].of_stations(learnt_from)
-            for name, parts in with_ensembles(forecasts, params.ensembles, learnt_from).items()
-        },
+        predictions=_forecasts_of_test(
+            project, params, {*names_shown(leaderboard), best_model.architecture}
+        ),
         residuals=project.prediction_intervals.residuals,
     )
     card, splits = project.data_card, project.splits
@@ -64,7 +66,7 @@ def main(project: Project, params: Params) -> None:
     write_text(project.forecasts_csv, forecasts_csv(models))
     write_text(project.report_html, render_page(page))
     best = ModelFile(
-        read_metadata(project.best_model),
+        best_model,
         bytes=project.best_model.stat().st_size,
         sha256=sha256_of(project.best_model),
     )
@@ -72,6 +74,16 @@ def main(project: Project, params: Params) -> None:
     model_card = render_model_card(best, card, splits, models, params, stations=stations)
     write_text(project.model_card_md, model_card)
     show(f"open {project.report_html.relative_to(project.root)} in a browser\n")
+
+
+def _forecasts_of_test(project: Project, params: Params, names: set[str]) -> dict[str, Predictions]:
+    """The naive forecasts of the test split and those of these models, where models learn."""
+    forecasts = Forecasts(project, (NAIVE, *params.architectures), params.ensembles)
+    seen = project.stations.seen_numbers
+    found = {NAIVE: forecasts[NAIVE]["test"].of_stations(seen)}
+    for name in sorted(names):
+        found[name] = forecasts[name]["test"].of_stations(seen).sharing(found[NAIVE])
+    return found
 
 
 def _stations(project: Project) -> list[StationData]:

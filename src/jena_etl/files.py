@@ -99,13 +99,20 @@ def write_array(path: Path, array: np.ndarray) -> None:
         file.write(array.reshape(-1).view(np.uint8).data)
 
 
-def read_parquet(path: Path, *, built_by: str, columns: Iterable[str] = ()) -> pa.Table:
-    """Read all of a stage's Parquet output.
+def read_parquet(
+    path: Path,
+    *,
+    built_by: str,
+    columns: Iterable[str] = (),
+    only: Collection[str] | None = None,
+) -> pa.Table:
+    """Read a stage's Parquet output.
 
     Args:
         path: the file.
         built_by: the stage that writes it.
         columns: the columns that it must have.
+        only: which columns to read, as far as they are there; None for all.
 
     Raises:
         ProjectError: the file is missing, damaged or lacks one of these columns; names the command
@@ -123,14 +130,15 @@ def read_parquet(path: Path, *, built_by: str, columns: Iterable[str] = ()) -> p
     try:
         # If this were a file of Python's, pyarrow's threads could still hold it when the process
         # ends, which on a busy machine aborts it ("terminate called without an active exception").
-        with pa.OSFile(str(path)) as file:
-            table = pq.read_table(file)
+        with pa.OSFile(str(path)) as file, pq.ParquetFile(file) as parquet:
+            found = parquet.schema_arrow.names
+            table = parquet.read(None if only is None else [*only])
     except (pa.ArrowException, OSError) as error:
         raise ProjectError(
             f"{path.name} is damaged ({str(error).splitlines()[0]:.120}); {again}"
         ) from None
     for name in columns:
-        if name not in table.column_names:
+        if name not in found:
             raise ProjectError(f"{path.name} is damaged (it has no column {name}); {again}")
     return table
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -72,6 +72,16 @@ class Project(ProjectPaths):
         first = name == self.stations.first
         return OneStation(self.root) if first else StationProject(self.root, name)
 
+    def each_station(self) -> Iterator[tuple[int | None, Project]]:
+        """Every station with its number, read as a project of its own, one after the other.
+
+        A project with one station yields itself, without a number.
+        """
+        if not self.stations.names:
+            yield None, self
+        for number, name in enumerate(self.stations.names):
+            yield number, self.station(name)
+
     def trained_model_file(self, name: str) -> Path:
         """The file of an architecture's model, or of an ensemble that is on the leaderboard."""
         return self.ensemble_file(name) if name in self.ensembles else self.model_file(name)
@@ -128,8 +138,7 @@ class Project(ProjectPaths):
     @property
     def is_synthetic(self) -> bool:
         """Whether `jena-etl synth` made a file of any station."""
-        stations = [self.station(name) for name in self.stations.names] or [self]
-        return any(station.data_card.source.synthetic for station in stations)
+        return any(one.data_card.source.synthetic for _, one in self.each_station())
 
     @cached_property
     def prediction_intervals(self) -> PredictionIntervals:

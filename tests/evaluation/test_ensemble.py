@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jena_etl.evaluation.ensemble import ensemble_weights, weighted_mean, with_ensembles
+from jena_etl.evaluation.ensemble import ensemble_weights, weighted_mean
 from jena_etl.evaluation.predictions import Predictions
 
 HOURS = np.arange(400).astype("datetime64[h]").astype("datetime64[s]")
@@ -69,27 +69,3 @@ def test_members_that_are_equal_or_perfect() -> None:
     assert mse(weights, members) == pytest.approx(mse({"a": 1.0}, members))
     assert ensemble_weights(forecasts(error, np.zeros(len(HOURS))))["b"] == 1.0
     assert ensemble_weights(forecasts(error)) == {"a": 1.0}
-
-
-def test_weights_are_fitted_to_the_stations_that_are_named_or_to_all() -> None:
-    rng = np.random.default_rng(0)
-    at_first, at_second = rng.normal(0, 1, (2, len(HOURS)))
-    station = np.repeat(np.array([0, 1], np.int16), len(HOURS) // 2)
-    errors = np.where(station == 0, at_first, at_second), np.where(station == 0, -at_first, 2)
-    everywhere = {
-        name: {"validation": replace(part, station=station)}
-        for name, part in forecasts(*errors).items()
-    }
-
-    def mean(found: dict[str, dict[str, Predictions]], *stations: int) -> list[object]:
-        own = with_ensembles(found, {"both": ["a", "b"]}, *([stations] if stations else []))
-        return list(own["both"]["validation"].prediction)
-
-    def with_weights(*stations: int) -> list[object]:
-        parts = {name: part["validation"] for name, part in everywhere.items()}
-        chosen = {name: part.of_stations(stations) for name, part in parts.items()}
-        return list(weighted_mean(ensemble_weights(chosen), parts).prediction)
-
-    assert mean(everywhere, 0) == with_weights(0)
-    assert mean(everywhere) == with_weights(0, 1)
-    assert mean(everywhere) != mean(everywhere, 0)

@@ -7,7 +7,9 @@ import pytest
 
 from jena_etl.evaluation.intervals import (
     FEWEST_DAYS,
+    DailyErrors,
     compare,
+    daily_errors,
     mean_interval,
     optimal_block_length,
 )
@@ -23,12 +25,12 @@ def autoregressive(generator: np.random.Generator, days: int, coefficient: float
     return series[100:]
 
 
-def forecasts(errors: np.ndarray, *, a_day: int = 24) -> Predictions:
-    """Forecasts of 0 that are wrong by so much, `a_day` of them a day."""
+def forecasts(errors: np.ndarray, *, a_day: int = 24) -> DailyErrors:
+    """The errors of forecasts of 0 that are wrong by so much, `a_day` of them a day."""
     step = np.timedelta64(86_400 // a_day)
     timestamps = np.datetime64("2015-01-01T00:00:00") + np.arange(len(errors)) * step
     zeros = np.zeros(len(errors), dtype=np.float32)
-    return Predictions(timestamps, timestamps, zeros, errors.astype(np.float32))
+    return daily_errors(Predictions(timestamps, timestamps, zeros, errors.astype(np.float32)))
 
 
 def test_the_interval_holds_the_mean_of_an_autocorrelated_series_as_often_as_it_says() -> None:
@@ -147,6 +149,14 @@ def test_independent_forecasts_of_equal_quality_are_mostly_ties() -> None:
     board = {str(seed): forecasts(error_of_two_months(seed)) for seed in range(40)}
     found = [c.verdict for c in compare(board, best="0").values()]
     assert found.count("tie") >= 33
+
+
+def test_errors_are_summed_by_the_day_they_were_forecast_for_and_empty_days_left_out() -> None:
+    hours = np.array([23, 24, 25, 24 * 9]).astype("timedelta64[h]")
+    times = np.datetime64("2015-01-01T00:00:00") + hours.astype("timedelta64[s]")
+    observed, predicted = np.array([[1, 2, 3, 4], [2, 0, 6, 0]], np.float32)
+    found = daily_errors(Predictions(times - 3_600, times, observed, predicted))
+    assert (found.sums.tolist(), found.windows.tolist()) == ([1, 5, 4], [1, 2, 1])
 
 
 def test_a_short_split_has_no_interval() -> None:

@@ -16,7 +16,6 @@ from jena_etl.evaluation.prediction_intervals import (
     conformal_quantiles,
     crps,
     interval_scores,
-    prediction_intervals,
     quantiles_of_model,
 )
 from jena_etl.evaluation.predictions import Predictions
@@ -54,7 +53,6 @@ def test_the_ranks_are_those_of_one_residual_more(count: int, ranks: tuple[int, 
 
 def test_of_eight_residuals_none_is_low_enough() -> None:
     assert conformal_quantiles(np.arange(8.0), None) is None
-    assert prediction_intervals({"few": predictions(np.arange(8.0))}, "T", {}).residuals == {}
 
 
 @pytest.mark.parametrize("count", [9, 14, 40])
@@ -123,21 +121,18 @@ def test_the_ends_belong_to_the_interval() -> None:
 def test_a_model_is_found_by_its_bytes_whatever_its_name(tmp_path: Path) -> None:
     model = tmp_path / "lstm.keras"
     model.write_bytes(b"weights")
-    found = prediction_intervals(
-        {"lstm": predictions(np.arange(9.0)), "naive": predictions(np.arange(9.0) - 1)},
-        "T (degC)",
-        {"lstm": model},
-    )
+    digest = sha256_of(model)
+    lstm = quantiles(np.arange(9.0)).model_copy(update={"model_sha256": digest})
+    naive = quantiles(np.arange(9.0) - 1)
+    found = PredictionIntervals(target="T (degC)", residuals={"lstm": lstm, "naive": naive})
     path = tmp_path / "prediction_intervals.json"
     found.write(path)
     assert PredictionIntervals.read(path) == found
-    assert found.residuals["naive"].model_sha256 is None
     renamed = model.rename(tmp_path / "best_model.keras")
     assert (
         quantiles_of_model(renamed, "lstm", [tmp_path / "none.json", path])
         == found.residuals["lstm"]
     )
-    assert found.residuals["lstm"].model_sha256 == sha256_of(renamed)
     renamed.write_bytes(b"weights of another training")
     assert quantiles_of_model(renamed, "lstm", [path]) is None
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,12 @@ import pytest
 from jena_etl.errors import ProjectError, TrainingError
 from jena_etl.evaluation.predictions import (
     SCORED,
+    Predictions,
     at_horizon,
     built_by,
     forecast,
     in_fold,
+    predictions_writer,
     read_predictions,
     with_observations,
     with_seed,
@@ -54,6 +57,38 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         assert read[split].issued.tolist() == STAMPS[9:19].tolist()
         assert read[split].timestamp.tolist() == STAMPS[17:27].tolist()
         assert read[split].prediction.tolist() == (predicted + at).tolist()
+
+
+def test_stations_are_written_one_after_the_other_and_read_by_split(tmp_path: Path) -> None:
+    def parts(station: int) -> dict[str, Predictions]:
+        return {
+            split: with_observations(windows(), STAMPS, np.full(10, 10 * station + at, np.float32))
+            for at, split in enumerate(SCORED)
+        }
+
+    path = tmp_path / "any.parquet"
+    with predictions_writer(path) as write:
+        for station in range(3):
+            write(parts(station), station)
+    found = read_predictions(path, built_by="train@any")["test"]
+    assert found.station is not None
+    assert found.station.tolist() == [0] * 10 + [1] * 10 + [2] * 10
+    assert found.prediction.tolist() == [1] * 10 + [11] * 10 + [21] * 10
+    one = found.of_stations([1])
+    for name in ("issued", "timestamp", "observation"):
+        assert getattr(one, name).tolist() == getattr(parts(1)["test"], name).tolist()
+
+
+def test_forecasts_share_the_arrays_of_others_for_the_same_windows(tmp_path: Path) -> None:
+    parts = {s: with_observations(windows(), STAMPS, np.zeros(10, np.float32)) for s in SCORED}
+    write_predictions(tmp_path / "any.parquet", parts)
+    first = read_predictions(tmp_path / "any.parquet", built_by="train@any")
+    later = {**first, "test": replace(first["test"], issued=first["test"].issued + 1)}
+    found = read_predictions(tmp_path / "any.parquet", built_by="train@any", like=later)
+    assert found["validation"].issued is first["validation"].issued
+    assert found["test"].timestamp is first["test"].timestamp
+    assert found["test"].issued.tolist() == first["test"].issued.tolist()
+    assert found["test"].prediction is not first["test"].prediction
 
 
 def test_a_file_that_is_missing_or_damaged_names_its_stage(tmp_path: Path) -> None:

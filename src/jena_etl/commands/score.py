@@ -14,6 +14,7 @@ from jena_etl.evaluation.intervals import (
     Interval,
     Verdict,
     compare,
+    daily_errors,
 )
 from jena_etl.evaluation.leaderboard import read_leaderboard, test_interval
 from jena_etl.evaluation.metrics import scores
@@ -135,7 +136,7 @@ def score(project: Project, params: Params, file: Path, *, model: str) -> Score:
         who: with_observations(windows, series.climate.timestamps, values)
         for who, values in ((name, predicted), (NAIVE, windows.last_observations()))
     }
-    compared = compare(forecasts, best=NAIVE)
+    compared = compare({who: daily_errors(one) for who, one in forecasts.items()}, best=NAIVE)
     model_forecast, naive = forecasts[name], forecasts[NAIVE]
     residuals = forecaster.residuals
     found = scores(model_forecast.observation, model_forecast.prediction, naive.prediction)

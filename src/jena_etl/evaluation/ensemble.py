@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import combinations
 
@@ -54,32 +54,6 @@ def as_sum(weights: Mapping[str, float]) -> str:
     '0.75 lstm + 0.25 dense'
     """
     return " + ".join(f"{weight:.2f} {name}" for name, weight in weights.items())
-
-
-def with_ensembles(
-    forecasts: Mapping[str, dict[str, Predictions]],
-    ensembles: Mapping[str, Sequence[str]],
-    stations: Sequence[int] | None = None,
-) -> dict[str, dict[str, Predictions]]:
-    """The forecasts of every model and, after them, those of every ensemble.
-
-    Args:
-        forecasts: by name and split.
-        ensembles: the members of each.
-        stations: the numbers of those that models learn from, if there are others among the
-            forecasts; the weights are fitted to these alone.
-    """
-    found = dict(forecasts)
-    for name, members in ensembles.items():
-        validation = {member: found[member]["validation"] for member in members}
-        if stations is not None:
-            validation = {one: part.of_stations(stations) for one, part in validation.items()}
-        weights = ensemble_weights(validation)
-        found[name] = {
-            split: weighted_mean(weights, {member: found[member][split] for member in members})
-            for split in found[members[0]]
-        }
-    return found
 
 
 def weighted_mean(weights: Mapping[str, float], members: Mapping[str, Predictions]) -> Predictions:

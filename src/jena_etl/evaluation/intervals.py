@@ -51,8 +51,30 @@ class Comparison:
     verdict: Verdict
 
 
-def compare(forecasts: Mapping[str, Predictions], *, best: str) -> dict[str, Comparison]:
-    """Compare each forecast with the best one, window by window.
+@dataclass(frozen=True, eq=False)
+class DailyErrors:
+    """The absolute errors of a forecast of one split, day by day of the time forecast.
+
+    Attributes:
+        sums: over the windows of each day, in time order, float64 (days,).
+        windows: how many each day has, int64 (days,).
+    """
+
+    sums: np.ndarray
+    windows: np.ndarray
+
+
+def daily_errors(forecast: Predictions) -> DailyErrors:
+    """The errors of a forecast, day by day; a day without windows is left out."""
+    days = forecast.timestamp.astype("datetime64[D]").astype(np.int64)
+    days -= days.min()
+    windows = np.bincount(days)
+    sums = np.bincount(days, np.abs(forecast.prediction.astype(np.float64) - forecast.observation))
+    return DailyErrors(sums[windows > 0], windows[windows > 0])
+
+
+def compare(forecasts: Mapping[str, DailyErrors], *, best: str) -> dict[str, Comparison]:
+    """Compare each forecast with the best one, day by day.
 
     Two forecasts of the same weather are good and bad on the same days. The interval of their
     difference leaves out what they share, so it can tell apart forecasts whose own intervals
@@ -62,27 +84,20 @@ def compare(forecasts: Mapping[str, Predictions], *, best: str) -> dict[str, Com
         forecasts: of one split by name, all for the same windows.
         best: the name of the forecast that the others are compared with, chosen on another split.
     """
-    # Days first: a hundred thousand windows are some hundred days, and blocks of days are drawn.
-    days = forecasts[best].timestamp.astype("datetime64[D]")
-    _, day_of_window, windows = np.unique(days, return_inverse=True, return_counts=True)
-    sums = {
-        name: np.bincount(
-            day_of_window, np.abs(forecast.prediction.astype(np.float64) - forecast.observation)
-        )
-        for name, forecast in forecasts.items()
+    return {
+        name: _comparison(found, forecasts[best], is_best=name == best)
+        for name, found in forecasts.items()
     }
-    return {name: _comparison(sums, windows, name, best) for name in sums}
 
 
-def _comparison(
-    sums: dict[str, np.ndarray], windows: np.ndarray, name: str, best: str
-) -> Comparison:
+def _comparison(found: DailyErrors, best: DailyErrors, *, is_best: bool) -> Comparison:
+    windows = best.windows
     if len(windows) < FEWEST_DAYS:
-        return Comparison(None, None, None, "best" if name == best else "unknown")
-    mae, block_days = mean_interval(sums[name], windows)
-    difference, _ = mean_interval(sums[name] - sums[best], windows)
+        return Comparison(None, None, None, "best" if is_best else "unknown")
+    mae, block_days = mean_interval(found.sums, windows)
+    difference, _ = mean_interval(found.sums - best.sums, windows)
     verdict: Verdict = "tie"
-    if name == best:
+    if is_best:
         verdict = "best"
     elif difference.low > 0:
         verdict = "worse"

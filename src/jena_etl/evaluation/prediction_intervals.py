@@ -9,7 +9,7 @@ that is biased need not lie in the middle. docs/evaluation.md says what an inter
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from jena_etl.stage_output import Count, Part, Sha256, StageOutput
 
 COVERAGE = 0.8  # of the interval from the 10 to the 90% quantile
 FEWEST = 9  # residuals; of fewer, none is low enough to be the 10% quantile
+BLOCK = 1_000_000  # observations at once, so that the scores of millions need little memory
 
 Floats = npt.NDArray[np.float64]
 
@@ -114,24 +115,6 @@ def conformal_quantiles(residuals: Floats, model_sha256: str | None) -> Residual
     return ResidualQuantiles(q10=q10, q50=q50, q90=q90, windows=count, model_sha256=model_sha256)
 
 
-def prediction_intervals(
-    validation: Mapping[str, Predictions], target: str, model_files: Mapping[str, Path]
-) -> PredictionIntervals:
-    """The intervals of every forecast that has enough residuals.
-
-    Args:
-        validation: the forecasts of the validation split, by model and baseline.
-        target: the column that is forecast.
-        model_files: by model.
-    """
-    found = {}
-    for name, predictions in validation.items():
-        digest = sha256_of(model_files[name]) if name in model_files else None
-        if quantiles := conformal_quantiles(residuals_of(predictions), digest):
-            found[name] = quantiles
-    return PredictionIntervals(target=target, residuals=found)
-
-
 def interval_scores(
     quantiles: ResidualQuantiles, validation: Predictions, test: Predictions
 ) -> IntervalScores:
@@ -167,11 +150,14 @@ def crps(members: Floats, observed: Floats) -> Floats:
     ordered = np.sort(members)
     count = len(ordered)
     sums = np.concatenate([[0.0], np.cumsum(ordered)])
-    below = np.searchsorted(ordered, observed)
-    to_members = (observed * (2 * below - count) + sums[-1] - 2 * sums[below]) / count
     weights = 2 * np.arange(1, count + 1) - count - 1
     between_members = 2 * float((weights * ordered).sum()) / count**2
-    scores: Floats = to_members - between_members / 2
+    scores = np.empty(len(observed))
+    for start in range(0, len(observed), BLOCK):
+        block = observed[start : start + BLOCK]
+        below = np.searchsorted(ordered, block)
+        to_members = (block * (2 * below - count) + sums[-1] - 2 * sums[below]) / count
+        scores[start : start + BLOCK] = to_members - between_members / 2
     return scores
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,30 +57,32 @@ class Predictions:
         """The forecasts for these stations; all of them if the project has one."""
         if self.station is None:
             return self
-        chosen = np.isin(self.station, list(numbers))
-        if chosen.all():
+        wanted = np.unique(numbers)
+        begins, ends = (np.searchsorted(self.station, wanted, side) for side in ("left", "right"))
+        if (ends - begins).sum() == len(self.station):
             return self
-        return Predictions(**{name: values[chosen] for name, values in vars(self).items()})
+        pieces = [slice(*ends_of_one) for ends_of_one in zip(begins, ends, strict=True)]
+        if len(pieces) == 1:  # a view, which takes no memory
+            return Predictions(**{name: values[pieces[0]] for name, values in vars(self).items()})
+        return Predictions(
+            **{
+                name: np.concatenate([values[piece] for piece in pieces])
+                for name, values in vars(self).items()
+            }
+        )
 
     def sharing(self, other: Predictions) -> Predictions:
         """The same forecasts, with the arrays of `other` in place of equal ones.
 
         Forecasts of the same windows then take the memory of one, but for what they predict.
         """
-        equal = {
-            name: theirs
-            for name, theirs in vars(other).items()
-            if name != "prediction" and np.array_equal(getattr(self, name), theirs)
-        }
-        return replace(self, **equal)
+        shared = {name: _shared(found, other, name) for name, found in vars(self).items()}
+        return replace(self, **shared)
 
 
-def joined(stations: Sequence[Predictions]) -> Predictions:
-    """The forecasts of a split for several stations, in their order, numbered from 0."""
-    lengths = [len(part.prediction) for part in stations]
-    columns = {name: np.concatenate([getattr(part, name) for part in stations]) for name in COLUMNS}
-    numbers = np.repeat(np.arange(len(stations), dtype=np.int16), lengths)
-    return Predictions(**columns, station=numbers)
+def _shared(found: np.ndarray, other: Predictions, name: str) -> np.ndarray:
+    known: np.ndarray | None = None if name == "prediction" else getattr(other, name)
+    return found if known is None or not np.array_equal(known, found) else known
 
 
 def with_seed(architecture: str, seed: int) -> str:
@@ -153,28 +156,67 @@ def with_observations(
 
 def write_predictions(path: Path, parts: dict[str, Predictions]) -> None:
     """Write the forecasts of each split as one Parquet file."""
-    tables = [
-        pa.table({"split": [split] * len(part.prediction), **_columns(part)})
-        for split, part in parts.items()
-    ]
-    with replacing(path) as aside:
-        pq.write_table(pa.concat_tables(tables), aside, version="2.6", compression="zstd")
+    with predictions_writer(path) as write:
+        write(parts, None)
 
 
-def _columns(part: Predictions) -> dict[str, np.ndarray]:
-    return {name: values for name, values in vars(part).items() if values is not None}
+@contextmanager
+def predictions_writer(
+    path: Path,
+) -> Iterator[Callable[[dict[str, Predictions], int | None], None]]:
+    """Write the forecasts of several stations as one Parquet file, one station after the other.
+
+    Yields:
+        What writes the forecasts of each split for a station, given its number; None if the project
+        has one station.
+    """
+    with replacing(path) as aside, ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+
+        def write(parts: dict[str, Predictions], station: int | None) -> None:
+            nonlocal writer
+            table = pa.concat_tables(_table(split, part, station) for split, part in parts.items())
+            if writer is None:
+                writer = stack.enter_context(
+                    pq.ParquetWriter(aside, table.schema, version="2.6", compression="zstd")
+                )
+            writer.write_table(table)
+
+        yield write
 
 
-def read_predictions(path: Path, *, built_by: str) -> dict[str, Predictions]:
-    """Read what `write_predictions` wrote.
+def _table(split: str, part: Predictions, station: int | None) -> pa.Table:
+    count = len(part.prediction)
+    columns = {"split": [split] * count, **{name: getattr(part, name) for name in COLUMNS}}
+    if station is not None:
+        columns[STATION] = np.full(count, station, np.int16)
+    return pa.table(columns)
+
+
+def read_predictions(
+    path: Path, *, built_by: str, like: Mapping[str, Predictions] | None = None
+) -> dict[str, Predictions]:
+    """Read what `write_predictions` or `predictions_writer` wrote.
+
+    Args:
+        path: the file.
+        built_by: the stage that makes it.
+        like: forecasts of the same windows by split, whose arrays take the place of equal ones. The
+            forecasts then take the memory of one, but for what they predict.
 
     Raises:
         ProjectError: the file is missing or damaged; names the command that builds it.
     """
-    table = read_parquet(path, built_by=built_by, columns=("split", *COLUMNS))
-    names = [*COLUMNS, *({STATION} & set(table.column_names))]
-    parts = {split: table.filter(pc.equal(table.column("split"), split)) for split in SCORED}
-    return {
-        split: Predictions(**{name: part.column(name).to_numpy() for name in names})
-        for split, part in parts.items()
-    }
+    table = read_parquet(path, built_by=built_by, columns=("split", *COLUMNS), only=["split"])
+    chosen = {split: pc.equal(table.column("split"), split).to_numpy() for split in SCORED}
+    del table
+    parts: dict[str, dict[str, np.ndarray]] = {split: {} for split in SCORED}
+    for name in (*COLUMNS, STATION):  # one by one, which takes less memory
+        column = read_parquet(path, built_by=built_by, only=[name])
+        if not column.column_names:
+            continue
+        values = column.column(name).to_numpy()
+        for split, is_in_split in chosen.items():
+            found = values[is_in_split]
+            parts[split][name] = _shared(found, like[split], name) if like else found
+    return {split: Predictions(**columns) for split, columns in parts.items()}

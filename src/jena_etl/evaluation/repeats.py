@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import partial
 
-from jena_etl.evaluation.ensemble import with_ensembles
+from jena_etl.evaluation.forecasts import Forecasts
 from jena_etl.evaluation.lead_times import LeadTimeScores
 from jena_etl.evaluation.metrics import Scores, evaluate
 from jena_etl.evaluation.predictions import (
@@ -13,9 +12,7 @@ from jena_etl.evaluation.predictions import (
     NAIVE,
     Predictions,
     at_horizon,
-    built_by,
     in_fold,
-    read_predictions,
     with_seed,
 )
 from jena_etl.evaluation.rolling_origin import FoldScores
@@ -43,9 +40,12 @@ def scores_over_seeds(
     names = (*params.architectures, *params.ensembles)
     trainings = {name: [scores[name]] for name in names}
     for seed in params.further_seeds:
-        forecasts = _forecasts(project, params, params.architectures, partial(with_seed, seed=seed))
-        for name, found in forecasts.items():
-            trainings[name].append(evaluate(with_seed(name, seed), found, naive))
+        forecasts = Forecasts(
+            project, params.architectures, params.ensembles, partial(with_seed, seed=seed)
+        )
+        for name, parts in forecasts.items():
+            seen = {s: part.of_stations(project.stations.seen_numbers) for s, part in parts.items()}
+            trainings[name].append(evaluate(with_seed(name, seed), seen, naive))
     return {name: mae_spread(found) for name, found in trainings.items()}
 
 
@@ -56,7 +56,7 @@ def scores_in_folds(project: Project, params: Params) -> dict[str, FoldScores]:
     trained = (*BASELINES, *params.architectures)
     mae: dict[str, dict[str, float]] = {name: {} for name in (*trained, *params.ensembles)}
     for origin in params.rolling_origin.origins:
-        forecasts = _forecasts(project, params, trained, partial(in_fold, origin=origin))
+        forecasts = Forecasts(project, trained, params.ensembles, partial(in_fold, origin=origin))
         for name, found in forecasts.items():
             scores = evaluate(in_fold(name, origin), found, forecasts[NAIVE])
             mae[name][origin] = scores["test"].mae
@@ -79,32 +79,14 @@ def scores_by_lead_time(
     mae = {name: {own: found["test"].mae} for name, found in scores.items()}
     for horizon in params.further_horizons:
         trained = (*BASELINES, *params.architectures)
-        forecasts = _forecasts(project, params, trained, partial(at_horizon, horizon=horizon))
+        forecasts = Forecasts(
+            project, trained, params.ensembles, partial(at_horizon, horizon=horizon)
+        )
         for name, found in forecasts.items():
             scored = evaluate(at_horizon(name, horizon), found, forecasts[NAIVE])
             mae[name][horizon] = scored["test"].mae
     ascending = {name: dict(sorted(found.items())) for name, found in mae.items()}
     return {name: LeadTimeScores(found, ascending[NAIVE]) for name, found in ascending.items()}
-
-
-def _forecasts(
-    project: Project, params: Params, names: Sequence[str], renamed: Callable[[str], str]
-) -> dict[str, dict[str, Predictions]]:
-    """The forecasts of one training of each name, and of the ensembles of these, by name and split.
-
-    Args:
-        project: where the forecasts are.
-        params: names the ensembles.
-        names: of the architectures, and of baselines.
-        renamed: gives the name of the file of forecasts.
-    """
-    forecasts = {}
-    for name in names:
-        path, stage = project.predictions_parquet(renamed(name)), built_by(renamed(name))
-        parts = read_predictions(path, built_by=stage)
-        learnt_from = project.stations.seen_numbers
-        forecasts[name] = {split: part.of_stations(learnt_from) for split, part in parts.items()}
-    return with_ensembles(forecasts, params.ensembles)
 
 
 def validation_mae(

@@ -55,7 +55,8 @@ class Models:
         leaderboard: the rows of the leaderboard, best first.
         histories: how each architecture trained.
         layers: the layers of each architecture.
-        predictions: the forecasts of the test split, those of the naive forecast included.
+        predictions: the forecasts of the test split: the naive ones, those of the models shown and
+            those of the best architecture.
         residuals: the quantiles of the errors on the validation split.
     """
 
@@ -68,14 +69,18 @@ class Models:
     @property
     def shown(self) -> dict[str, Predictions]:
         """The forecasts of the best architectures and the naive forecast."""
-        ranked = [row["architecture"] for row in self.leaderboard]
-        best = [name for name in ranked if name not in BASELINES][:MODELS_SHOWN]
-        return {name: self.predictions[name] for name in (NAIVE, *best)}
+        return {n: self.predictions[n] for n in (NAIVE, *names_shown(self.leaderboard))}
 
     @property
     def shown_at_first_station(self) -> dict[str, Predictions]:
         """The same for the project's first station alone, as a series in time order."""
         return {name: found.of_stations([0]) for name, found in self.shown.items()}
+
+
+def names_shown(leaderboard: Iterable[Mapping[str, str]]) -> list[str]:
+    """The names of the models and ensembles whose forecasts are drawn, the best ones first."""
+    ranked = [row["architecture"] for row in leaderboard]
+    return [name for name in ranked if name not in BASELINES][:MODELS_SHOWN]
 
 
 def compose_page(

@@ -12,17 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from jena_etl.errors import TrainingError
 from jena_etl.evaluation.predictions import (
     SCORED,
-    Predictions,
     forecast,
-    joined,
     naive_mae,
+    predictions_writer,
     with_observations,
-    write_predictions,
 )
 from jena_etl.files import write_text
 from jena_etl.models import FittedAtOnce, NeuralNetwork, configure
@@ -35,7 +31,7 @@ from jena_etl.training.metadata import ForecastTask, forecast_task
 from jena_etl.training.model_file import load_model, write_model
 from jena_etl.training.run_log import logged
 from jena_etl.training.shards import ShardedTraining, train_in_shards
-from jena_etl.windows.split import SeriesWindows, SplitWindows
+from jena_etl.windows.split import SplitWindows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +65,9 @@ def train_and_forecast(project: Project, params: Params, run: TrainingRun) -> No
     settings = params.train.model_dump(exclude={"batch_size", "device", "shards"})
     # Before TensorFlow starts, which takes seconds: this refuses what is stale or damaged.
     windows = {split: project.windows(split) for split in ("train", "validation")}
-    scored = {split: _by_station(project, split) for split in SCORED}
+    for _, station in project.each_station():
+        for split in SCORED:
+            station.series_windows(split)
     xla = isinstance(architecture, NeuralNetwork) and architecture.xla_on_cpu
     device = use_device(params.train.device, xla_on_cpu=xla, **settings)
     task = forecast_task(project.arrays, project.statistics, windows["train"].spec)
@@ -103,8 +101,7 @@ def train_and_forecast(project: Project, params: Params, run: TrainingRun) -> No
         if run.history_file:
             write_text(run.history_file, history)
         model = load_model(model_file, architecture=name)
-        predictions, seconds = _forecasts(model, scored, params, architecture)
-        write_predictions(project.predictions_parquet(run.name), predictions)
+        seconds = _write_forecasts(project, run, model, params, architecture)
         entry["milliseconds_per_forecast"] = round(1000 * seconds, 4)
     for file in project.unfinished(run.name):  # of abandoned runs, too
         file.unlink()
@@ -159,32 +156,30 @@ def trained_model(
     return model, history
 
 
-def _by_station(project: Project, split: str) -> list[tuple[SeriesWindows, np.ndarray]]:
-    """The windows of every station and the timestamps of its rows, those of unseen ones, too."""
-    stations = [project.station(name) for name in project.stations.names] or [project]
-    return [(station.series_windows(split), station.timestamps) for station in stations]
-
-
-def _forecasts(
+def _write_forecasts(
+    project: Project,
+    run: TrainingRun,
     model: Any,
-    scored: dict[str, list[tuple[SeriesWindows, np.ndarray]]],
     params: Params,
     architecture: FittedAtOnce | NeuralNetwork,
-) -> tuple[dict[str, Predictions], float]:
-    """The forecasts of the scored splits, and the seconds that one takes."""
-    predictions = {}
-    for split, stations in scored.items():
-        found = []
-        for windows, timestamps in stations:
-            started = time.perf_counter()
-            predicted = forecast(
-                model, windows, batch_size=params.train.batch_size, order=architecture.order
-            )
-            # Kept from the last one: the first forecasts of a process wait for compilation.
-            seconds = (time.perf_counter() - started) / max(len(predicted), 1)
-            found.append(with_observations(windows, timestamps, predicted))
-        predictions[split] = joined(found) if len(found) > 1 else found[0]
-    return predictions, seconds
+) -> float:
+    """Forecast the scored splits of every station, and return the seconds that one takes.
+
+    The stations that no model learns from are among them.
+    """
+    with predictions_writer(project.predictions_parquet(run.name)) as write:
+        for number, station in project.each_station():
+            found, timestamps = {}, station.timestamps
+            for split in SCORED:
+                windows, started = station.series_windows(split), time.perf_counter()
+                predicted = forecast(
+                    model, windows, batch_size=params.train.batch_size, order=architecture.order
+                )
+                # Kept from the last one: the first forecasts of a process wait for compilation.
+                seconds = (time.perf_counter() - started) / max(len(predicted), 1)
+                found[split] = with_observations(windows, timestamps, predicted)
+            write(found, number)
+    return seconds
 
 
 def _seed(run: TrainingRun, params: Params) -> int:

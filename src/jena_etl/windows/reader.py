@@ -11,14 +11,17 @@ from __future__ import annotations
 import math
 import mmap
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from jena_etl.errors import WindowError
 
 TENSOR_ALIGNMENT = 64  # bytes; TensorFlow copies an array whose address is not a multiple of it
+PIECE = 128  # windows that are copied at once where they are put among those of other series
 
 
 class WindowReader:
@@ -42,6 +45,7 @@ class WindowReader:
         self._rows_per_phase = array.shape[1] if phases else len(array)
         self._rows = array.reshape(-1, *array.shape[2:]) if phases else array
         self._steps = steps
+        self._reach = int(steps.min()), int(steps.max())
         self._places_of_steps = steps // self._phases
         self._check_file()
 
@@ -55,27 +59,20 @@ class WindowReader:
         """The dtype of what is read."""
         return self._rows.dtype
 
-    def read(self, starts: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """Read the windows that start at rows `starts`, int64 (windows,).
-
-        Args:
-            starts: at least one.
-            out: where to write the windows, contiguous, (windows, *shape).
+    def read(self, starts: np.ndarray) -> np.ndarray:
+        """Read the windows that start at rows `starts`, int64 (windows,), at least one.
 
         Returns:
-            (windows, *shape): `out`, or else a new array whose memory TensorFlow can take over
-            without a copy.
+            (windows, *shape): a new array whose memory TensorFlow can take over without a copy.
 
         Raises:
             WindowError: a window reaches beyond the array, or the file behind a memory map has been
                 cut short since it was mapped.
         """
         self._check_file()
-        self._check_reach(starts)
-        first = starts % self._phases * self._rows_per_phase + starts // self._phases
-        places = np.add.outer(first, self._places_of_steps)
-        if out is None:
-            out = _aligned_empty((len(starts), *self.shape), self.dtype)
+        self._check_reach(int(starts.min()), int(starts.max()))
+        places = np.add.outer(self._first_places(starts), self._places_of_steps)
+        out = _aligned_empty((len(starts), *self.shape), self.dtype)
         if not (self._rows.flags.c_contiguous and self._rows.flags.aligned):
             out[:] = self._rows[places]  # `take` would copy the whole array first
             return out
@@ -83,8 +80,50 @@ class WindowReader:
         windows: np.ndarray = self._rows.take(places, axis=0, out=out, mode="clip")
         return windows
 
-    def _check_reach(self, starts: np.ndarray) -> None:
-        first, last = int(starts.min() + self._steps.min()), int(starts.max() + self._steps.max())
+    def read_to(self, out: np.ndarray, places: np.ndarray, starts: np.ndarray) -> None:
+        """Read the windows that start at rows `starts` to any places among others.
+
+        The steps must be evenly spaced.
+
+        Args:
+            out: where to write the windows, (all windows, *shape).
+            places: which of them each window is, int64 (windows,).
+            starts: int64 (windows,), at least one, ascending.
+
+        Raises:
+            WindowError: as of `read`, or the steps are not evenly spaced.
+        """
+        self._check_file()
+        self._check_reach(int(starts[0]), int(starts[-1]))
+        windows, first = self._windows, self._first_places(starts)
+        # In pieces that stay in the processor's cache, as each window is copied twice.
+        for begin in range(0, len(starts), PIECE):
+            piece = slice(begin, begin + PIECE)
+            out[places[piece]] = windows[first[piece]]
+
+    def _first_places(self, starts: np.ndarray) -> np.ndarray:
+        """Where in the array the rows `starts` are, int64 (windows,)."""
+        places: np.ndarray = starts % self._phases * self._rows_per_phase + starts // self._phases
+        return places
+
+    @cached_property
+    def _windows(self) -> np.ndarray:
+        """All windows as a view of the array, by the place of their first step.
+
+        NumPy copies whole windows from it, where `take` copies row by row.
+        """
+        places = self._places_of_steps
+        if not places.ndim:
+            return self._rows[int(places) :]
+        spacings = set(np.diff(places).tolist()) or {1}
+        if len(spacings) > 1:
+            raise WindowError(f"the steps must be evenly spaced, found {self._steps.tolist()}")
+        low, high, step = int(places.min()), int(places.max()), spacings.pop()
+        view = sliding_window_view(self._rows[low:], high - low + 1, axis=0)
+        return np.moveaxis(view, -1, 1)[:, ::step]
+
+    def _check_reach(self, first_start: int, last_start: int) -> None:
+        first, last = first_start + self._reach[0], last_start + self._reach[1]
         rows = self._phases * self._rows_per_phase
         if first < 0 or last >= rows:
             raise WindowError(f"windows read rows {first} to {last}, but the array has {rows} rows")
@@ -114,7 +153,7 @@ class SeveralReaders:
     """
 
     def __init__(self, readers: Sequence[WindowReader], first_rows: np.ndarray) -> None:
-        self._readers, self._first_rows = readers, first_rows
+        self._readers, self._first_rows = readers, first_rows.tolist()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -132,26 +171,16 @@ class SeveralReaders:
         Raises:
             WindowError: as of `WindowReader.read`.
         """
-        series = np.searchsorted(self._first_rows, starts, side="right") - 1
-        counts = np.bincount(series, minlength=len(self._readers))
-        if counts.max() == len(starts):
-            only = int(series[0])
-            return self._readers[only].read(starts - self._first_rows[only])
-        # Series by series first, then into the order that was asked for: NumPy copies whole windows
-        # much faster than it finds their rows.
-        order = np.argsort(series, kind="stable")
-        by_series = np.empty((len(starts), *self.shape), self.dtype)
-        end = 0
-        for number, count in enumerate(counts.tolist()):
-            begin, end = end, end + count
-            if count:
-                rows = starts[order[begin:end]] - self._first_rows[number]
-                self._readers[number].read(rows, by_series[begin:end])
-        places = np.empty_like(order)
-        places[order] = np.arange(len(order))
-        out = _aligned_empty(by_series.shape, self.dtype)
-        windows: np.ndarray = by_series.take(places, axis=0, out=out, mode="clip")
-        return windows
+        order = np.argsort(starts)
+        ordered = starts[order]
+        ends = np.searchsorted(ordered, [*self._first_rows[1:], np.iinfo(np.int64).max])
+        out = _aligned_empty((len(starts), *self.shape), self.dtype)
+        begin = 0
+        for reader, row, end in zip(self._readers, self._first_rows, ends.tolist(), strict=True):
+            if begin < end:
+                reader.read_to(out, order[begin:end], ordered[begin:end] - row)
+            begin = end
+        return out
 
 
 def _memmap_behind(array: Any) -> Any:
