@@ -4,10 +4,12 @@
 
 The stations are made up; they differ in climate, length and holes. Each stage runs as
 `python -m pipeline.STAGE`, without DVC. `memory` is the most that one process had of its own
-(RssAnon), looked at every 20 ms. `exponent` is the slope of log seconds over log stations between
-the last two numbers of stations: 1 is linear growth. `streaming` is the rate of shuffled train
-batches from the memory maps of all stations, and of the first one alone. `peer` is pandas and
-Keras' loader on the same zips, as one would write it in a notebook; it needs `pip install pandas`.
+(RssAnon), looked at every 20 ms. `cpu_seconds` are those of all its threads, which depend less
+than `seconds` on what else the machine does. `exponent` is the slope of log CPU seconds over log
+stations between the last two numbers of stations: 1 is linear growth. `streaming` is the rate of
+shuffled train batches from the memory maps of all stations, and of the first one alone. `peer` is
+pandas and Keras' loader on the same zips, as one would write it in a notebook; it needs
+`pip install pandas`.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +82,18 @@ def write_project(folder: Path, count: int) -> None:
     yaml.dump(params, folder / "params.yaml")
 
 
-def run_stage(folder: Path, *stage: str) -> tuple[float, float]:
-    """Seconds of a stage, and the most MB of its own that its process had."""
-    began, peak = time.perf_counter(), 0.0
+@dataclass
+class Cost:
+    """What a stage has cost, over all stations that it was run for."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    memory_mb: float = 0.0
+
+
+def run_stage(folder: Path, *stage: str) -> Cost:
+    """The cost of a stage; the memory is the most MB of its own that its process had."""
+    began, cpu, peak = time.perf_counter(), cpu_of_children(), 0.0
     command = [sys.executable, "-m", f"pipeline.{stage[0]}", *stage[1:]]
     with subprocess.Popen(  # noqa: S603  the project's own stages
         command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -90,7 +103,13 @@ def run_stage(folder: Path, *stage: str) -> tuple[float, float]:
             time.sleep(0.02)
         if process.returncode:
             raise SystemExit((process.stderr.read() if process.stderr else b"").decode())
-    return time.perf_counter() - began, peak
+    return Cost(time.perf_counter() - began, cpu_of_children() - cpu, peak)
+
+
+def cpu_of_children() -> float:
+    """CPU seconds of all processes that this one has started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def own_memory(process: int) -> float:
@@ -154,15 +173,29 @@ def run_peer(folder: Path) -> dict[str, float]:
     return {**(json.loads(text.splitlines()[-1]) if text else {}), "memory_mb": peak}
 
 
-def batches_per_second(windows: SplitWindows) -> float:
-    """The rate of shuffled NumPy batches, after some that warm up."""
-    batches = iter(windows.batches(BATCH, shuffle=True))
+def batches_per_second(windows: SplitWindows, *, feed: bool) -> float:
+    """The rate of shuffled batches of tf.data or, without, of NumPy; after some that warm up."""
+    read = windows.dataset if feed else windows.batches
+    batches = iter(read(BATCH, shuffle=True))
     for _ in range(BATCHES // 10):
         next(batches)
     began = time.perf_counter()
     for _ in range(BATCHES):
         next(batches)
     return BATCHES / (time.perf_counter() - began)
+
+
+def streaming(pooled: SplitWindows, alone: SplitWindows, *, feed: bool) -> dict[str, float]:
+    """Batches a second of all stations and of the first one alone, measured in turns."""
+    rates = [
+        (batches_per_second(pooled, feed=feed), batches_per_second(alone, feed=feed))
+        for _ in range(5)
+    ]
+    return {
+        "pooled": float(np.median([one for one, _ in rates])),
+        "first_alone": float(np.median([one for _, one in rates])),
+        "ratio": float(np.median([one / other for one, other in rates])),
+    }
 
 
 def measure(count: int, rows: int) -> dict[str, Any]:
@@ -172,12 +205,13 @@ def measure(count: int, rows: int) -> dict[str, Any]:
         unpacked = write_stations(folder, count, rows)
         say(f"{count} stations, {unpacked / 1e6:,.0f} MB of CSV")
         write_project(folder, count)
-        stages: dict[str, tuple[float, float]] = {}
+        stages: dict[str, Cost] = {}
 
         def run(*stage: str) -> None:
-            seconds, memory = run_stage(folder, *stage)
-            before = stages.get(stage[0], (0.0, 0.0))
-            stages[stage[0]] = (before[0] + seconds, max(before[1], memory))
+            found, total = run_stage(folder, *stage), stages.setdefault(stage[0], Cost())
+            total.seconds += found.seconds
+            total.cpu_seconds += found.cpu_seconds
+            total.memory_mb = max(total.memory_mb, found.memory_mb)
 
         others = [f"s{number}" for number in range(1, count)]
         for stage in ("check", "download", "convert", "features"):
@@ -191,32 +225,33 @@ def measure(count: int, rows: int) -> dict[str, Any]:
             run("prepare_station", other)
         for last in (["baseline"], ["train", MODEL], ["evaluate"], ["report"]):
             run(*last)
-        for stage, (seconds, memory) in stages.items():
-            say(f"  {stage}: {seconds:.1f} s, {memory:,.0f} MB")
+        for stage, cost in stages.items():
+            say(
+                f"  {stage}: {cost.seconds:.1f} s, {cost.cpu_seconds:.1f} s of CPU, "
+                f"{cost.memory_mb:,.0f} MB"
+            )
         project = open_project(folder)
-        pooled, alone = project.windows("train"), project.series_windows("train")
-        rates = [(batches_per_second(pooled), batches_per_second(alone)) for _ in range(5)]
+        both = project.windows("train"), project.series_windows("train")
         outs = [*(folder / "data").rglob("*"), *(folder / "models").rglob("*")]
         return {
             "stations": count,
             "rows": sum(project.station(n).splits.rows for n in project.stations.names) or rows,
             "unpacked_mb": unpacked / 1e6,
             "outs_mb": sum(file.stat().st_size for file in outs if file.is_file()) / 1e6,
-            "stages": {s: {"seconds": t, "memory_mb": m} for s, (t, m) in stages.items()},
+            "stages": {stage: asdict(cost) for stage, cost in stages.items()},
             "peer": run_peer(folder) if installed("pandas") else None,
             "streaming": {
-                "pooled": float(np.median([one for one, _ in rates])),
-                "first_alone": float(np.median([one for _, one in rates])),
-                "ratio": float(np.median([one / other for one, other in rates])),
+                "tf.data": streaming(*both, feed=True),
+                "NumPy": streaming(*both, feed=False),
             },
         }
 
 
 def exponents(smaller: dict[str, Any], larger: dict[str, Any]) -> dict[str, float]:
-    """How the seconds of each stage grow with the number of stations."""
+    """How the CPU seconds of each stage grow with the number of stations."""
     grown = math.log(larger["stations"] / smaller["stations"])
     seconds = [
-        {stage: figures["seconds"] for stage, figures in found["stages"].items()}
+        {stage: figures["cpu_seconds"] for stage, figures in found["stages"].items()}
         for found in (smaller, larger)
     ]
     return {

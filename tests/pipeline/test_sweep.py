@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from jena_etl.evaluation.history import read_history
 from jena_etl.project import open_project
+from tests.sweep.two_nodes import two_nodes
 
 # A sweep whose driver ends as if killed, after a training has ended and before DVC has its outs.
 CRASHES = """
@@ -122,7 +123,8 @@ def test_the_models_are_those_of_dvc_repro_and_none_is_trained_twice(repo: Any) 
 
     repo.run(sys.executable, "-c", CRASHES, fails=True)
     assert len(trained(repo)) > len(earlier)  # one has come to its end, and DVC does not know
-    shown = repo.run("jena-etl", "sweep", "--leaderboard")
+    with two_nodes() as cluster:
+        shown = repo.run("jena-etl", "sweep", "--leaderboard", "--address", cluster.address)
     assert "The pipeline is up to date" in shown
     assert "(pid=" not in shown  # of Ray
     assert "dashboard" not in shown.lower()

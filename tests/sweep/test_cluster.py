@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ import pytest
 
 from jena_etl.sweep.place import FOLDER
 from tests.sweep.fake_project import EPOCHS, fake_project, fake_store, started
+from tests.sweep.two_nodes import SMALL, two_nodes
 
 pytestmark = pytest.mark.slow
 
@@ -44,22 +44,13 @@ try:
 except JenaEtlError as error:
     sys.exit(str(error))
 """
-SMALL = {"num_cpus": 1, "object_store_memory": 80 * 1024**2}
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Two raylets on this machine, with a core each."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from ray.cluster_utils import Cluster
-
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        made = Cluster(initialize_head=True, head_node_args={**SMALL, "include_dashboard": False})
-        made.add_node(**SMALL)
-        made.wait_for_nodes()
+    """Two nodes with a core each."""
+    with two_nodes() as made:
         yield made
-        made.shutdown()
 
 
 def start(root: Path, cluster: Any, trials: int) -> subprocess.Popen[str]:
