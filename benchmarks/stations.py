@@ -34,7 +34,7 @@ from ruamel.yaml import YAML
 from benchmarks.measure import installed, machine, say
 from jena_etl.ingest.synthetic import MEMBER, write_synthetic
 from jena_etl.project import open_project
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split_windows import SplitWindows
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST = "s0"

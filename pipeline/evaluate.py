@@ -10,6 +10,12 @@ import shutil
 
 from jena_etl.evaluation.assess import Assessment, assess
 from jena_etl.evaluation.forecasts import Forecasts
+from jena_etl.evaluation.further_trainings import (
+    scores_by_lead_time,
+    scores_in_folds,
+    scores_over_seeds,
+    validation_mae,
+)
 from jena_etl.evaluation.history import read_history
 from jena_etl.evaluation.intervals import compare
 from jena_etl.evaluation.lead_times import step_seconds
@@ -30,12 +36,6 @@ from jena_etl.evaluation.predictions import (
     built_by,
     in_fold,
     with_seed,
-)
-from jena_etl.evaluation.repeats import (
-    scores_by_lead_time,
-    scores_in_folds,
-    scores_over_seeds,
-    validation_mae,
 )
 from jena_etl.evaluation.stations import StationScores
 from jena_etl.files import replacing, set_aside, write_json, write_text

@@ -9,7 +9,7 @@ from pathlib import Path
 from jena_etl.errors import ProjectError
 from jena_etl.prepare.outputs import Splits
 from jena_etl.project import Project
-from jena_etl.windows.split import SeriesWindows
+from jena_etl.windows.split_windows import SeriesWindows
 
 
 @dataclass(frozen=True)

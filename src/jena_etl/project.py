@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jena_etl.horizon_project import HorizonProject
     from jena_etl.prepare.data_card import DataCard
     from jena_etl.windows.batches import WindowBatches
-    from jena_etl.windows.split import SeriesWindows, SplitWindows
+    from jena_etl.windows.split_windows import SeriesWindows, SplitWindows
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/@]+@[^/:]+:")  # git@example.org:a.git is one, too
 
@@ -171,7 +171,7 @@ class Project(ProjectPaths):
                 the same data and params as the others; the stations do not fit together; or the
                 pipeline has run since this project was opened.
         """
-        from jena_etl.windows.split import PooledWindows
+        from jena_etl.windows.split_windows import PooledWindows
 
         if stations is None and not self.stations.names:
             return self.series_windows(split)
@@ -213,7 +213,7 @@ class Project(ProjectPaths):
         """
         from jena_etl.windows.index import SPLITS, WindowIndex
         from jena_etl.windows.spec import WindowSpec
-        from jena_etl.windows.split import SeriesWindows
+        from jena_etl.windows.split_windows import SeriesWindows
 
         if split not in SPLITS:
             raise WindowError(f"split must be one of {', '.join(SPLITS)}, found {split!r}")

@@ -15,7 +15,7 @@ from jena_etl.prepare.outputs import Stations
 from jena_etl.project import Project
 
 if TYPE_CHECKING:  # a stage that reads no windows must not depend on them
-    from jena_etl.windows.split import SeriesWindows
+    from jena_etl.windows.split_windows import SeriesWindows
 
 # The stage that builds for a further station what others build for the first one.
 STAGES = {

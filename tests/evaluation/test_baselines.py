@@ -9,7 +9,7 @@ from jena_etl.evaluation.predictions import BASELINES
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import phase_major
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SeriesWindows
+from jena_etl.windows.split_windows import SeriesWindows
 
 HOUR = np.timedelta64(3_600, "s")
 YEAR, DAY = 365.2425 * 24, 24.0  # hours

@@ -23,7 +23,7 @@ from jena_etl.evaluation.predictions import (
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import phase_major
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SeriesWindows
+from jena_etl.windows.split_windows import SeriesWindows
 
 
 def windows() -> SeriesWindows:

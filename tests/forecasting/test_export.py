@@ -23,7 +23,7 @@ from jena_etl.training.metadata import ForecastTask
 from jena_etl.training.model_file import write_model
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import phase_major
-from jena_etl.windows.split import SeriesWindows
+from jena_etl.windows.split_windows import SeriesWindows
 from tests.forecasting.models import forecaster, metadata
 
 WINDOWS = 100

@@ -17,7 +17,7 @@ from jena_etl.params import read_params
 from jena_etl.training.fit import fit_at_once
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SeriesWindows
+from jena_etl.windows.split_windows import SeriesWindows
 from tests.training.tasks import task
 
 ROWS, STEPS, COLUMNS, HORIZON = 700, 8, 3, 2

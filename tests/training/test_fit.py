@@ -20,7 +20,7 @@ from jena_etl.training.fit import seeded_model, train
 from jena_etl.training.model_file import load_model, write_model
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SeriesWindows
+from jena_etl.windows.split_windows import SeriesWindows
 from tests.training.tasks import task
 from tests.warm_python import warm_python
 
@@ -86,7 +86,7 @@ from jena_etl.training.device import use_device
 from jena_etl.training.fit import seeded_model, train
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SeriesWindows
+from jena_etl.windows.split_windows import SeriesWindows
 from tests.training.tasks import task
 
 use_device("cpu", deterministic=True, cpu_threads=1)

@@ -66,7 +66,7 @@ from jena_etl.training.device import use_device
 from jena_etl.training.fit import seeded_model, train
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SeriesWindows
+from jena_etl.windows.split_windows import SeriesWindows
 from tests.training.tasks import task
 
 folder, params, names = Path(sys.argv[1]), read_params(Path(sys.argv[2])), sys.argv[3:]

@@ -29,7 +29,7 @@ from jena_etl.training.processes import Cluster, on_this_machine
 from jena_etl.training.shards import ShardedTraining, cluster_of, train_in_shards
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SeriesWindows, SplitWindows
+from jena_etl.windows.split_windows import SeriesWindows, SplitWindows
 from tests.training.tasks import task
 
 BATCH = 16

@@ -18,7 +18,7 @@ from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import WindowReader, phase_major
 from jena_etl.windows.sampler import BatchSampler
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SeriesWindows
+from jena_etl.windows.split_windows import SeriesWindows
 
 ROWS = 60
 DATA = np.random.default_rng(1).normal(size=(ROWS, 2)).astype("f4")

@@ -9,7 +9,7 @@ from jena_etl.errors import WindowError
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import phase_major
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import PooledWindows, SeriesWindows
+from jena_etl.windows.split_windows import PooledWindows, SeriesWindows
 
 SPEC = WindowSpec(sequence_length=4, sampling_rate=2, horizon=3)
 LENGTHS = {"north": 40, "tiny": 14, "south": 57}

@@ -15,7 +15,7 @@ from jena_etl.errors import WindowError
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import WindowReader, phase_major
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SeriesWindows
+from jena_etl.windows.split_windows import SeriesWindows
 
 BASE = np.random.default_rng(0).normal(size=(1000, 7)).astype("f4")
 CALLS: dict[str, dict[str, Any]] = {

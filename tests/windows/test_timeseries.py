@@ -563,7 +563,7 @@ from jena_etl import timeseries_dataset_from_array
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import phase_major
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SeriesWindows
+from jena_etl.windows.split_windows import SeriesWindows
 
 rows = np.arange(30.0)
 drop_in = timeseries_dataset_from_array(

@@ -26,7 +26,7 @@ from jena_etl.project import Project
 from jena_etl.stage_output import Part
 from jena_etl.station_project import about_station
 from jena_etl.text import printable
-from jena_etl.windows.split import SeriesWindows
+from jena_etl.windows.split_windows import SeriesWindows
 
 Train = Callable[[Project, Params, str], list[np.ndarray]]
 CUTS = 3  # rows at which later ones are replaced, spread over the validation and test rows

@@ -12,8 +12,8 @@ from jena_etl.commands.peek_rows import Rows
 from jena_etl.commands.wording import duration_text, every_text, period_text, timestamp_text
 from jena_etl.errors import DataError
 from jena_etl.ingest.cleaning import without_sentinels
+from jena_etl.ingest.duplicate_rows import Repeats
 from jena_etl.ingest.lines import Lines
-from jena_etl.ingest.repeats import Repeats
 from jena_etl.ingest.sensors import sensor_findings
 from jena_etl.ingest.timestamps import timestamp_card
 from jena_etl.params import Split, Window

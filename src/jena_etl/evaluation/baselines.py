@@ -23,7 +23,7 @@ from jena_etl.evaluation.predictions import (
     NAIVE,
     PERSISTENCE_CYCLE,
 )
-from jena_etl.windows.split import SeriesWindows
+from jena_etl.windows.split_windows import SeriesWindows
 
 DAY = 86_400.0  # seconds
 YEAR = 365.2425 * DAY

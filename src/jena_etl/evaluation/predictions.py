@@ -17,7 +17,7 @@ from jena_etl.errors import TrainingError
 from jena_etl.files import read_parquet, replacing
 
 if TYPE_CHECKING:  # scoring does not use the windows, so a change there must not rerun it
-    from jena_etl.windows.split import SeriesWindows, SplitWindows
+    from jena_etl.windows.split_windows import SeriesWindows, SplitWindows
 
 SCORED = ("validation", "test")
 # The leaderboard's names for the forecasts without a model; jena_etl.evaluation.baselines says what

@@ -20,7 +20,7 @@ from jena_etl.windows.spec import input_steps
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from jena_etl.windows.split import SplitWindows
+    from jena_etl.windows.split_windows import SplitWindows
 
 BATCH_SIZE = 256  # windows that the model is given at once
 INTERVALS = "prediction_intervals.json"

@@ -20,7 +20,7 @@ from jena_etl.training.metadata import ModelMetadata
 from jena_etl.windows.grid import commonest_step, segments_from_timestamps
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import phase_major
-from jena_etl.windows.split import SeriesWindows
+from jena_etl.windows.split_windows import SeriesWindows
 
 KINDS = ("missing", "sentinel", "frozen")
 # When a column is said to differ, in train standard deviations. They are wide, since the seasons

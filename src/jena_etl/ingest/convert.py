@@ -23,10 +23,10 @@ from jena_etl.files import replacing
 from jena_etl.ingest.archives import CHUNK, open_members, source_digest
 from jena_etl.ingest.cleaning import UnmeasuredCells
 from jena_etl.ingest.csv_reader import read_csv
+from jena_etl.ingest.duplicate_rows import Repeats
 from jena_etl.ingest.jena import unit_of
 from jena_etl.ingest.lines import Lines
 from jena_etl.ingest.parquet import write_parquet
-from jena_etl.ingest.repeats import Repeats
 from jena_etl.ingest.source import Source, SourceSummary
 from jena_etl.ingest.timestamps import timestamp_card
 from jena_etl.params import Convert

@@ -16,7 +16,7 @@ from jena_etl.params import Order, Positive
 from jena_etl.params_check import Block
 
 if TYPE_CHECKING:
-    from jena_etl.windows.split import SplitWindows
+    from jena_etl.windows.split_windows import SplitWindows
 
 Optimizer = Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
 # The name of the layer that finds the target's last observation in a window; it is not trained.

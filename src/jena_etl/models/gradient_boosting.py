@@ -14,7 +14,7 @@ from jena_etl.models.architecture import Architecture, Fitted, FittedAtOnce
 from jena_etl.params import Positive
 
 if TYPE_CHECKING:
-    from jena_etl.windows.split import SplitWindows
+    from jena_etl.windows.split_windows import SplitWindows
 
 BATCH_SIZE = 1024  # windows whose lags are computed at once
 # Slope that makes a ReLU cut off at 1 a step from 0 to 1: normalised float32 values that differ at

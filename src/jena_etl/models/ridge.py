@@ -11,7 +11,7 @@ from pydantic import Field
 from jena_etl.models.architecture import Architecture, Fitted, FittedAtOnce
 
 if TYPE_CHECKING:
-    from jena_etl.windows.split import SplitWindows
+    from jena_etl.windows.split_windows import SplitWindows
 
 BATCH_SIZE = 1024  # windows that are read at once
 

@@ -28,8 +28,8 @@ from jena_etl.report.figure import Picture
 from jena_etl.report.forecast_pictures import against_observation, errors, middle_days
 from jena_etl.report.lead_times import lead_times_section
 from jena_etl.report.model_pictures import architectures, leaderboard, training_curves
+from jena_etl.report.optional_sections import folds_section, seeds_section, stations_section
 from jena_etl.report.page import Page, Section, Table
-from jena_etl.report.repeats import folds_section, seeds_section, stations_section
 from jena_etl.training.metadata import Layer
 
 DAYS_SHOWN = 14

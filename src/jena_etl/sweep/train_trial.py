@@ -22,7 +22,7 @@ from jena_etl.training.device import use_device
 from jena_etl.training.metadata import forecast_task, trainable_parameters
 from jena_etl.training.model_file import load_model, write_model
 from jena_etl.training.run import TrainingRun, trained_model
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split_windows import SplitWindows
 
 
 @dataclass(frozen=True)

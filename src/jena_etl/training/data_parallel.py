@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from jena_etl.errors import TrainingError
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split_windows import SplitWindows
 
 SEED_STATE = "seed_generator_state"  # Keras' name for the variable of a dropout's random numbers
 

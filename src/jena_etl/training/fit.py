@@ -19,7 +19,7 @@ from jena_etl.models import Architecture, FittedAtOnce, NeuralNetwork
 from jena_etl.models.architecture import LAST_OBSERVATION
 from jena_etl.training import checkpoint
 from jena_etl.training.metadata import ForecastTask
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split_windows import SplitWindows
 
 
 def seeded_model(

@@ -31,7 +31,7 @@ from jena_etl.training.metadata import ForecastTask, forecast_task
 from jena_etl.training.model_file import load_model, write_model
 from jena_etl.training.run_log import logged
 from jena_etl.training.shards import ShardedTraining, train_in_shards
-from jena_etl.windows.split import SplitWindows
+from jena_etl.windows.split_windows import SplitWindows
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jena_etl.evaluation.rolling_origin import FoldScores, as_markdown, read_fold_scores
-from jena_etl.report.repeats import folds_section, seeds_section
+from jena_etl.report.optional_sections import folds_section, seeds_section
 
 ONCE = [{"architecture": "dense"}, {"architecture": "naive"}]
 MAE = {

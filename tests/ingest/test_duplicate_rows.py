@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from jena_etl.errors import DataError
-from jena_etl.ingest.repeats import Repeats
+from jena_etl.ingest.duplicate_rows import Repeats
 from jena_etl.ingest.source import RepeatedTimestamps
 from tests.ingest.series import LINES, START, frame_of, in_blocks, logs
 

@@ -11,7 +11,7 @@ from jena_etl import Project
 from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.reader import phase_major
 from jena_etl.windows.spec import WindowSpec
-from jena_etl.windows.split import SeriesWindows
+from jena_etl.windows.split_windows import SeriesWindows
 
 ROWS = np.arange(60, dtype=np.float32)
 WINDOWS = SeriesWindows(
