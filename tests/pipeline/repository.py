@@ -24,6 +24,7 @@ import pipeline
 from jena_etl import cli
 from jena_etl.files import sha256_of
 from jena_etl.ingest.synthetic import write_synthetic
+from jena_etl.report.figure import Picture
 from tests.command_line import called
 from tests.pipeline import dvc_process
 from tests.warm_python import NEW_PYTHON, warm_python
@@ -114,7 +115,11 @@ class Repo:
         return shown
 
     def stage(self, name: str, *arguments: str, fails: bool = False) -> str:
-        """Run a stage on this repository, as `python -m` does but in this process."""
+        """Run a stage on this repository, as `python -m` does but in this process.
+
+        The report is without the pictures of the data, which take five times as long as the rest
+        and are in the one that `dvc repro` builds.
+        """
         main = import_module(f"pipeline.{name}").main
         names = list(signature(main).parameters)[2:]  # after the project and its params
         run = partial(pipeline.run, main, *names, root=self.root)
@@ -123,6 +128,9 @@ class Repo:
                 # TensorFlow's threads are set before it starts, which another test of this process
                 # may have made it do.
                 patch.setattr("jena_etl.training.run.use_device", lambda *_, **__: "cpu")
+            if name == "report":
+                picture = Picture("splits-and-window", title="", caption="", svg="")
+                patch.setattr("pipeline.report.draw_data", lambda *_: [picture])
             return self._here(run, f"pipeline/{name}.py", *arguments, fails=fails)
 
     def jena_etl(self, *arguments: str, fails: bool = False, cwd: str = ".") -> str:
