@@ -23,12 +23,19 @@ from jena_etl.params_check import check
 yaml = YAML()
 
 
+@pytest.fixture(scope="module")
+def values(checkout: Path) -> dict[str, Any]:
+    """What stands in the checkout's params.yaml."""
+    content: dict[str, Any] = YAML(typ="safe", pure=True).load(checkout / "params.yaml")
+    return content
+
+
 @pytest.fixture
-def edited(tmp_path: Path, checkout: Path) -> Callable[..., Path]:
+def edited(tmp_path: Path, values: dict[str, Any]) -> Callable[..., Path]:
     """Write the checkout's params.yaml with one dotted key changed, or removed."""
 
     def edit(key: str, *value: Any) -> Path:
-        params = yaml.load(checkout / "params.yaml")
+        params = copy.deepcopy(values)
         *path, last = key.split(".")
         block = params
         for step in path:
@@ -465,13 +472,6 @@ def test_a_url_that_cannot_be_used_is_refused_unseen(url: str, said: str) -> Non
 
 
 URL = "http://alice:s3cret@host/a.zip"
-
-
-@pytest.fixture(scope="module")
-def values(checkout: Path) -> dict[str, Any]:
-    """What stands in the checkout's params.yaml."""
-    content: dict[str, Any] = YAML(typ="safe", pure=True).load(checkout / "params.yaml")
-    return content
 
 
 @pytest.mark.parametrize(
