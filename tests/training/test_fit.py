@@ -61,7 +61,14 @@ def test_the_checkpoint_goes_on_where_a_kill_cut_off(tmp_path: Path, backend: st
     """The same bytes, with dropout's seeds, the optimizer and the shuffle all under way."""
     if not find_spec(backend):
         pytest.skip(f"Keras' backend {backend} is not installed")
-    environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": backend,
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        # What is compiled for one of the three trainings serves the others.
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
     for end in (9, 0):  # the second process resumes what is left of the first one's
         command = [str(warm_python()), "-c", TRAINING, str(tmp_path)]
         assert subprocess.run(command, env=environment, check=False).returncode == end
