@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import scoringrules
 
 from jena_etl.errors import ProjectError
 from jena_etl.evaluation.prediction_intervals import (
@@ -98,6 +97,8 @@ def test_the_crps_is_the_integral_of_its_definition() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 50])
 def test_the_crps_is_that_of_scoringrules(count: int) -> None:
+    import scoringrules
+
     random = np.random.default_rng(4)
     members, observed = np.round(random.normal(size=count), 1), np.round(random.normal(size=200), 1)
     expected = scoringrules.crps_ensemble(observed, np.tile(members, (200, 1)), backend="numpy")

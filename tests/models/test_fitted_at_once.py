@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import lightgbm
 import numpy as np
 import pytest
 
@@ -133,6 +132,8 @@ def test_the_keras_model_forecasts_what_lightgbm_does(
     windows: dict[str, SeriesWindows],
     checkout: Path,
 ) -> None:
+    import lightgbm
+
     found = architecture(checkout, "gradient_boosting", target_as=target_as, order=order)
     model, history = fitted(found, windows, seed=3)
     change = target_as == "change"
