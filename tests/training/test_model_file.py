@@ -32,13 +32,11 @@ from tests.warm_python import NEW_PYTHON, warm_python
 LSTM = 4 * (3 * 2 + 2 * 2 + 2)
 GATED = 3 * (2 * 2 + 2 * 2 + 2 * 2) + 2 * (2 * 2 + 2) + 2 * 2  # a GRU, its gate, its norm
 ENCODER = 4 * (2 * 2 + 2) + (2 * 4 + 4) + (4 * 2 + 2) + 2 * 2 * 2  # attention, 2 layers, 2 norms
-GRUS = 3 * (3 * 2 + 2 * 2 + 2 * 2) + 3 * (2 * 2 + 2 * 2 + 2 * 2)
 PARAMETERS = {
     "dense": (3 * 3 * 2 + 2) + 3,
     "conv1d": (2 * 3 * 2 + 2) + (1 * 2 * 2 + 2) + 3,
     "simple_rnn_stacked": (3 * 2 + 2 * 2 + 2) + 2 * (2 * 2 + 2 * 2 + 2) + 3,
     "lstm_dropout": LSTM + 3,
-    "stacked_gru_dropout": GRUS + 3,
     "bidirectional_lstm": 2 * LSTM + 5,
     "residual_gru": (1 * 3 * 2 + 2) + 2 * GATED + 3,  # with residual connections
     "patch_transformer": (3 * 2 + 2) + (2 * 2 + 3 * 2) + 2 * ENCODER + 2 * 2 + (3 * 2 + 1),
