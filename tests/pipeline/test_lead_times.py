@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,10 @@ def test_the_leaderboard_shows_mae_and_skill_by_lead_time(ahead: Any) -> None:
                 "error: dense-horizon1.parquet is not built yet; build it: dvc repro "
                 "train_horizon@dense-1\n"
             )
-        ahead.stage("train_horizon", "dense", steps)
+            ahead.stage("train_horizon", "dense", steps)
+        else:  # it need not be trained twice for a test of the scores
+            copied = project.predictions_parquet(f"climatology-horizon{steps}")
+            shutil.copyfile(copied, project.predictions_parquet(f"dense-horizon{steps}"))
     ahead.stage("evaluate")
     rows = {row["architecture"]: row for row in read_leaderboard(project.leaderboard_csv)}
     names = ("dense", *BASELINES)
@@ -153,8 +157,8 @@ def test_another_horizon_trains_for_that_one_alone(repeated: Any, tmp_path: Path
     assert [name for name in ran if "horizon" in name] == ["horizon@6", "train_horizon@dense-6"]
     repo = repeated.copy(tmp_path / "repo")
     repo.edit(lambda params: params["further_horizons"].insert(0, 2))
-    assert repo.stages_run(repo.dvc("repro")) == [
-        "check", "horizon@2", "train_horizon@dense-2", "evaluate", "report",
+    assert repo.stages_run(repo.dvc("repro", "evaluate")) == [
+        "check", "horizon@2", "train_horizon@dense-2", "evaluate",
     ]  # fmt: skip
     repo.edit(lambda params: params.update(further_horizons=[]))
     assert repo.stages_run(repo.dvc("repro")) == ["check", "evaluate", "report"]
