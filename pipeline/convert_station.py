@@ -4,23 +4,36 @@ It does for the station what convert and features do for the first one, and comp
 of the station's own train rows, which may be pooled with those of the others.
 """
 
+from jena_etl.errors import LackingColumnsError
 from jena_etl.params import Params
 from jena_etl.prepare.climate import read_series
+from jena_etl.prepare.outputs import LackingColumns
 from jena_etl.prepare.row_ranges import split_rows
 from jena_etl.prepare.statistics import train_statistics
 from jena_etl.project import Project
 from jena_etl.station_project import StationProject, about_station
-from pipeline import run
+from pipeline import run, show
 from pipeline.convert import convert_source
 from pipeline.features import compute
 
 
 def main(project: Project, params: Params, name: str) -> None:
-    """Convert the source files of the station, and compute its features and statistics."""
+    """Convert the source files of the station, and compute its features and statistics.
+
+    If they lack a column and params.yaml says so, the station is left out: only that is written.
+    """
     options = params.station_dialect(name)
     station = StationProject(project.root, name)
     with about_station(name):
-        convert_source(station, options, params.split)
+        try:
+            convert_source(station, options, params.split)
+        except LackingColumnsError as error:
+            if params.stations.on_lacking_column == "error":
+                raise
+            LackingColumns(columns=error.columns).write(station.converted_lacking_json)
+            show(f"station {name} is LEFT OUT, as its files lack {', '.join(error.columns)}\n")
+            return
+        station.converted_lacking_json.unlink(missing_ok=True)
         compute(station, params)
         series = read_series(station.climate_parquet, station.features_parquet)
         train_statistics(series, split_rows(params.split)).write(station.own_statistics_json)

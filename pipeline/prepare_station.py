@@ -6,7 +6,7 @@ station's data card.
 
 from jena_etl.params import Params
 from jena_etl.prepare.climate import read_series
-from jena_etl.prepare.outputs import Statistics
+from jena_etl.prepare.outputs import LackingColumns, Statistics
 from jena_etl.prepare.statistics import with_columns_of
 from jena_etl.project import Project
 from jena_etl.station_project import StationProject, about_station
@@ -16,9 +16,16 @@ from pipeline.splits import describe
 
 
 def main(project: Project, params: Params, name: str) -> None:
-    """Write the statistics, splits, arrays and data card of the station."""
+    """Write the statistics, splits, arrays and data card of the station.
+
+    Of a station that is left out, only the columns that its files lack are written.
+    """
     params.stations.further_station(name)
     station = StationProject(project.root, name)
+    if station.converted_lacking_json.is_file():
+        LackingColumns.read(station.converted_lacking_json).write(station.lacking_json)
+        return
+    station.lacking_json.unlink(missing_ok=True)
     pooled = project.statistics if params.stations.statistics == "pooled" else None
     with about_station(name):
         own = Statistics.read(station.own_statistics_json)

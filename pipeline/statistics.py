@@ -5,7 +5,7 @@ from pathlib import Path
 from jena_etl.files import set_aside
 from jena_etl.params import Params
 from jena_etl.prepare.climate import read_series
-from jena_etl.prepare.outputs import Statistics
+from jena_etl.prepare.outputs import Stations, Statistics
 from jena_etl.prepare.row_ranges import split_rows
 from jena_etl.prepare.statistics import pooled, train_statistics
 from jena_etl.project import Project
@@ -17,13 +17,18 @@ def main(project: Project, params: Params) -> None:
     """Compute the statistics from the train rows alone."""
     series = read_series(project.climate_parquet, project.features_parquet)
     statistics = train_statistics(series, split_rows(params.split))
-    if project.stations.further and params.stations.statistics == "pooled":
-        first, *others = project.stations.seen
+    # As converted: they are prepared later, so data/processed may describe an earlier run.
+    stations = Stations.listed(project.interim_stations_json)
+    if stations.further and params.stations.statistics == "pooled":
+        first, *others = stations.seen
         own = {name: StationProject(project.root, name).own_statistics_json for name in others}
         statistics = pooled({first: statistics} | {n: Statistics.read(own[n]) for n in others})
     for listed in (project.interim_stations_json, project.stations_json):
-        _set_unlisted_aside(project, listed.parent, {listed.name, *project.stations.further})
+        names = {listed.name, *stations.further, *stations.left_out}
+        _set_unlisted_aside(project, listed.parent, names)
     statistics.write(project.statistics_json)
+    for text in stations.left_out_texts:
+        show(f"{text}\n")
     for name in statistics.constant:
         show(f"{name} is constant over the train rows; its std is set to 1\n")
 

@@ -4,7 +4,8 @@ JenaEtlError
 ├── ParamsError     params.yaml: an unknown key, a wrong type, a value out of range
 ├── SourceError     a source file: missing, damaged, or not the bytes that are pinned
 ├── DataError       what a file holds: its header, numbers or timestamps, too few rows
-│   └── DialectError  a CSV that is not written the way its Dialect says
+│   ├── DialectError  a CSV that is not written the way its Dialect says
+│   └── LackingColumnsError  a CSV that has only some of the columns that models read
 ├── ProjectError    a stage's output: not built yet, or contradicting another one
 ├── WindowError     an argument of a window function (also a ValueError)
 ├── DeviceError     a GPU was asked for, and there is none
@@ -52,10 +53,18 @@ class DialectError(DataError):
         fault: what is wrong, and where.
         fields: the fields of `Dialect` to change, with the value to set, or None if unknown.
         remedy: what to do about the file if the dialect is right.
+        lacking: the columns that the file lacks, if it has others and nothing else is wrong.
     """
 
-    def __init__(self, fault: str, fields: Mapping[str, str | None], *, remedy: str = "") -> None:
-        self.fault, self.fields, self.remedy = fault, dict(fields), remedy
+    def __init__(
+        self,
+        fault: str,
+        fields: Mapping[str, str | None],
+        *,
+        remedy: str = "",
+        lacking: tuple[str, ...] = (),
+    ) -> None:
+        self.fault, self.fields, self.remedy, self.lacking = fault, dict(fields), remedy, lacking
         super().__init__(self.message())
 
     def message(self, block: str = "") -> str:
@@ -65,6 +74,18 @@ class DialectError(DataError):
         )
         remedies = [*filter(None, [self.remedy]), f"set {' and '.join(settings)}"]
         return f"{self.fault}; {', or '.join(remedies)}"
+
+
+class LackingColumnsError(DataError):
+    """A CSV has only some of the columns that models read.
+
+    Attributes:
+        columns: those that it lacks.
+    """
+
+    def __init__(self, message: str, columns: tuple[str, ...] = ()) -> None:
+        self.columns = columns
+        super().__init__(message)
 
 
 class ProjectError(JenaEtlError):

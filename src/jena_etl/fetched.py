@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from jena_etl.errors import JenaEtlError, ProjectError
-from jena_etl.fetched_files import cannot_write, commit_of, open_commit
+from jena_etl.fetched_files import Repository, cannot_write, commit_of, open_commit
 from jena_etl.files import write_json
+from jena_etl.prepare.outputs import LACKING, Stations
 from jena_etl.project import Project
 from jena_etl.text import without_credentials
 
@@ -159,7 +160,7 @@ def _fetch_all(project: FetchedProject) -> None:
         wanted = [*NEEDED, *filter(files.has, USEFUL)]
         for path in wanted:
             files.fetch(path, project.root / path)
-        for path in _of_further_stations(project):
+        for path in _of_further_stations(project, files):
             files.fetch(path, project.root / path)
             wanted.append(path)
     try:
@@ -175,14 +176,16 @@ def _fetch_all(project: FetchedProject) -> None:
     )
 
 
-def _of_further_stations(project: FetchedProject) -> list[str]:
-    """What reading the windows of the further stations needs."""
+def _of_further_stations(project: FetchedProject, files: Repository) -> Iterator[str]:
+    """What reading the windows of the further stations needs; or why one is left out."""
     folder = "data/processed"
     needed = [path.removeprefix(folder) for path in NEEDED if path.startswith(folder)]
-    names = project.stations.further
-    return [
-        f"{folder}/stations/{name}{file}" for name in names for file in (*needed, "/data_card.json")
-    ]
+    for name in Stations.listed(project.stations_json).further:
+        station = f"{folder}/stations/{name}"
+        if files.has(f"{station}/{LACKING}"):
+            yield f"{station}/{LACKING}"
+        else:
+            yield from (f"{station}{file}" for file in (*needed, "/data_card.json"))
 
 
 def _is_complete(root: Path) -> bool:

@@ -62,6 +62,7 @@ class Stations(Block):
             are further ones.
         further: the further stations by name.
         unseen: those of them that no model learns from.
+        on_lacking_column: what to do with one whose file lacks one of the columns.
         statistics: whether features are normalised with the mean and standard deviation of all
             stations' train rows, or each station's with its own.
     """
@@ -69,6 +70,7 @@ class Stations(Block):
     first: Name | None
     further: dict[Name, FurtherStation]
     unseen: Annotated[tuple[Text, ...], Field(strict=False)]
+    on_lacking_column: Literal["error", "leave_out"]
     statistics: Literal["pooled", "per_station"]
 
     @model_validator(mode="after")

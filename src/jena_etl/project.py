@@ -53,9 +53,7 @@ class Project(ProjectPaths):
     @cached_property
     def stations(self) -> Stations:
         """The project's stations; it has one if the file that lists them is not there."""
-        if not self.stations_json.is_file():
-            return Stations(first=None, further=(), unseen=(), statistics="pooled")
-        return Stations.read(self.stations_json)
+        return Stations.listed(self.stations_json)
 
     def station(self, name: str) -> Project:
         """What was converted and prepared of a station; its windows are those of that station.
@@ -66,6 +64,12 @@ class Project(ProjectPaths):
         from jena_etl.station_project import OneStation, StationProject
 
         names = self.stations.names
+        if name in self.stations.left_out:
+            lacking = ", ".join(self.stations.left_out[name])
+            raise ProjectError(
+                f"station {name} is left out, as its files lack {lacking}, and params.yaml says "
+                "stations.on_lacking_column: leave_out"
+            )
         if name not in names:
             found = f"the project has {', '.join(names)}" if names else "it has a single station"
             raise ProjectError(f"there is no station {name!r}: {found}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jena_etl.errors import JenaEtlError
-from jena_etl.prepare.outputs import Stations
+from jena_etl.prepare.outputs import LACKING, Stations
 from jena_etl.project import Project
 
 if TYPE_CHECKING:  # a stage that reads no windows must not depend on them
@@ -91,6 +91,16 @@ class StationProject(OneStation):
     def own_statistics_json(self) -> Path:
         """The statistics of the station's own train rows, to be pooled with the others'."""
         return self.interim / "statistics.json"
+
+    @property
+    def converted_lacking_json(self) -> Path:
+        """Which columns the files lack, if the station is left out, as convert_station found."""
+        return self.interim / LACKING
+
+    @property
+    def lacking_json(self) -> Path:
+        """The same, as prepare_station tells the stages that read all stations."""
+        return self.processed / LACKING
 
     @property
     def data_card_json(self) -> Path:

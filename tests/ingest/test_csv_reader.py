@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jena_etl.errors import DataError, DialectError
+from jena_etl.errors import DataError, DialectError, LackingColumnsError
 from jena_etl.ingest.csv_reader import MOST_COLUMNS, read_csv
 from jena_etl.ingest.jena import DATETIME_COLUMN, DATETIME_FORMAT
 from tests.ingest.csv_files import (
@@ -210,6 +210,30 @@ def test_header_faults(tmp_path: Path) -> None:
     refused(with_header("\n" + HEADER), "a.csv, line 1 is blank, expected the column names")
     refused(with_header(HEADER.replace('te"', "te")), "a.csv, line 1 is not a row of values")
     refused(with_header(HEADER.replace("note", "no\nte")), "a.csv, line 1 is not a row of values")
+
+
+@pytest.mark.parametrize(
+    ("header", "lacking"),
+    [
+        ("Date Time,p (mbar),note,x", ("T (degC)",)),
+        ("Date Time,note,x,T (degC)", ("p (mbar)",)),
+        ("Date Time,note,x,y", ()),  # perhaps another file altogether
+        ("when,p (mbar),note,x", ()),  # nothing can be read without timestamps
+        ("Date Time;p (mbar);note;x", ()),  # the dialect is wrong
+    ],
+)
+def test_a_file_lacks_columns_if_it_is_right_otherwise(
+    header: str, lacking: tuple[str, ...], tmp_path: Path
+) -> None:
+    text = csv_text(SOUND, header=header)
+    with pytest.raises(DialectError) as caught:
+        read_csv("a.csv", [text], dialect())
+    assert caught.value.lacking == lacking
+    error = LackingColumnsError if lacking else DataError
+    with pytest.raises(error) as raised:
+        converted(zipped(tmp_path, text))
+    assert type(raised.value) is error
+    assert getattr(raised.value, "columns", ()) == lacking
 
 
 def test_a_header_of_very_many_columns_is_refused() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -298,6 +300,79 @@ def test_a_station_off_the_list_is_set_aside(repo: Any) -> None:
     assert not (repo.root / "data/interim/stations/potsdam").exists()
     assert (repo.root / "unlisted/processed/stations/potsdam/features.npy").is_file()
     assert open_project(repo.root).stations.names == ("jena", "arkona")
+
+
+def without_column(path: Path, name: str) -> None:
+    """Take a column out of the CSV file in a zip."""
+    with zipfile.ZipFile(path) as archive:
+        member, comment = archive.namelist()[0], archive.comment
+        lines = [line.split(",") for line in archive.read(member).decode().splitlines()]
+    at = lines[0].index(f'"{name}"')
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(member, "\n".join(",".join(li[:at] + li[at + 1 :]) for li in lines))
+        archive.comment = comment
+
+
+def prepared_anew(repo: Repo) -> str:
+    """Run all stages between potsdam's file and the baselines; return what they say."""
+    stages = [("check",), ("download_station", "potsdam"), ("convert_station", "potsdam")]
+    stages += [(name,) for name in ("statistics", "splits", "arrays")]
+    stages += [*(("prepare_station", name) for name in FURTHER), ("baseline",)]
+    return "".join(repo.stage(*stage) for stage in stages)
+
+
+def test_a_station_that_lacks_a_column_is_left_out_where_params_say_so(repo: Any) -> None:
+    before = open_project(repo.root).statistics
+    whole = (repo.root / "potsdam.zip").read_bytes()
+    without_column(repo.root / "potsdam.zip", "rh (%)")
+    repo.stage("download_station", "potsdam")
+    shown = repo.stage("convert_station", "potsdam", fails=True)
+    assert "error: station potsdam: columns names 'rh (%)', which is not among the 14" in shown
+
+    repo.edit(lambda params: params["stations"].update(on_lacking_column="leave_out"))
+    why = "station potsdam is LEFT OUT, as its files lack rh (%)"
+    assert prepared_anew(repo).splitlines().count(why) == 2  # convert_station and statistics
+    project = open_project(repo.root)
+    assert (project.stations.names, project.stations.unseen) == (("jena", "arkona"), ("arkona",))
+    assert project.stations.left_out == {"potsdam": ("rh (%)",)}
+    assert project.statistics.columns != before.columns
+    assert project.statistics.pooled_over == ("jena",)
+    table = pq.read_table(project.predictions_parquet("naive"))
+    assert set(table.column("station").to_pylist()) == {0, 1}
+    assert len(project.windows("train")) == len(project.station("jena").windows("train"))
+    assert why in repo.jena_etl("inspect").splitlines()
+    assert f"note  {why}" in repo.jena_etl("audit", "--no-weights").splitlines()
+    with pytest.raises(ProjectError, match=r"^station potsdam is left out, as its files lack rh"):
+        project.windows("train", ["potsdam"])
+
+    (repo.root / "potsdam.zip").write_bytes(whole)
+    assert "LEFT OUT" not in prepared_anew(repo)
+    assert open_project(repo.root).stations.names == ("jena", "potsdam", "arkona")
+    assert open_project(repo.root).statistics == before
+
+
+@pytest.mark.slow
+def test_nothing_else_is_kept_of_a_station_that_is_left_out(three: Any, tmp_path: Path) -> None:
+    """And it comes back from the run cache as it was, with the file that has the column."""
+    repo = three.copy(tmp_path / "repo")
+    folders = [repo.root / f"data/{kind}/stations/potsdam" for kind in ("interim", "processed")]
+
+    def files() -> list[list[str]]:
+        return [sorted(path.name for path in folder.iterdir()) for folder in folders]
+
+    repo.edit(lambda params: params["stations"].update(on_lacking_column="leave_out"))
+    repo.dvc("repro", "-f", "download_station@potsdam")
+    repo.dvc("repro", "prepare_station@potsdam")
+    before = files()
+    shutil.copy(repo.root / "potsdam.zip", tmp_path / "whole.zip")
+    without_column(repo.root / "potsdam.zip", "rh (%)")
+    repo.dvc("repro", "-f", "download_station@potsdam")
+    assert "station potsdam is LEFT OUT" in repo.dvc("repro", "prepare_station@potsdam")
+    assert files() == [["lacking_columns.json"]] * 2
+    shutil.copy(tmp_path / "whole.zip", repo.root / "potsdam.zip")
+    repo.dvc("repro", "-f", "download_station@potsdam")
+    repo.dvc("repro", "prepare_station@potsdam")
+    assert files() == before
 
 
 @pytest.mark.slow

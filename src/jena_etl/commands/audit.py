@@ -84,6 +84,8 @@ def audit(
                 yield check.model_copy(update={"station": name})
     if stations.names:
         yield from _times(stations, splits)
+    for text in stations.left_out_texts:
+        yield Check(ok=True, text=text, note=True)
 
 
 def _checks(

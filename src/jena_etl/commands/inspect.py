@@ -49,6 +49,7 @@ def inspection(project: Project, params: Params) -> dict[str, Any]:
     return {
         "data": card,
         "stations": _further_stations(project, missing),
+        "stations_left_out": project.stations.left_out_texts,
         "columns": _columns(card, statistics),
         "policy": splits.policy if splits else params.split.policy,
         "splits": splits and _splits(splits, params.train.batch_size),

@@ -23,6 +23,8 @@ def render_inspection(found: dict[str, Any]) -> str:
         parts += [_columns_text(found["columns"]), *_faults_text(card)]
     if found["stations"]:
         parts += [_stations_text(found["stations"])]
+    if found["stations_left_out"]:
+        parts += [*found["stations_left_out"], ""]
     if found["splits"]:
         in_force = (found["policy"], found["window"]["gaps"])
         parts += [_splits_text(found["splits"]), _choices_text(found["choices"], in_force)]

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 import polars as pl
 
-from jena_etl.errors import DataError, DialectError
+from jena_etl.errors import DataError, DialectError, LackingColumnsError
 from jena_etl.files import replacing
 from jena_etl.ingest.archives import CHUNK, open_members, source_digest
 from jena_etl.ingest.cleaning import UnmeasuredCells
@@ -81,6 +81,7 @@ def convert(
 
     Raises:
         SourceError: a file cannot be unpacked, or a member does not exist.
+        LackingColumnsError: the CSV has only some of the columns.
         DataError: the CSV is not what params.yaml says; names file, line and column.
         ProjectError: an output cannot be written.
     """
@@ -91,7 +92,10 @@ def convert(
         except _NeedsWholeSeriesError:
             return _Converter(files, options, train_rows, chunk_bytes).write(*outs, whole=True)
     except DialectError as error:
-        raise DataError(f"{error.message('convert.')} in params.yaml") from None
+        message = f"{error.message('convert.')} in params.yaml"
+        if error.lacking:
+            raise LackingColumnsError(message, error.lacking) from None
+        raise DataError(message) from None
 
 
 def render_conversion(conversion: Conversion) -> str:

@@ -181,7 +181,14 @@ def _header(line: bytes, name: str, dialect: Dialect) -> list[str]:
                     f"{fault}; with {better!r} it has {fields:,}",
                     {"separator": f'"{better}"'.replace("\t", "\\t")},
                 )
-            raise DialectError(fault + nearest(column, header), {field: None})
+            # A file that has none of the columns is more likely to be the wrong one.
+            lacking = tuple(one for one in dialect.columns if one not in header)
+            is_partial = field == "columns" and len(lacking) < len(dialect.columns)
+            raise DialectError(
+                fault + nearest(column, header),
+                {field: None},
+                lacking=lacking if is_partial else (),
+            )
     return header
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
@@ -19,6 +20,7 @@ from jena_etl.stage_output import Count, Part, Rows, Sha256, StageOutput, Starts
 
 Positive = Annotated[int, Field(ge=1)]
 MOST_NAMED = 5  # stations in a heading
+LACKING = "lacking_columns.json"  # in a further station's folders
 Value = TypeVar("Value")
 
 
@@ -44,6 +46,16 @@ class BySplit(Part, Generic[Value]):
 Counts = BySplit[Count]
 
 
+class LackingColumns(StageOutput, stage="convert_station"):
+    """lacking_columns.json: why a further station is left out; its folders hold nothing else.
+
+    Attributes:
+        columns: those of `convert.columns` that its files lack.
+    """
+
+    columns: tuple[str, ...]
+
+
 class Stations(StageOutput, stage="check"):
     """stations.json: the stations of a project that has several.
 
@@ -53,12 +65,35 @@ class Stations(StageOutput, stage="check"):
         unseen: those of them that no model learns from.
         statistics: whether features are normalised with the mean and standard deviation of all
             stations' train rows, or each station's with its own.
+        left_out: the further stations that are left out, with the columns that each of them lacks.
+            They are not among the others. The check stage, which writes the file, does not know
+            them yet; `listed` finds them.
     """
 
     first: str | None
     further: tuple[str, ...]
     unseen: tuple[str, ...]
     statistics: Literal["pooled", "per_station"]
+    left_out: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, exclude_if=lambda left_out: not left_out
+    )
+
+    @classmethod
+    def listed(cls, stations_json: Path) -> Self:
+        """The stations that a file lists and the folders beside it describe.
+
+        There is one station, which has no name, if there is no such file.
+        """
+        if not stations_json.is_file():
+            return cls(first=None, further=(), unseen=(), statistics="pooled")
+        stations = cls.read(stations_json)
+        found = {name: stations_json.parent / name / LACKING for name in stations.further}
+        left_out = {n: LackingColumns.read(at).columns for n, at in found.items() if at.is_file()}
+        kept = {
+            key: tuple(name for name in getattr(stations, key) if name not in left_out)
+            for key in ("further", "unseen")
+        }
+        return stations.model_copy(update={**kept, "left_out": left_out})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,6 +104,14 @@ class Stations(StageOutput, stage="check"):
     def seen(self) -> tuple[str, ...]:
         """The names of the stations that models learn from."""
         return tuple(name for name in self.names if name not in self.unseen)
+
+    @property
+    def left_out_texts(self) -> tuple[str, ...]:
+        """A sentence for each station that is left out: which one, and why."""
+        return tuple(
+            f"station {name} is LEFT OUT, as its files lack {', '.join(columns)}"
+            for name, columns in self.left_out.items()
+        )
 
     @property
     def named(self) -> str:
