@@ -7,7 +7,6 @@ import math
 import multiprocessing
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from jena_etl.windows.index import WindowIndex
 from jena_etl.windows.spec import WindowSpec
 from jena_etl.windows.split_windows import SeriesWindows, SplitWindows
 from tests.training.tasks import task
+from tests.warm_python import warm_python
 
 BATCH = 16
 TASK = task("a", "b")
@@ -201,7 +201,7 @@ def test_two_machines_end_with_the_same_checkpoint(tmp_path: Path) -> None:
     folders = tmp_path / "first", tmp_path / "second"
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", MACHINE, folder],
+            [warm_python(), "-c", MACHINE, folder],
             env={**os.environ, "TF_CONFIG": tf_config([*addresses], number)},
         )
         for number, folder in enumerate(folders)
