@@ -160,8 +160,9 @@ def test_another_origin_trains_that_one_alone(repeated: Any, tmp_path: Path) -> 
     }  # fmt: skip
     repo = repeated.copy(tmp_path / "repo")
     repo.edit(lambda params: params["rolling_origin"]["origins"].insert(1, "2009-01-14"))
-    assert [name for name in repo.stages_run(repo.dvc("repro")) if name != "check"] == [
-        "fold@2009-01-14", "train_fold@dense-2009-01-14", "evaluate", "report",
+    ran = repo.stages_run(repo.dvc("repro", "evaluate"))
+    assert [name for name in ran if name != "check"] == [
+        "fold@2009-01-14", "train_fold@dense-2009-01-14", "evaluate",
     ]  # fmt: skip
     repo.edit(lambda params: params["rolling_origin"].update(origins=[]))
     assert repo.stages_run(repo.dvc("repro")) == ["check", "evaluate", "report"]

@@ -396,12 +396,11 @@ def test_adding_a_station_runs_its_stages_and_what_reads_all_of_them(
     assert {stage for stage, *_ in recorded} >= OF_STATIONS
     assert_declared(repo, recorded)
     further("potsdam", "arkona")
-    ran = repo.stages_run(repo.dvc("repro"))
+    ran = repo.stages_run(repo.dvc("repro", "evaluate"))
     alone = [f"{stage}_station@arkona" for stage in ("download", "convert", "prepare")]
     assert sorted(ran) == sorted(
-        ["check", *alone, "statistics", "baseline", "train@dense", "evaluate", "report"]
+        ["check", *alone, "statistics", "baseline", "train@dense", "evaluate"]
     )
-    assert "Data and pipelines are up to date" in repo.dvc("status")
     further("potsdam")
     assert "unlisted/processed/stations/" in repo.dvc("repro")
     assert "Data and pipelines are up to date" in repo.dvc("status")
