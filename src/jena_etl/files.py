@@ -18,6 +18,7 @@ from jena_etl.errors import ProjectError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 CANNOT_WRITE = {
     errno.EACCES,
@@ -99,26 +100,28 @@ def write_array(path: Path, array: np.ndarray) -> None:
         file.write(array.reshape(-1).view(np.uint8).data)
 
 
-def read_parquet(
-    path: Path,
-    *,
-    built_by: str,
-    columns: Iterable[str] = (),
-    only: Collection[str] | None = None,
-) -> pa.Table:
-    """Read a stage's Parquet output.
+def read_parquet(path: Path, *, built_by: str, columns: Iterable[str] = ()) -> pa.Table:
+    """Read all of a stage's Parquet output.
 
     Args:
         path: the file.
         built_by: the stage that writes it.
         columns: the columns that it must have.
-        only: which columns to read, as far as they are there; None for all.
 
     Raises:
         ProjectError: the file is missing, damaged or lacks one of these columns; names the command
             that builds it.
         OSError: the file cannot be opened.
     """
+    with open_parquet(path, built_by=built_by, columns=columns) as file:
+        return file.read()
+
+
+@contextmanager
+def open_parquet(
+    path: Path, *, built_by: str, columns: Iterable[str] = ()
+) -> Iterator[pq.ParquetFile]:
+    """Open a stage's Parquet output, to read parts of it; the same as of `read_parquet` holds."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -132,15 +135,15 @@ def read_parquet(
         # ends, which on a busy machine aborts it ("terminate called without an active exception").
         with pa.OSFile(str(path)) as file, pq.ParquetFile(file) as parquet:
             found = parquet.schema_arrow.names
-            table = parquet.read(None if only is None else [*only])
+            if missing := [name for name in columns if name not in found]:
+                raise ProjectError(
+                    f"{path.name} is damaged (it has no column {missing[0]}); {again}"
+                )
+            yield parquet
     except (pa.ArrowException, OSError) as error:
         raise ProjectError(
             f"{path.name} is damaged ({str(error).splitlines()[0]:.120}); {again}"
         ) from None
-    for name in columns:
-        if name not in found:
-            raise ProjectError(f"{path.name} is damaged (it has no column {name}); {again}")
-    return table
 
 
 def not_built(path: Path, stage: str) -> ProjectError:

@@ -149,9 +149,10 @@ def crps(members: Floats, observed: Floats) -> Floats:
     """
     ordered = np.sort(members)
     count = len(ordered)
-    sums = np.concatenate([[0.0], np.cumsum(ordered)])
     weights = 2 * np.arange(1, count + 1) - count - 1
     between_members = 2 * float((weights * ordered).sum()) / count**2
+    sums = np.zeros(count + 1)
+    np.cumsum(ordered, out=sums[1:])
     scores = np.empty(len(observed))
     for start in range(0, len(observed), BLOCK):
         block = observed[start : start + BLOCK]

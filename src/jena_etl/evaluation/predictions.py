@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jena_etl.errors import TrainingError
-from jena_etl.files import read_parquet, replacing
+from jena_etl.files import open_parquet, replacing
 
 if TYPE_CHECKING:  # scoring does not use the windows, so a change there must not rerun it
     from jena_etl.windows.split_windows import SeriesWindows, SplitWindows
@@ -207,16 +207,26 @@ def read_predictions(
     Raises:
         ProjectError: the file is missing or damaged; names the command that builds it.
     """
-    table = read_parquet(path, built_by=built_by, columns=("split", *COLUMNS), only=["split"])
-    chosen = {split: pc.equal(table.column("split"), split).to_numpy() for split in SCORED}
-    del table
     parts: dict[str, dict[str, np.ndarray]] = {split: {} for split in SCORED}
-    for name in (*COLUMNS, STATION):  # one by one, which takes less memory
-        column = read_parquet(path, built_by=built_by, only=[name])
-        if not column.column_names:
-            continue
-        values = column.column(name).to_numpy()
-        for split, is_in_split in chosen.items():
-            found = values[is_in_split]
-            parts[split][name] = _shared(found, like[split], name) if like else found
+    with open_parquet(path, built_by=built_by, columns=("split", *COLUMNS)) as file:
+        # Column by column and row group by row group, as each station is one: all of the file at
+        # once takes several times the memory of the arrays.
+        chosen: dict[str, list[np.ndarray]] = {split: [] for split in SCORED}
+        for splits in _row_groups(file, "split"):
+            for split, rows in chosen.items():
+                rows.append(pc.equal(splits, split).to_numpy())
+        for name in (*COLUMNS, *({STATION} & set(file.schema_arrow.names))):
+            pieces: dict[str, list[np.ndarray]] = {split: [] for split in SCORED}
+            for group, values in enumerate(_row_groups(file, name)):
+                for split, rows in chosen.items():
+                    pieces[split].append(values.to_numpy()[rows[group]])
+            for split in SCORED:
+                found = np.concatenate(pieces.pop(split))
+                parts[split][name] = _shared(found, like[split], name) if like else found
     return {split: Predictions(**columns) for split, columns in parts.items()}
+
+
+def _row_groups(file: pq.ParquetFile, column: str) -> Iterator[pa.ChunkedArray]:
+    """The values of a column, row group by row group."""
+    for group in range(file.num_row_groups):
+        yield file.read_row_group(group, [column]).column(0)
