@@ -65,6 +65,13 @@ def test_the_table_marks_what_no_model_has_learnt_from() -> None:
     assert as_markdown({}, STATIONS) == []
 
 
+def test_the_table_says_which_station_is_left_out_and_why() -> None:
+    stations = STATIONS.model_copy(update={"left_out": {"d": ("p (mbar)", "rh (%)")}})
+    lines = as_markdown(both(), stations)
+    assert lines[-1] == "station d is LEFT OUT, as its files lack p (mbar), rh (%)."
+    assert as_markdown({}, stations) == ["", lines[-1]]
+
+
 def test_a_project_with_one_station_has_no_such_scores() -> None:
     alone = Stations(first=None, further=(), unseen=(), statistics="pooled")
     assert mae_by_station(forecasts(NAIVE), alone) == {}

@@ -103,12 +103,13 @@ def table(
 
 
 def as_markdown(found: Mapping[str, StationScores], stations: Stations) -> list[str]:
-    """The lines of a section of the leaderboard; none with one station."""
+    """The lines of a section of the leaderboard; none with one station, if none is left out."""
+    left_out = [line for text in stations.left_out_texts for line in ("", f"{markdown(text)}.")]
     if not found:
-        return []
+        return left_out
     heads, cells = table(found, stations)
     rows = [[markdown(head) for head in heads], *([markdown(c) for c in row] for row in cells)]
     lines = [f"| {' | '.join(row)} |" for row in rows]
     rule = "|:--" + "|--:" * (len(heads) - 1) + "|"
     about = [ABOUT + (f" {UNSEEN}" if stations.unseen else "")]
-    return ["", f"## {TITLE}", "", lines[0], rule, *lines[1:], "", *about]
+    return ["", f"## {TITLE}", "", lines[0], rule, *lines[1:], "", *about, *left_out]

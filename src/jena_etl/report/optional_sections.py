@@ -63,7 +63,7 @@ def stations_section(
     *,
     most: int = 3,
 ) -> list[Section]:
-    """The scores by station; nothing if there is one station.
+    """The scores by station, and which are left out; nothing if there is one station.
 
     Args:
         rows: of the leaderboard, best first.
@@ -73,14 +73,15 @@ def stations_section(
         most: how many models are shown beside the naive forecast, the best ones.
     """
     scores = read_station_scores(rows)
+    left_out = [f"{text}." for text in stations.left_out_texts]
     if not scores:
-        return []
+        return [Section(title=STATIONS, paragraphs=left_out)] if left_out else []
     best = [name for name in scores if name not in BASELINES][:most]
     cells = []
     for station in stations.names:
         name = f"{station} (unseen)" if station in stations.unseen else station
         cells.append((name, *(f"{scores[one].mae[station]:.3f}" for one in (*best, NAIVE))))
     heads = ("station", *(f"{one} ({unit})" for one in (*best, NAIVE)))
-    about = [ABOUT_STATIONS, *([UNSEEN] if stations.unseen else [])]
+    about = [ABOUT_STATIONS, *([UNSEEN] if stations.unseen else []), *left_out]
     tables = [Table(STATIONS, heads, cells)]
     return [Section(title=STATIONS, paragraphs=about, tables=tables, pictures=pictures)]
