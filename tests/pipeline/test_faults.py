@@ -173,7 +173,7 @@ def test_a_training_that_outlives_its_dvc(repo: Any) -> None:
 
     # What the orphan had trained is not lost.
     repo.edit(lambda params: params["models"]["dense"].update(units=3))
-    output = repo.dvc("repro")
+    output = repo.dvc("repro", "train@dense")
     assert "train@dense" in repo.stages_run(output)
     assert "Epoch" not in output
 
