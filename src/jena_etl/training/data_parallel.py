@@ -164,18 +164,23 @@ def together(model: Any, processes: Processes, *, run: str, train: int, validati
                     "differ, or their checkpoints are not of the same epoch. Make them equal, and "
                     "if they are, remove checkpoints/ on each"
                 )
-            # Each shard draws its own dropout. The checkpoint, which has been read by now, holds
-            # the state of shard 0, and that is the state of one process.
+
+        def on_epoch_begin(self, _epoch: int, _logs: object = None) -> None:
+            self._shift_seeds(processes.number)  # each shard draws its own dropout
+
+        def _shift_seeds(self, by: int) -> None:
             for variable in model.variables:
                 if variable.name == SEED_STATE:
                     state = keras.ops.convert_to_numpy(variable).copy()
-                    state[0] += processes.number
+                    state[0] += by
                     variable.assign(state)
 
         def on_train_end(self, _logs: object = None) -> None:
             processes.sum(np.zeros(1))  # so that no process is gone before all have finished
 
         def on_epoch_end(self, _epoch: int, logs: dict[str, float]) -> None:
+            # The checkpoint, which is written now, holds what one process would have.
+            self._shift_seeds(-processes.number)
             # The callbacks that follow are given the means over all windows.
             splits = ["validation" if name.startswith("val_") else "train" for name in logs]
             sums = [mean * own[split] for mean, split in zip(logs.values(), splits, strict=True)]
