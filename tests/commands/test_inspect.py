@@ -115,6 +115,7 @@ def shown(card: DataCard) -> list[str]:
         "data": card,
         "columns": {"T (degC)": temperature},
         "stations": {},
+        "stations_left_out": (),
         "splits": None,
         "choices": None,
         "policy": "reference",
