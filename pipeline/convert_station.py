@@ -7,7 +7,7 @@ of the station's own train rows, which may be pooled with those of the others.
 from jena_etl.errors import LackingColumnsError
 from jena_etl.params import Params
 from jena_etl.prepare.climate import read_series
-from jena_etl.prepare.outputs import LackingColumns
+from jena_etl.prepare.outputs import LackingColumns, left_out_text
 from jena_etl.prepare.row_ranges import split_rows
 from jena_etl.prepare.statistics import train_statistics
 from jena_etl.project import Project
@@ -31,7 +31,7 @@ def main(project: Project, params: Params, name: str) -> None:
             if params.stations.on_lacking_column == "error":
                 raise
             LackingColumns(columns=error.columns).write(station.converted_lacking_json)
-            show(f"station {name} is LEFT OUT, as its files lack {', '.join(error.columns)}\n")
+            show(f"{left_out_text(name, error.columns)}\n")
             return
         station.converted_lacking_json.unlink(missing_ok=True)
         compute(station, params)

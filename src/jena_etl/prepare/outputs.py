@@ -46,6 +46,11 @@ class BySplit(Part, Generic[Value]):
 Counts = BySplit[Count]
 
 
+def left_out_text(station: str, columns: Sequence[str]) -> str:
+    """Which station is left out, and why."""
+    return f"station {station} is LEFT OUT, as its files lack {', '.join(columns)}"
+
+
 class LackingColumns(StageOutput, stage="convert_station"):
     """lacking_columns.json: why a further station is left out; its folders hold nothing else.
 
@@ -108,10 +113,7 @@ class Stations(StageOutput, stage="check"):
     @property
     def left_out_texts(self) -> tuple[str, ...]:
         """A sentence for each station that is left out: which one, and why."""
-        return tuple(
-            f"station {name} is LEFT OUT, as its files lack {', '.join(columns)}"
-            for name, columns in self.left_out.items()
-        )
+        return tuple(left_out_text(name, columns) for name, columns in self.left_out.items())
 
     @property
     def named(self) -> str:
