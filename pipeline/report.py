@@ -70,8 +70,15 @@ def main(project: Project, params: Params) -> None:
         bytes=project.best_model.stat().st_size,
         sha256=sha256_of(project.best_model),
     )
-    stations = _stations(project)
-    model_card = render_model_card(best, card, splits, models, params, stations=stations)
+    model_card = render_model_card(
+        best,
+        card,
+        splits,
+        models,
+        params,
+        stations=_stations(project),
+        left_out=project.stations.left_out_texts,
+    )
     write_text(project.model_card_md, model_card)
     show(f"open {project.report_html.relative_to(project.root)} in a browser\n")
 

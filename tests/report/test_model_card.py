@@ -78,6 +78,7 @@ def render(
     mae: float = 1.5,
     synthetic: bool = False,
     ensembles: tuple[float, ...] = (),
+    left_out: tuple[str, ...] = (),
 ) -> str:
     digest = SourceDigest(name=file, bytes=1_234, sha256="a" * 64, synthetic=synthetic)
     card = Card.model_construct(  # type: ignore[call-arg]  # what the model card tells of it
@@ -149,9 +150,8 @@ def render(
             "lstm": ResidualQuantiles(q10=-4, q50=0.125, q90=4.5, windows=5_000, model_sha256=None)
         },
     )
-    return render_model_card(
-        ModelFile(metadata, bytes=25_879, sha256="b" * 64), card, splits, models, params
-    )
+    file_of_model = ModelFile(metadata, bytes=25_879, sha256="b" * 64)
+    return render_model_card(file_of_model, card, splits, models, params, left_out=left_out)
 
 
 def test_the_card_follows_the_headings_of_hugging_face(params: Params) -> None:
@@ -159,6 +159,12 @@ def test_the_card_follows_the_headings_of_hugging_face(params: Params) -> None:
     code = "  # the latest row first"  # which is not a heading, as it does not begin a line
     assert "".join(headings) == HEADINGS
     assert code in render(params)
+
+
+def test_the_card_names_a_station_that_is_left_out(params: Params) -> None:
+    why = "station potsdam is LEFT OUT, as its files lack wv"
+    assert f"23:50:00.\n- {why}\n" in render(params, left_out=(why,))
+    assert "LEFT OUT" not in render(params)
 
 
 def test_the_card_says_what_the_model_is_made_from_and_how_it_scores(params: Params) -> None:

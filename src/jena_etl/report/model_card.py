@@ -75,6 +75,7 @@ def render_model_card(
     params: Params,
     *,
     stations: Sequence[StationData] = (),
+    left_out: Sequence[str] = (),
 ) -> str:
     """Write the card as Markdown, in which every value is escaped.
 
@@ -85,6 +86,7 @@ def render_model_card(
         models: what is known about all trained models, and the naive forecast.
         params: the params that it was trained with.
         stations: all stations, the first one, too; none if the project has one.
+        left_out: a sentence for each station that is left out.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -100,7 +102,7 @@ def render_model_card(
     template = environment.get_template("model_card.md.jinja")
     values = _values(file.metadata, card, splits, models, params)
     values |= _about_stations(file.metadata.architecture, stations, models, params)
-    return template.render(file=file, model=file.metadata, **values)
+    return template.render(file=file, model=file.metadata, left_out=left_out, **values)
 
 
 def _escape(value: object) -> str:
