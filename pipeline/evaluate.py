@@ -7,6 +7,7 @@ The best model is copied to data/best_model.keras, so that others can fetch it u
 
 import json
 import shutil
+from dataclasses import replace
 
 from jena_etl.evaluation.assess import Assessment, assess
 from jena_etl.evaluation.forecasts import Forecasts
@@ -47,57 +48,32 @@ from pipeline import run, show
 
 def main(project: Project, params: Params) -> None:
     """Score and rank the architectures of params.yaml and the baselines."""
-    stations = project.stations
     forecasts = Forecasts(project, (*BASELINES, *params.architectures), params.ensembles)
     found, naive = _assess_each(project, params, forecasts)
     scores = {name: one.scores for name, one in found.items()}
     seeds = scores_over_seeds(project, params, scores, naive)
     del naive
-    folds = scores_in_folds(project, params)
-    lead_times = scores_by_lead_time(project, params, scores)
     mae = validation_mae(scores, seeds)
     best = best_on_validation(mae)
-    compared = compare({name: one.daily_errors for name, one in found.items()}, best=best)
+    entries = _entries(project, found, forecasts, best)
+    folds = scores_in_folds(project, params)
+    lead_times = scores_by_lead_time(project, params, scores)
+    entries = [
+        replace(
+            entry,
+            seeds=seeds.get(entry.architecture),
+            folds=folds.get(entry.architecture),
+            lead_times=lead_times.get(entry.architecture),
+        )
+        for entry in entries
+    ]
     intervals = PredictionIntervals(
         target=project.splits.target,
         residuals={name: one.residuals for name, one in found.items() if one.residuals},
     )
     intervals.write(project.prediction_intervals_json)
-    entries: list[Entry] = []
-    for name, one in found.items():
-        parameters, best_epoch = 0, None
-        if weights := forecasts.weights(name):
-            of_members = [entry.parameters for entry in entries if weights.get(entry.architecture)]
-            parameters = sum(of_members) + len(of_members)  # a weight for each
-        elif name not in BASELINES:
-            parameters = read_metadata(project.model_file(name)).trainable_parameters
-            history = read_history(project.history_csv(name), built_by=built_by(name))
-            best_epoch = history.best_epoch
-        at_stations = StationScores(one.station_mae, found[NAIVE].station_mae)
-        entry = Entry(
-            name,
-            parameters,
-            best_epoch,
-            one.scores,
-            compared[name],
-            intervals=one.intervals,
-            seeds=seeds.get(name),
-            folds=folds.get(name),
-            lead_times=lead_times.get(name),
-            stations=at_stations if stations.names else None,
-            weights=weights,
-        )
-        entries.append(entry)
-    for name in set(params.models) - set(params.architectures):  # since removed from the list
-        project.metrics_json(name).unlink(missing_ok=True)
-    _remove_metrics_of_ensembles(project)
-    for entry in entries:
-        write_json(project.metrics_json(entry.architecture), as_metrics(entry))
-    source = project.data_card.source.model_copy(update={"synthetic": project.is_synthetic})
-    heading = title(project.splits, source, stations)
-    seconds = step_seconds(project.data_card, project.splits.window)
-    write_text(project.leaderboard_csv, as_csv(entries))
-    write_text(project.leaderboard_md, as_markdown(entries, heading, seconds, stations))
+    _write_metrics(project, params, entries)
+    _write_leaderboard(project, entries)
     _copy_best(project, best_on_validation({name: mae[name] for name in params.architectures}))
     _set_unlisted_aside(project, params)
     show(f"best on validation: {best}, MAE {mae[best]:.2f}\n")
@@ -116,6 +92,53 @@ def _assess_each(
         model_file = project.model_file(name) if name in params.architectures else None
         found[name] = assess(name, forecasts[name], naive, stations, model_file)
     return found, naive
+
+
+def _entries(
+    project: Project, found: dict[str, Assessment], forecasts: Forecasts, best: str
+) -> list[Entry]:
+    """The lines of the leaderboard, without what comes from further trainings."""
+    compared = compare({name: one.daily_errors for name, one in found.items()}, best=best)
+    entries: list[Entry] = []
+    for name, one in found.items():
+        parameters, best_epoch = 0, None
+        if weights := forecasts.weights(name):
+            of_members = [entry.parameters for entry in entries if weights.get(entry.architecture)]
+            parameters = sum(of_members) + len(of_members)  # a weight for each
+        elif name not in BASELINES:
+            parameters = read_metadata(project.model_file(name)).trainable_parameters
+            history = read_history(project.history_csv(name), built_by=built_by(name))
+            best_epoch = history.best_epoch
+        at_stations = StationScores(one.station_mae, found[NAIVE].station_mae)
+        entry = Entry(
+            name,
+            parameters,
+            best_epoch,
+            one.scores,
+            compared[name],
+            intervals=one.intervals,
+            stations=at_stations if project.stations.names else None,
+            weights=weights,
+        )
+        entries.append(entry)
+    return entries
+
+
+def _write_leaderboard(project: Project, entries: list[Entry]) -> None:
+    source = project.data_card.source.model_copy(update={"synthetic": project.is_synthetic})
+    heading = title(project.splits, source, project.stations)
+    seconds = step_seconds(project.data_card, project.splits.window)
+    write_text(project.leaderboard_csv, as_csv(entries))
+    write_text(project.leaderboard_md, as_markdown(entries, heading, seconds, project.stations))
+
+
+def _write_metrics(project: Project, params: Params, entries: list[Entry]) -> None:
+    """Write a file for each entry, and remove those of models that were taken off the list."""
+    for name in set(params.models) - set(params.architectures):
+        project.metrics_json(name).unlink(missing_ok=True)
+    _remove_metrics_of_ensembles(project)
+    for entry in entries:
+        write_json(project.metrics_json(entry.architecture), as_metrics(entry))
 
 
 def _remove_metrics_of_ensembles(project: Project) -> None:

@@ -67,7 +67,7 @@ class Forecasts(Mapping[str, dict[str, Predictions]]):
         return read_predictions(path, built_by=built_by(name), like=like)
 
     def weights(self, ensemble: str) -> dict[str, float]:
-        """The weights of an ensemble's members; none of what is no ensemble.
+        """The weights of an ensemble's members; none for anything else.
 
         They are fitted to the validation split of the stations that models learn from.
         """
