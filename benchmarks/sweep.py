@@ -3,7 +3,9 @@
 Both build the demo's project to the end, with its eleven architectures, from the same folder in
 which all stages before the training are up to date: they train, score, draw and record. The sweep
 starts its Ray on this machine within the time, and gives a training one core. Both must record
-the same bytes in dvc.lock.
+the same bytes in dvc.lock. They do so twice: as the demo is, where a training divides its
+operations among two threads, so that `dvc repro` uses a second core in part; and with one thread,
+so that a training uses the core that the sweep counts it with.
 
     python -m benchmarks.sweep > figures.json           # --quick: two of the architectures
     python -m benchmarks.sweep --table figures.json
@@ -11,12 +13,14 @@ the same bytes in dvc.lock.
 
 from __future__ import annotations
 
+import operator
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 REPRO = (sys.executable, "-m", "dvc", "repro")
 SWEEP = (sys.executable, "-c", "from jena_etl.cli import run; run()", "sweep", "--leaderboard")
 QUICK = ["dense", "conv1d"]
+THREADS = (2, 1)
 
 
 def seconds(folder: Path, *command: str) -> float:
@@ -47,25 +52,42 @@ def recorded(folder: Path) -> Any:
     return YAML(typ="safe", pure=True).load(folder / "dvc.lock")["stages"]
 
 
-def measured(quick: bool) -> tuple[str, Figures]:  # noqa: FBT001  as the command line calls it
-    """Seconds from arrays to report."""
+def side_by_side(params: dict[str, Any]) -> dict[str, Any]:
+    """Seconds from arrays to report, of the sweep and of `dvc repro`.
+
+    Args:
+        params: what the demo's params.yaml is changed to, by dotted keys.
+    """
     with tempfile.TemporaryDirectory() as folder:
         first, second = Path(folder) / "repro", Path(folder) / "sweep"
         prepare(CHECKOUT, first)
-        if quick:
-            edit_params(first / "params.yaml", lambda params: params.update(architectures=QUICK))
+        edit_params(first / "params.yaml", lambda found: _set(found, params))
         seconds(first, *REPRO, "--quiet", "baseline")
         shutil.copytree(first, second, symlinks=True)
         serial = seconds(first, *REPRO, "--quiet")
         say(f"dvc repro: {serial:.0f} s")
-        side_by_side = seconds(second, *SWEEP)
-        say(f"jena-etl sweep --leaderboard: {side_by_side:.0f} s")
+        swept = seconds(second, *SWEEP)
+        say(f"jena-etl sweep --leaderboard: {swept:.0f} s")
         if recorded(first) != recorded(second):
             sys.exit("the two have left different bytes")
+    return compared([swept], [serial], "s")
+
+
+def _set(found: Any, params: dict[str, Any]) -> None:
+    for key, value in params.items():
+        *blocks, last = key.split(".")
+        reduce(operator.getitem, blocks, found)[last] = value
+
+
+def measured(quick: bool) -> tuple[str, Figures]:  # noqa: FBT001  as the command line calls it
+    """With two threads a training, and with one."""
+    chosen = {"architectures": QUICK} if quick else {}
     models = len(QUICK) if quick else "eleven"
-    about = f"the demo from its arrays to the report, {models} architectures"
-    return about, {
-        "jena-etl sweep --leaderboard / dvc repro": compared([side_by_side], [serial], "s")
+    return f"the demo from its arrays to the report, {models} architectures", {
+        f"jena-etl sweep --leaderboard / dvc repro, train.cpu_threads: {threads}": side_by_side(
+            chosen | {"train.cpu_threads": threads}
+        )
+        for threads in THREADS
     }
 
 
