@@ -9,7 +9,7 @@ WITH_DOCS := .venv/.installed-with-docs
 
 SYNC := UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --python $(BIN)/python
 
-.PHONY: help demo test test-slow test-team test-all lint docs clean
+.PHONY: help demo test test-team test-ci test-all lint docs clean
 
 help:  ## this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -19,18 +19,18 @@ demo: $(INSTALLED)  ## the whole pipeline on a synthetic station, in demo/
 
 # The tests start Python hundreds of times. Without bytecode, TensorFlow takes twice as long to import;
 # the first import writes it, which is less than half of what uv would compile beforehand.
-PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2
+PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 3
 
-test: $(WITH_DEV)  ## the tests, but for the slow ones
-	@$(PYTEST) -m "not slow" --cov --ignore=tests/team
-
-test-slow: $(WITH_DEV)  ## builds killed halfway, other Keras backends, experiments, a browser
-	@$(PYTEST) -m slow tests --ignore=tests/team
+test: $(WITH_DEV)  ## the tests to run while you work
+	@$(PYTEST) -m "not slow and not nightly" --cov --ignore=tests/team
 
 test-team: $(WITH_DEV)  ## two colleagues sharing data and models, as docs/team.md tells it
 	@$(PYTEST) tests/team
 
-test-all: $(WITH_DEV)  ## all three, which takes less time than one after the other
+test-ci: $(WITH_DEV)  ## all but those marked nightly, as CI does on every push
+	@$(PYTEST) -m "not nightly" --cov
+
+test-all: $(WITH_DEV)  ## all, with Ray on two nodes and builds killed halfway: half an hour
 	@$(PYTEST) --cov
 
 lint: $(WITH_DEV)  ## ruff and mypy

@@ -85,6 +85,7 @@ def test_inspect_in_words(project: Path) -> None:
         assert part in shown
 
 
+@pytest.mark.slow
 def test_inspect_models_is_quiet_json(tmp_path: Path, checkout: Path) -> None:
     """The folder needs no more than its params.yaml; TensorFlow's notes stay off stderr."""
     params = YAML().load(checkout / "params.yaml")

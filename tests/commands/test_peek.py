@@ -407,6 +407,7 @@ def test_blank_lines_without_end_are_not_unpacked(tmp_path: Path) -> None:
     assert peak < 700, peak
 
 
+@pytest.mark.slow
 def test_lines_without_end_are_read_up_to_a_limit_that_is_said(tmp_path: Path) -> None:
     line = b"%d,1,%d\n"
     block = b"".join(line % (202101010000 + minute, minute % 7) for minute in range(60))

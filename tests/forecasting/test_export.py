@@ -37,6 +37,7 @@ EXPORTED = (
     *("lstm_unrolled", "nlinear", "patch_transformer", "residual_gru", "ridge", "simple_rnn"),
     "tcn",
 )
+SLOWEST = ("bidirectional_lstm", "lstm_unrolled", "patch_transformer", "residual_gru")
 SMALL = {
     "filters": 2,
     "kernel_sizes": [2, 1],
@@ -76,7 +77,12 @@ def small(name: str, checkout: Path) -> tuple[Any, Any]:
     return architecture, architecture.build(TASK.sequence_length, len(TASK.columns))
 
 
-@pytest.fixture(scope="module", params=EXPORTED)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.slow) if name in SLOWEST else name for name in EXPORTED
+    ],
+)
 def model_file(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, checkout: Path
 ) -> Path:
@@ -152,6 +158,7 @@ def kinds_of_layer(name: str, checkout: Path) -> set[tuple[str, ...]]:
     }
 
 
+@pytest.mark.slow
 def test_the_others_are_made_of_the_same_layers(checkout: Path) -> None:
     exported = set().union(*(kinds_of_layer(name, checkout) for name in EXPORTED))
     for name in set(names()) - set(EXPORTED):

@@ -500,6 +500,7 @@ def test_any_source_is_read_right_or_refused(terminal: TextIO) -> None:
     assert min(outcomes["read"], outcomes["refused"]) > sum(outcomes.values()) / 10
 
 
+@pytest.mark.slow
 def test_much_of_one_kind_is_refused_soon(terminal: TextIO, tmp_path: Path) -> None:
     """Of many members or columns, one that is there twice is found without comparing all pairs."""
     many = tmp_path / "many.zip"

@@ -58,6 +58,7 @@ def test_a_table_without_rows_is_a_file(tmp_path: Path) -> None:
     assert pl.read_parquet(tmp_path / "empty.parquet").schema == schema
 
 
+@pytest.mark.slow
 def test_bytes_depend_neither_on_the_threads_nor_on_the_blocks(tmp_path: Path) -> None:
     """300,000 rows are five row groups, and several of Polars' own chunks."""
     archive = zipped(tmp_path, csv_text(SOUND * 50_000))

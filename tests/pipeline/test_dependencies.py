@@ -112,7 +112,7 @@ def test_what_a_stage_imports_is_declared_or_plumbing(built: Any) -> None:
     assert set().union(*recorded.values()) >= PLUMBING - OF_REPEATS  # no file that is gone
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_so_is_what_a_stage_imports_that_has_to_be_switched_on(repeated: Any) -> None:
     recorded = imported_by_stage(repeated)
     assert {name for name, *_ in recorded} >= SWITCHED_ON - ELSEWHERE
@@ -147,6 +147,7 @@ def key_of_dense(repo: Any) -> str:
     return run_key(Project(repo.root).training_dependencies("dense"))
 
 
+@pytest.mark.slow
 def test_training_alone_needs_tensorflow(repo: Any) -> None:
     """Every other stage runs where neither it nor Keras can be imported."""
     environment = {"UNIMPORTABLE": "jax keras tensorflow"}

@@ -203,6 +203,7 @@ def test_a_report_newer_than_gits_is_built_again(repo: Any) -> None:
     assert not faults(examined(repo))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tracked", "empty"), [(True, False), (False, True)])
 def test_a_dvc_lock_cut_short(repo: Any, *, tracked: bool, empty: bool) -> None:
     """Nothing is trained again: git has it, or the run cache knows what was built from what."""
@@ -233,6 +234,7 @@ def test_an_empty_rwlock(repo: Any) -> None:
     assert repo.stages_run(repo.dvc("repro")) == []
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_of_what_no_commit_uses(repo: Any) -> None:
     """On a small disk of its own: the advice makes room."""
     if os.geteuid() or subprocess.run(["unshare", "-m", "true"], check=False).returncode:
@@ -413,6 +415,7 @@ def test_another_process_at_work_is_a_note(repo: Any) -> None:
     assert "another DVC process" in pipeline.found
 
 
+@pytest.mark.slow
 def test_a_read_only_disk(repo: Any, tmp_path: Path) -> None:
     if os.geteuid() or subprocess.run(["unshare", "-m", "true"], check=False).returncode:
         pytest.skip("only root can mount a disk for this")
@@ -428,6 +431,7 @@ def test_a_read_only_disk(repo: Any, tmp_path: Path) -> None:
     assert "fault" not in cured
 
 
+@pytest.mark.slow
 def test_a_folder_that_its_owner_closed(repo: Any) -> None:
     """Root may write everywhere, unless it gives that up."""
     without = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]

@@ -22,6 +22,7 @@ def row_of(path: Path, name: str) -> dict[str, str]:
     return row
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_scored_and_forecasts_its_weighted_mean(repo: Any) -> None:
     project = open_project(repo.root)
     before = project.leaderboard_csv.read_bytes()

@@ -9,6 +9,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.nightly
 def test_a_queued_experiment_runs_its_own_code(repo: Any) -> None:
     """The editable install beside it would import the workspace's code (dvc#10419)."""
     module = repo.root / "src/jena_etl/evaluation/leaderboard.py"

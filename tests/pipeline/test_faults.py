@@ -84,6 +84,7 @@ class Struck:
         return (self.folder / f"{stage}.struck").exists()
 
 
+@pytest.mark.nightly
 def test_a_build_by_another_user_killed_in_stages_of_every_kind(repo: Any) -> None:
     """Each `dvc repro` goes on where the one before was killed, and ends with the same bytes.
 
@@ -142,6 +143,7 @@ def test_two_at_once(repo: Any) -> None:
     assert (repo.root / "dvc.lock").read_bytes() == before
 
 
+@pytest.mark.nightly
 def test_a_training_that_outlives_its_dvc(repo: Any) -> None:
     """Nobody writes beside it, and it writes nothing over what was made since."""
     model = repo.root / "models/dense.keras"

@@ -41,7 +41,7 @@ def test_without_features_outputs_are_those_of_the_measurements(built: Any) -> N
     assert "features" not in read_metadata(project.model_file("dense")).model_dump()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_from_params_to_the_leaderboard(repo: Any) -> None:
     repo.edit(lambda params: params.update(features=FEATURES, architectures=["dense"]))
     before = repo.json("reports/data_card.json")

@@ -32,6 +32,7 @@ def mae(project: Project, name: str) -> float:
     return statistics.fmean(errors)
 
 
+@pytest.mark.slow
 def test_a_further_horizon_gives_what_it_gives_as_the_horizon(ahead: Any) -> None:
     """The same splits and forecasts, byte for byte; what the project has stays as it was."""
     project = open_project(ahead.root)
@@ -53,6 +54,7 @@ def test_a_further_horizon_gives_what_it_gives_as_the_horizon(ahead: Any) -> Non
     assert [project.predictions_parquet(name).read_bytes() for name in names] == found
 
 
+@pytest.mark.slow
 def test_the_leaderboard_shows_mae_and_skill_by_lead_time(ahead: Any) -> None:
     project = open_project(ahead.root)
     metrics = project.metrics_json("dense").read_bytes()
@@ -151,7 +153,7 @@ def test_a_horizon_that_is_not_listed_is_refused(ahead: Any, steps: str) -> None
     assert ahead.stage("train_horizon", "dense", steps, fails=True) == said
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_another_horizon_trains_for_that_one_alone(repeated: Any, tmp_path: Path) -> None:
     ran = repeated.stages_run((repeated.root / "repro.txt").read_text())
     assert [name for name in ran if "horizon" in name] == ["horizon@6", "train_horizon@dense-6"]

@@ -52,6 +52,7 @@ def test_the_csv_files_for_dvc_plots(built: Any) -> None:
     assert all(float(row["naive"]) == forecast_for[row["timestamp"]] for row in shown)
 
 
+@pytest.mark.slow
 def test_pictures_of_the_data_before_anything_is_trained(built: Any, tmp_path: Path) -> None:
     written = write_data_pictures(open_project(built.root), tmp_path / "pictures")
     assert sorted(path.name for path in written) == [

@@ -44,7 +44,7 @@ def test_a_second_repro_runs_nothing_and_keeps_the_lock(repo: Any) -> None:
     assert (repo.root / "dvc.lock").read_bytes() == before
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_model_off_the_list_leaves_the_leaderboard(repo: Any, tmp_path: Path) -> None:
     """What evaluate depends on is what `dvc pull` brings: the model that is left over is not."""
     assert best_model(repo.root).stem == "lstm"

@@ -80,6 +80,7 @@ def test_what_a_fold_learns_from_does_not_know_later_rows(folds: Any) -> None:
     assert changed[latest + 1 :].all()
 
 
+@pytest.mark.slow
 def test_the_leaderboard_shows_mean_spread_and_skill_over_the_folds(folds: Any) -> None:
     project = open_project(folds.root)
     ranked = [row["architecture"] for row in read_leaderboard(project.leaderboard_csv)]
@@ -151,7 +152,7 @@ def test_an_origin_that_is_not_listed_is_refused(folds: Any) -> None:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_another_origin_trains_that_one_alone(repeated: Any, tmp_path: Path) -> None:
     ran = repeated.stages_run((repeated.root / "repro.txt").read_text())
     stages = [f"fold@{origin}" for origin in ORIGINS]

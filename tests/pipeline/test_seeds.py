@@ -29,6 +29,7 @@ def mae(path: Path, split: str) -> float:
     return statistics.fmean(errors)
 
 
+@pytest.mark.slow
 def test_a_further_seed_gives_what_it_gives_as_the_seed(repo: Any) -> None:
     """In one process each; nothing but the forecasts is left, and the model of `seed` stays."""
     project = open_project(repo.root)
@@ -82,6 +83,7 @@ def test_a_seed_off_the_list_leaves_the_folder_and_the_leaderboard(repo: Any) ->
     assert reports(repo.root) == before
 
 
+@pytest.mark.slow
 def test_an_interrupted_seed_resumes_and_leaves_the_others_checkpoints(
     repo: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +117,7 @@ def test_a_seed_that_is_not_listed_is_refused(repo: Any, seed: str) -> None:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_another_seed_trains_that_one_alone(built: Any, repeated: Any, tmp_path: Path) -> None:
     trained = ["train_seed@dense-1", "train_seed@dense-2"]
     ran = repeated.stages_run((repeated.root / "repro.txt").read_text())

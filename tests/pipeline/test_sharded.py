@@ -20,7 +20,7 @@ def forecasts(project: Project) -> list[np.ndarray]:
     return [found[split].prediction for split in SCORED]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_train_stage_in_two_processes(repo: Any) -> None:
     """Losses, MAE and forecasts are the same to rounding; a run leaves no checkpoint behind."""
     project = open_project(repo.root)

@@ -67,6 +67,7 @@ def repo(three: Repo, tmp_path: Path) -> Repo:
     return three.copy(tmp_path / "repo")
 
 
+@pytest.mark.slow
 def test_pooled_statistics_are_those_of_all_train_rows_that_are_learnt_from(three: Any) -> None:
     project = open_project(three.root)
     train = []
@@ -351,7 +352,7 @@ def test_a_station_that_lacks_a_column_is_left_out_where_params_say_so(repo: Any
     assert open_project(repo.root).statistics == before
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_nothing_else_is_kept_of_a_station_that_is_left_out(three: Any, tmp_path: Path) -> None:
     """And it comes back from the run cache as it was, with the file that has the column."""
     repo = three.copy(tmp_path / "repo")
@@ -375,7 +376,7 @@ def test_nothing_else_is_kept_of_a_station_that_is_left_out(three: Any, tmp_path
     assert files() == before
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_adding_a_station_runs_its_stages_and_what_reads_all_of_them(
     built: Any, tmp_path: Path
 ) -> None:
@@ -406,6 +407,7 @@ def test_adding_a_station_runs_its_stages_and_what_reads_all_of_them(
     assert "Data and pipelines are up to date" in repo.dvc("status")
 
 
+@pytest.mark.slow
 def test_every_station_is_audited(three: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each with statistics that are pooled as they are in the project; and where times overlap."""
     lines = three.jena_etl("audit", "--no-weights").splitlines()

@@ -84,7 +84,7 @@ params:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_winners_command_line_gives_its_score_to_the_last_digit(repo: Any) -> None:
     (repo.root / "space.yaml").write_text(SPACE)
     shown = repo.run("jena-etl", "sweep", "space.yaml", "--trials", "3")
@@ -113,7 +113,7 @@ def test_the_winners_command_line_gives_its_score_to_the_last_digit(repo: Any) -
     assert history.val_mae == best["history"]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_models_are_those_of_dvc_repro_and_none_is_trained_twice(repo: Any) -> None:
     lock = recorded(repo)
     files = [*(repo.root / "models").iterdir(), *(repo.root / "reports/history").iterdir()]

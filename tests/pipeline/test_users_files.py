@@ -28,6 +28,7 @@ def download(request: pytest.FixtureRequest, repo: Any) -> partial[str]:
     return partial(repo.dvc, "repro", "download") if by_dvc else partial(repo.stage, "download")
 
 
+@pytest.mark.slow
 def test_what_lies_in_data_raw_stays_there(repo: Any, download: partial[str]) -> None:
     """A station's own zip may lie in data/raw and be fetched from there."""
     notes = put(repo.root / "data/raw/notes.txt")

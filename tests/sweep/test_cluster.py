@@ -22,7 +22,7 @@ from jena_etl.sweep.place import FOLDER
 from tests.sweep.fake_project import EPOCHS, fake_project, fake_store, started
 from tests.sweep.two_nodes import SMALL, two_nodes
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 # What whoever starts a sweep runs; it prints why trials have failed.
 DRIVER = """

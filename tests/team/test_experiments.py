@@ -44,6 +44,7 @@ def validation_mae(leaderboard: str) -> float:
     return float(row["validation_mae"])
 
 
+@pytest.mark.nightly
 def test_experiments_between_clones(team: Team) -> None:
     alice, bob = team.alice, team.bob
     params = (alice.root / "params.yaml").read_bytes()

@@ -13,6 +13,8 @@ from jena_etl.commands.merge_lock import parse_lock, render_lock
 from tests.pipeline.repository import Repo
 from tests.team.conftest import Team, change, documented
 
+pytestmark = pytest.mark.nightly
+
 CHEAP = {"check", "evaluate", "report"}  # what a merge leaves to do; it trains nothing
 
 

@@ -7,6 +7,8 @@ import re
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from jena_etl.files import sha256_of
 from jena_etl.ingest.synthetic import MEMBER, write_synthetic
 from jena_etl.project import open_project
@@ -17,6 +19,7 @@ BOARD = "reports/leaderboard.md"
 LATER_ROWS = 1_000  # a week stands for half a year
 
 
+@pytest.mark.nightly
 def test_another_file_upstream(team: Team) -> None:
     alice, bob = team.alice, team.bob
     station = team.upstream / "station.zip"

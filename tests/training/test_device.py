@@ -100,6 +100,7 @@ def test_versions_name_the_backend_in_use() -> None:
     assert versions() == expected
 
 
+@pytest.mark.slow
 def test_under_jax_without_tensorflow() -> None:
     jax = pytest.importorskip("jax", reason="Keras' jax backend is not installed")
     if jax.default_backend() != "cpu":

@@ -54,6 +54,7 @@ def built(files: dict[str, Path]) -> tuple[Any, dict[str, Any]]:
     return ensemble_model(members, WEIGHTS, steps=STEPS, columns=COLUMNS), members
 
 
+@pytest.mark.slow
 def test_its_file_forecasts_the_weighted_mean(files: dict[str, Path], tmp_path: Path) -> None:
     import onnxruntime
 
@@ -78,6 +79,7 @@ def test_its_file_forecasts_the_weighted_mean(files: dict[str, Path], tmp_path: 
     np.testing.assert_allclose(written, by_hand, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_same_members_give_the_same_bytes(files: dict[str, Path], tmp_path: Path) -> None:
     first, second = (tmp_path / f"{name}.keras" for name in ("first", "second"))
     for path in (first, second):

@@ -56,7 +56,7 @@ def fitted(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.nightly)])
 def test_the_checkpoint_goes_on_where_a_kill_cut_off(tmp_path: Path, backend: str) -> None:
     """The same bytes, with dropout's seeds, the optimizer and the shuffle all under way."""
     if not find_spec(backend):
@@ -135,6 +135,7 @@ run(cut)
 """
 
 
+@pytest.mark.slow
 def test_xla_gives_the_same_model_to_rounding_and_the_same_file(tmp_path: Path) -> None:
     """A file that asked for XLA would not open where cuDNN is used: XLA cannot compile it."""
     models = [fitted(xla=xla)[0] for xla in (False, True)]
@@ -248,6 +249,7 @@ def test_a_loss_that_is_no_number_stops_with_the_epoch() -> None:
         fitted(targets=np.full(200, np.nan, dtype=np.float32))
 
 
+@pytest.mark.slow
 def test_mixed_precision_leaves_weights_forecast_and_loss_in_32_bits(tmp_path: Path) -> None:
     """Built, trained, written and loaded on the CPU, where the train stage would refuse it."""
     import keras

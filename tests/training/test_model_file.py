@@ -195,6 +195,7 @@ def model_path(untrained: Path, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TWICE)
 def test_two_processes_write_the_same_bytes(runs: tuple[Path, Path], name: str) -> None:
     for file in (f"models/{name}.keras", f"{name}.csv"):
@@ -265,7 +266,7 @@ def test_keras_loads_it_without_this_package(runs: tuple[Path, Path]) -> None:
         np.testing.assert_array_equal(forecasts, np.load(runs[0] / f"{name}.npy"))
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_every_kind_of_layer_trains_under_jax_without_tensorflow(
     tmp_path: Path, checkout: Path
 ) -> None:

@@ -194,7 +194,7 @@ def test_machines_that_do_not_train_the_same_refuse_to_begin(*, differ: bool) ->
         callback.on_train_begin()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_two_machines_end_with_the_same_checkpoint(tmp_path: Path) -> None:
     """Each is a process with a folder and an address of its own, here on one machine.
 
@@ -244,7 +244,7 @@ def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_killed_process_ends_the_run_and_the_next_run_resumes(tmp_path: Path) -> None:
     """The same bytes as without a kill, although each shard draws its own dropout."""
     whole, cut = (

@@ -324,6 +324,7 @@ def own_memory() -> int:
     raise AssertionError
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells it")
 def test_memory_does_not_grow_with_datasets_and_epochs() -> None:
     """By less than a tenth of the arrays, and less than a tenth of the batches of all epochs."""
@@ -341,6 +342,7 @@ def test_memory_does_not_grow_with_datasets_and_epochs() -> None:
     assert own_memory() - before < 50_000_000
 
 
+@pytest.mark.slow
 def test_a_dataset_lives_as_long_as_what_was_made_from_it() -> None:
     import tensorflow as tf
 
