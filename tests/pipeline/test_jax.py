@@ -16,7 +16,7 @@ from jena_etl.evaluation.predictions import SCORED, forecast, read_predictions
 from jena_etl.project import open_project
 from jena_etl.training.model_file import load_model
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 # Trains as `python -m pipeline.train` does until `tensorflow` is first imported, then ends with
 # the files that are on the stack, the importing one first.

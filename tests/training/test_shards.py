@@ -223,7 +223,7 @@ trained_in_shards(training(Path(sys.argv[1]), "lstm"))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
     """Weights, optimizer, losses and MAE after two epochs; the differences are of rounding."""
     one = training(tmp_path, "lstm")
