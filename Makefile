@@ -19,7 +19,7 @@ demo: $(INSTALLED)  ## the whole pipeline on a synthetic station, in demo/
 
 # The tests start Python hundreds of times. Without bytecode, TensorFlow takes twice as long to import;
 # the first import writes it, which is less than half of what uv would compile beforehand.
-PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 3
+PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2
 
 test: $(WITH_DEV)  ## the tests to run while you work
 	@$(PYTEST) -m "not slow and not nightly" --cov --ignore=tests/team

@@ -13,14 +13,12 @@ so that a training uses the core that the sweep counts it with.
 
 from __future__ import annotations
 
-import operator
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -52,16 +50,22 @@ def recorded(folder: Path) -> Any:
     return YAML(typ="safe", pure=True).load(folder / "dvc.lock")["stages"]
 
 
-def side_by_side(params: dict[str, Any]) -> dict[str, Any]:
+def side_by_side(threads: int, architectures: list[str] | None) -> dict[str, Any]:
     """Seconds from arrays to report, of the sweep and of `dvc repro`.
 
     Args:
-        params: what the demo's params.yaml is changed to, by dotted keys.
+        threads: how many a training divides its operations among.
+        architectures: what is trained; None for those of the demo.
     """
+
+    def change(params: Any) -> None:
+        params["train"]["cpu_threads"] = threads
+        params["architectures"] = architectures or params["architectures"]
+
     with tempfile.TemporaryDirectory() as folder:
         first, second = Path(folder) / "repro", Path(folder) / "sweep"
         prepare(CHECKOUT, first)
-        edit_params(first / "params.yaml", lambda found: _set(found, params))
+        edit_params(first / "params.yaml", change)
         seconds(first, *REPRO, "--quiet", "baseline")
         shutil.copytree(first, second, symlinks=True)
         serial = seconds(first, *REPRO, "--quiet")
@@ -73,19 +77,12 @@ def side_by_side(params: dict[str, Any]) -> dict[str, Any]:
     return compared([swept], [serial], "s")
 
 
-def _set(found: Any, params: dict[str, Any]) -> None:
-    for key, value in params.items():
-        *blocks, last = key.split(".")
-        reduce(operator.getitem, blocks, found)[last] = value
-
-
 def measured(quick: bool) -> tuple[str, Figures]:  # noqa: FBT001  as the command line calls it
     """With two threads a training, and with one."""
-    chosen = {"architectures": QUICK} if quick else {}
     models = len(QUICK) if quick else "eleven"
     return f"the demo from its arrays to the report, {models} architectures", {
         f"jena-etl sweep --leaderboard / dvc repro, train.cpu_threads: {threads}": side_by_side(
-            chosen | {"train.cpu_threads": threads}
+            threads, QUICK if quick else None
         )
         for threads in THREADS
     }
