@@ -8,6 +8,7 @@ The best model is copied to data/best_model.keras, so that others can fetch it u
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 from jena_etl.evaluation.assess import Assessment, assess
 from jena_etl.evaluation.forecasts import Forecasts
@@ -47,12 +48,12 @@ from pipeline import run, show
 
 
 def main(project: Project, params: Params) -> None:
-    """Score and rank the architectures of params.yaml and the baselines."""
+    """Score and rank the architectures and ensembles of params.yaml and the baselines."""
     forecasts = Forecasts(project, (*BASELINES, *params.architectures), params.ensembles)
     found, naive = _assess_each(project, params, forecasts)
     scores = {name: one.scores for name, one in found.items()}
     seeds = scores_over_seeds(project, params, scores, naive)
-    del naive
+    del naive  # the times and observations of all stations, which nothing below reads
     mae = validation_mae(scores, seeds)
     best = best_on_validation(mae)
     entries = _entries(project, found, forecasts, best)
@@ -72,9 +73,11 @@ def main(project: Project, params: Params) -> None:
         residuals={name: one.residuals for name, one in found.items() if one.residuals},
     )
     intervals.write(project.prediction_intervals_json)
-    _write_metrics(project, params, entries)
+    _write_metrics(project, entries)
     _write_leaderboard(project, entries)
-    _copy_best(project, best_on_validation({name: mae[name] for name in params.architectures}))
+    # `best` may be an ensemble or a baseline, which the train stages leave no model file of.
+    best_trained = best_on_validation({name: mae[name] for name in params.architectures})
+    _copy_best(project, best_trained)
     _set_unlisted_aside(project, params)
     show(f"best on validation: {best}, MAE {mae[best]:.2f}\n")
 
@@ -132,24 +135,22 @@ def _write_leaderboard(project: Project, entries: list[Entry]) -> None:
     write_text(project.leaderboard_md, as_markdown(entries, heading, seconds, project.stations))
 
 
-def _write_metrics(project: Project, params: Params, entries: list[Entry]) -> None:
-    """Write a file for each entry, and remove those of models that were taken off the list."""
-    for name in set(params.models) - set(params.architectures):
-        project.metrics_json(name).unlink(missing_ok=True)
-    _remove_metrics_of_ensembles(project)
+def _write_metrics(project: Project, entries: list[Entry]) -> None:
+    """Write a file for each entry, and remove those of what is no longer on the leaderboard."""
+    for path in project.metrics_json(NAIVE).parent.glob("*.json"):
+        if _is_of_a_model(path):  # a file of the user's stays
+            path.unlink()
     for entry in entries:
         write_json(project.metrics_json(entry.architecture), as_metrics(entry))
 
 
-def _remove_metrics_of_ensembles(project: Project) -> None:
-    """Those of listed ensembles are written again; of others, only the files know the names."""
-    for path in project.metrics_json(NAIVE).parent.glob("*.json"):
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            continue  # somebody else's
-        if isinstance(found, dict) and "weights" in found:
-            path.unlink()
+def _is_of_a_model(path: Path) -> bool:
+    """Whether `_write_metrics` has written the file."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return isinstance(found, dict) and "validation_mae" in found
 
 
 def _copy_best(project: Project, name: str) -> None:

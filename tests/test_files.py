@@ -103,3 +103,16 @@ def test_what_is_not_to_be_kept_is_set_aside(tmp_path: Path) -> None:
     left = {path.name for path in folder.iterdir()}
     assert left == {"dense.keras", "gru.keras.part", ".gitignore"}
     assert (aside / "lstm.keras").read_text() == "lstm.keras"
+
+
+def test_what_was_set_aside_before_stays(tmp_path: Path) -> None:
+    folder, aside = tmp_path / "stations", tmp_path / "unlisted/stations"
+    for value in ("1", "2", "2", "3"):
+        (folder / "potsdam/raw").mkdir(parents=True)
+        (folder / "potsdam/raw/arrays.json").write_text(value)
+        (folder / "notes.txt").write_text(value)
+        assert set_aside(folder, (), aside) == ["notes.txt", "potsdam"]
+    for name in ("potsdam{}/raw/arrays.json", "notes.txt{}"):
+        kept = [(aside / name.format(number)).read_text() for number in ("", ".1", ".2")]
+        assert kept == ["1", "2", "3"]
+    assert len(list(aside.iterdir())) == 6

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import filecmp
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -58,11 +60,12 @@ def replacing(path: Path) -> Iterator[Path]:
 def set_aside(folder: Path, keep: Collection[str], aside: Path) -> list[str]:
     """Move the files and folders of `folder` that are not named in `keep` to the folder `aside`.
 
-    Those of the same names that were moved there before are replaced. Hidden files stay, and so do
-    files that are still being written (`.part`).
+    What was moved there before under the same name stays, unless it is the same: `lstm.keras` then
+    becomes `lstm.keras.1`. Hidden files are not moved, nor those that are still being written
+    (`.part`).
 
     Returns:
-        The sorted names of the files that were moved.
+        The sorted names that the files had in `folder`.
     """
     moved = [
         file
@@ -71,10 +74,23 @@ def set_aside(folder: Path, keep: Collection[str], aside: Path) -> list[str]:
     ]
     for file in moved:
         aside.mkdir(parents=True, exist_ok=True)
-        if (aside / file.name).is_dir():
-            shutil.rmtree(aside / file.name)
-        file.rename(aside / file.name)
+        numbered = (aside / f"{file.name}.{number}" for number in itertools.count(1))
+        names = itertools.chain([aside / file.name], numbered)
+        free = next(path for path in names if not path.exists() or _is_same(path, file))
+        if free.is_dir():
+            shutil.rmtree(free)
+        file.rename(free)
     return [file.name for file in moved]
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two files, or all files of two folders, have the same names and bytes."""
+    if not (one.is_dir() and other.is_dir()):
+        return one.is_file() and other.is_file() and filecmp.cmp(one, other, shallow=False)
+    names = {path.name for path in one.iterdir()}
+    return names == {path.name for path in other.iterdir()} and all(
+        _is_same(one / name, other / name) for name in names
+    )
 
 
 def write_text(path: Path, text: str) -> None:

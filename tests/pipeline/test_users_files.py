@@ -21,7 +21,7 @@ def put(path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=["dvc repro", "directly"])
+@pytest.fixture(params=[pytest.param("dvc repro", marks=pytest.mark.slow), "directly"])
 def download(request: pytest.FixtureRequest, repo: Any) -> partial[str]:
     """Both ways to run the stage."""
     by_dvc = request.param == "dvc repro"
@@ -81,13 +81,16 @@ def test_a_linked_folder_is_not_emptied(
         assert (elsewhere / "station.zip").exists()
 
 
+@pytest.mark.slow
 def test_reports_are_replaced_and_notes_beside_them_are_not(repo: Any) -> None:
     notes = put(repo.root / "reports/metrics/notes.txt")
+    (notes.parent / "mine.json").write_text("[1]")
+    (notes.parent / "renamed_since.json").write_text('{"validation_mae": 1}')
     repo.edit(lambda params: params.update(architectures=["dense"]))
     repo.dvc("repro", "evaluate")
     assert notes.read_bytes() == COPY
     left = {path.stem for path in notes.parent.iterdir()}
-    assert left == {"dense", "notes", *BASELINES}
+    assert left == {"dense", "mine", "notes", *BASELINES}
 
 
 def test_a_folder_that_is_gone_comes_back_from_the_cache(repo: Any) -> None:
