@@ -69,7 +69,7 @@ def test_without_the_extra_one_line_says_what_to_type(repo: Any) -> None:
 
 
 def test_either_a_space_or_the_leaderboard(repo: Any) -> None:
-    expected = "error: name a SPACE.yaml, or add --leaderboard, one of the two\n"
+    expected = "error: name a SPACE.yaml or add --leaderboard, exactly one of the two\n"
     assert repo.jena_etl("sweep", fails=True) == expected
     assert repo.jena_etl("sweep", "space.yaml", "--leaderboard", fails=True) == expected
 

@@ -49,6 +49,7 @@ def test_lists_and_ranges_are_read(tmp_path: Path, params: Any) -> None:
         ("window.sampling_rate: [3]", "dvc exp run -S window.sampling_rate=VALUE"),
         ("window.horizon: [12]", "it would change which windows are forecast"),
         ("seed: [1, 2]", "a seed is luck"),
+        ("further_horizons: [6]", "it adds lead times to the leaderboard"),
         ("models.tcn.filters: [8]", "tcn is not one of its architectures"),
         ("train.cpu_threads: [1]", "a search may change models.NAME.KEY, train.batch_size and"),
         ("models.dense.units: {low: 1.5, high: 3.0}", "models.dense.units=1.5: models.dense.un"),

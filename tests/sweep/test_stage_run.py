@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from jena_etl.errors import SweepError
+from jena_etl.files import write_text
 from jena_etl.sweep import place as places
+from jena_etl.sweep import side_by_side
 from jena_etl.sweep.place import FOLDER, Place, md5_of
-from jena_etl.sweep.stage_run import StageRun, reason, record_file, run_stage
+from jena_etl.sweep.side_by_side import run_side_by_side
+from jena_etl.sweep.stage_run import Outcome, StageRun, log_file, reason, record_file, run_stage
 
 # Counts its runs in a file beside its out.
 STAGE = "from pathlib import Path; Path('out').write_text('result'); open('runs', 'a').write('.')"
@@ -68,6 +75,73 @@ def test_a_stage_that_fails_says_why_and_leaves_no_record(
     outcome = run_stage(a_run(), place_of(tmp_path, code))
     assert str(outcome.error).startswith(why)
     assert not record_file(tmp_path, "train@x").exists()
+
+
+def test_a_disk_that_refuses_is_said(tmp_path: Path) -> None:
+    place = place_of(tmp_path)
+    (tmp_path / "logs").write_text("a file where a folder belongs")
+    assert "logs" in str(run_stage(a_run(), place).error)
+
+
+class Lost(Exception):  # noqa: N818  as Ray calls it
+    """A node or a process is lost."""
+
+
+class Raised(Lost):
+    """A task has raised `cause`."""
+
+    cause = ZeroDivisionError("by zero")
+
+
+class OneNode:
+    """What `run_side_by_side` uses of Ray; a task runs when its result is asked for."""
+
+    exceptions = SimpleNamespace(RayError=Lost, RayTaskError=Raised)
+
+    def remote(self, function: Callable[..., Outcome]) -> Any:
+        return SimpleNamespace(
+            options=lambda **_: SimpleNamespace(
+                remote=lambda *arguments: partial(function, *arguments)
+            )
+        )
+
+    def wait(self, tasks: list[Any], **_: object) -> tuple[list[Any], list[Any]]:
+        return tasks[:1], tasks[1:]
+
+    def get(self, task: Callable[[], Outcome]) -> Outcome:
+        try:
+            return task()
+        except ZeroDivisionError:
+            raise Raised from None
+
+
+def test_a_stage_that_waits_does_not_show_an_earlier_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    place, names = place_of(tmp_path), ("train@x", "train@y")
+    for name in names:
+        write_text(log_file(tmp_path, name), "Epoch 9")
+    ended: list[str] = []
+    failed = run_side_by_side(
+        OneNode(),
+        [a_run().model_copy(update={"stage": name}) for name in names],
+        place,
+        {},
+        done=lambda run: ended.append(run.stage),
+    )
+    assert (failed, ended) == ({}, list(names))
+    assert "Epoch 9" not in capfd.readouterr().err
+
+
+def test_a_fault_of_ours_is_not_a_lost_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def divide(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(side_by_side, "run_stage", divide)
+    failed = run_side_by_side(OneNode(), [a_run()], place_of(tmp_path), {}, done=print)
+    assert failed == {"train@x": "ZeroDivisionError: by zero"}
 
 
 def test_a_node_with_a_clone_of_its_own_sends_what_it_has_made(

@@ -71,11 +71,11 @@ def sweep_leaderboard(project: Project, cluster: Cluster) -> str:
         with joined(cluster) as ray:
             check_nodes(ray, place)
             room = room_for_each(ray, cluster, params.train.device)
-            _say(f"{len(stale.runs)} trainings, {cluster.cpus:g} core each")
+            _say(f"{len(stale.runs)} trainings, {_cores(cluster)} each")
             runs = longest_first(stale.runs, project.run_log)
             failed = run_side_by_side(ray, runs, place, room, done=done)
         if failed:
-            raise SweepError(_failed(failed, len(stale.runs)))
+            raise SweepError(_failed(failed, len(stale.runs), "DVC has recorded the others"))
     repro(root, why="after the training")
     return "The pipeline is up to date: dvc repro has nothing to do."
 
@@ -125,7 +125,7 @@ def sweep_space(
         with joined(cluster) as ray:
             check_nodes(ray, place)
             room = room_for_each(ray, cluster, params.train.device)
-            _say(f"{len(wanted)} trials, {cluster.cpus:g} core each")
+            _say(f"{len(wanted)} trials, {_cores(cluster)} each")
             errors = search(wanted, store, place, room)
     else:
         _say(f"all {len(wanted)} trials have been run before: nothing to do")
@@ -180,7 +180,7 @@ def _written(
         params=params,
     )
     if errors:
-        raise SweepError(_failed(errors, len(results) + len(errors)))
+        raise SweepError(_failed(errors, len(results) + len(errors), "the others are kept"))
     if not best:
         raise SweepError("no trial was trained to the end; ask for more: --trials")
     stopped = sum(one.stopped for one in results.values())
@@ -201,10 +201,14 @@ def _unit(project: Project) -> str:
     return arrays.units[arrays.columns.index(arrays.target)]
 
 
-def _failed(failed: dict[str, str], of: int) -> str:
+def _cores(cluster: Cluster) -> str:
+    return f"{cluster.cpus:g} core{'s' if cluster.cpus > 1 else ''}"
+
+
+def _failed(failed: dict[str, str], of: int, others: str) -> str:
     reasons = "\n".join(f"  {stage}: {reason}" for stage, reason in failed.items())
     return (
-        f"{len(failed)} of {of} trainings failed, and DVC has recorded the others:\n{reasons}\n"
+        f"{len(failed)} of {of} trainings failed, and {others}:\n{reasons}\n"
         "what they printed is in logs/sweep/; put that right, then the same command again"
     )
 

@@ -36,6 +36,8 @@ def run_side_by_side(
     Returns:
         Why the others failed, by their names; empty if none did.
     """
+    for run in runs:  # or a training that waits would show what it printed in an earlier sweep
+        log_file(place.root, run.stage).unlink(missing_ok=True)
     task = ray.remote(run_stage).options(max_retries=TRIES, **room)
     by_ref = {task.remote(run, place): run for run in runs}
     failed = {}
@@ -60,6 +62,8 @@ def run_side_by_side(
 def _outcome(ray: Any, ref: Any, run: StageRun) -> Outcome:
     try:
         outcome: Outcome = ray.get(ref)
+    except ray.exceptions.RayTaskError as error:  # a fault of this package, raised on the node
+        return Outcome(stage=run.stage, error=f"{type(error.cause).__name__}: {error.cause}")
     except ray.exceptions.RayError as error:  # its node or its process was lost too often
         reason = " ".join(str(error).split())
         return Outcome(stage=run.stage, error=f"lost {TRIES + 1} times, the last time: {reason}")

@@ -216,7 +216,9 @@ def _check_path(file: str, path: str, space: Space) -> None:
         )
     elif path.startswith("window."):
         why = "it would change which windows are forecast, so the scores could not be compared"
-    elif path == "seed" or path.startswith("further_"):
+    elif path == "further_horizons":
+        why = "it adds lead times to the leaderboard, and a trial has that of window.horizon alone"
+    elif path in ("seed", "further_seeds"):
         why = "a seed is luck, not a setting; further_seeds measures how much it matters"
     else:
         why = "a search may change models.NAME.KEY, " + " and ".join(SEARCHED)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from jena_etl.errors import JenaEtlError, ProjectError
+from jena_etl.errors import JenaEtlError, ProjectError, one_line
 from jena_etl.files import write_text
 from jena_etl.stage_output import Part
 from jena_etl.sweep.place import Place, digests
@@ -92,8 +92,8 @@ def run_stage(run: StageRun, place: Place) -> Outcome:
                 raise ProjectError(f"it has not written all of {', '.join(run.outs)}")
             record = Record(inputs=run.inputs, outs=outs)
             write_text(record_file(root, run.stage), record.model_dump_json())
-    except JenaEtlError as error:
-        return Outcome(stage=run.stage, error=str(error))
+    except (JenaEtlError, OSError) as error:
+        return Outcome(stage=run.stage, error=one_line(error))
     files = {} if place.is_shared(root) else {name: (root / name).read_bytes() for name in run.outs}
     return Outcome(stage=run.stage, files=files)
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from jena_etl.errors import JenaEtlError, TrainingError
+from jena_etl.errors import JenaEtlError, TrainingError, one_line
 from jena_etl.files import write_text
 from jena_etl.sweep.place import Place
 from jena_etl.sweep.process import follow
@@ -55,8 +55,8 @@ def run_trial(
             if not files.result.is_file():
                 _train(files, trial, place, tune.report, wanted)
             result = Result.model_validate_json(files.result.read_bytes())
-    except JenaEtlError as error:
-        tune.report(_reported(WORST, 0, error=str(error)))
+    except (JenaEtlError, OSError) as error:
+        tune.report(_reported(WORST, 0, error=one_line(error)))
         return
     tune.report(_reported(result.validation_mae, WHOLE, result.history, result=result))
 
