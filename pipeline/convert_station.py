@@ -11,7 +11,7 @@ from jena_etl.prepare.outputs import LackingColumns, left_out_text
 from jena_etl.prepare.row_ranges import split_rows
 from jena_etl.prepare.statistics import train_statistics
 from jena_etl.project import Project
-from jena_etl.station_project import StationProject, about_station
+from jena_etl.station_project import StationProject
 from pipeline import run, show
 from pipeline.convert import convert_source
 from pipeline.features import compute
@@ -24,7 +24,7 @@ def main(project: Project, params: Params, name: str) -> None:
     """
     options = params.station_dialect(name)
     station = StationProject(project.root, name)
-    with about_station(name):
+    with station.about():
         try:
             convert_source(station, options, params.split)
         except LackingColumnsError as error:

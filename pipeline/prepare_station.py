@@ -6,10 +6,10 @@ station's data card.
 
 from jena_etl.params import Params
 from jena_etl.prepare.climate import read_series
-from jena_etl.prepare.outputs import LackingColumns, Statistics
+from jena_etl.prepare.outputs import LackingColumns
 from jena_etl.prepare.statistics import with_columns_of
 from jena_etl.project import Project
-from jena_etl.station_project import StationProject, about_station
+from jena_etl.station_project import StationProject
 from pipeline import run
 from pipeline.arrays import write_arrays
 from pipeline.splits import describe
@@ -27,8 +27,8 @@ def main(project: Project, params: Params, name: str) -> None:
         return
     station.lacking_json.unlink(missing_ok=True)
     pooled = project.statistics if params.stations.statistics == "pooled" else None
-    with about_station(name):
-        own = Statistics.read(station.own_statistics_json)
+    with station.about():
+        own = station.own_statistics
         statistics = with_columns_of(own, pooled) if pooled else own
         statistics.write(station.statistics_json)
         series = read_series(station.climate_parquet, station.features_parquet)

@@ -5,7 +5,7 @@ from pathlib import Path
 from jena_etl.files import set_aside
 from jena_etl.params import Params
 from jena_etl.prepare.climate import read_series
-from jena_etl.prepare.outputs import Stations, Statistics
+from jena_etl.prepare.outputs import Stations
 from jena_etl.prepare.row_ranges import split_rows
 from jena_etl.prepare.statistics import pooled, train_statistics
 from jena_etl.project import Project
@@ -21,8 +21,8 @@ def main(project: Project, params: Params) -> None:
     stations = Stations.listed(project.interim_stations_json)
     if stations.further and params.stations.statistics == "pooled":
         first, *others = stations.seen
-        own = {name: StationProject(project.root, name).own_statistics_json for name in others}
-        statistics = pooled({first: statistics} | {n: Statistics.read(own[n]) for n in others})
+        own = {name: StationProject(project.root, name).own_statistics for name in others}
+        statistics = pooled({first: statistics, **own})
     for listed in (project.interim_stations_json, project.stations_json):
         names = {listed.name, *stations.further, *stations.left_out}
         _set_unlisted_aside(project, listed.parent, names)

@@ -16,6 +16,7 @@ import pytest
 from jena_etl import fetched
 from jena_etl.errors import ProjectError
 from jena_etl.fetched import FetchedProject
+from jena_etl.prepare.outputs import LACKING, LackingColumns, Stations
 from jena_etl.project import Project, open_project
 from tests.test_project import build
 
@@ -83,6 +84,40 @@ def test_a_version_is_read_as_a_local_project_is(origin: Path, cache: Path) -> N
     features = project.series_windows("train").features
     assert isinstance(features, np.memmap)
     assert Path(str(features.filename)).is_relative_to(cache)
+
+
+def test_a_station_of_several_has_the_models_of_the_whole(origin: Path, cache: Path) -> None:
+    processed = origin / "data/processed"
+    for file in processed.glob("*.*"):
+        (processed / "stations/potsdam").mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, processed / "stations/potsdam")
+    (processed / "stations/potsdam/data_card.json").write_text("{}")
+    (processed / "stations/arkona").mkdir()
+    LackingColumns(columns=("a",)).write(processed / "stations/arkona" / LACKING)
+    (origin / "models").mkdir()
+    (origin / "models/lstm.keras").write_text("weights")
+    stations = Stations(
+        first="jena", further=("potsdam", "arkona"), unseen=(), statistics="per_station"
+    )
+    stations.write(Project(origin).stations_json)
+    commit(origin, "three stations")
+
+    project = open_project(origin, rev="main", cache_dir=cache)
+    assert project.stations.names == ("jena", "potsdam")
+    assert len(project.windows("train")) == 2 * len(open_project(origin).series_windows("train"))
+    with pytest.raises(ProjectError, match="station arkona is left out, as its files lack a"):
+        project.station("arkona")
+    for name in project.stations.names:
+        model = project.station(name).model_file("lstm")
+        assert model == project.root / "models/lstm.keras"
+        assert model.read_text() == "weights"
+
+
+def test_what_is_not_fetched_is_in_a_clone(origin: Path, cache: Path) -> None:
+    project = open_project(origin, rev="v1", cache_dir=cache)
+    for ask in (lambda: project.fold("2013-01-01"), lambda: project.further_horizon(6)):
+        with pytest.raises(ProjectError, match=f"use a clone: git clone {origin}"):
+            ask()
 
 
 def test_what_is_fetched_is_whole_and_read_only(origin: Path, cache: Path) -> None:

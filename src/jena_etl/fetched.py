@@ -17,6 +17,8 @@ from pathlib import Path, PurePosixPath
 from jena_etl.errors import JenaEtlError, ProjectError
 from jena_etl.fetched_files import Repository, cannot_write, commit_of, open_commit
 from jena_etl.files import write_json
+from jena_etl.fold_project import FoldProject
+from jena_etl.horizon_project import HorizonProject
 from jena_etl.prepare.outputs import LACKING, Stations
 from jena_etl.project import Project
 from jena_etl.text import without_credentials
@@ -92,6 +94,19 @@ class FetchedProject(Project):
             if model in {row["architecture"] for row in rows}.difference(BASELINES):
                 return model
         return super().trained_model(model)
+
+    def fold(self, origin: str) -> FoldProject:
+        """Refuse: what was prepared for a fold is not fetched with a project."""
+        raise self._is_not_fetched(f"the fold {origin}")
+
+    def further_horizon(self, horizon: int) -> HorizonProject:
+        """Refuse: the windows of a further horizon are not fetched with a project."""
+        raise self._is_not_fetched(f"the horizon {horizon}")
+
+    def _is_not_fetched(self, what: str) -> ProjectError:
+        return ProjectError(
+            f"{what} is not fetched with a project; use a clone: git clone {self.url}"
+        )
 
     def source_files(self) -> list[Path]:
         """Refuse: a fetched project holds what the stages made of the source files."""

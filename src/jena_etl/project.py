@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jena_etl.forecasting.forecaster import Forecaster
     from jena_etl.horizon_project import HorizonProject
     from jena_etl.prepare.data_card import DataCard
+    from jena_etl.station_project import OneStation
     from jena_etl.windows.batches import WindowBatches
     from jena_etl.windows.split_windows import SeriesWindows, SplitWindows
 
@@ -55,7 +56,7 @@ class Project(ProjectPaths):
         """The project's stations; it has one if the file that lists them is not there."""
         return Stations.listed(self.stations_json)
 
-    def station(self, name: str) -> Project:
+    def station(self, name: str) -> OneStation:
         """What was converted and prepared of a station; its windows are those of that station.
 
         Raises:
@@ -74,7 +75,9 @@ class Project(ProjectPaths):
             found = f"the project has {', '.join(names)}" if names else "it has a single station"
             raise ProjectError(f"there is no station {name!r}: {found}")
         first = name == self.stations.first
-        return OneStation(self.root) if first else StationProject(self.root, name)
+        if first:
+            return OneStation(self.root, whole=self)
+        return StationProject(self.root, name, whole=self)
 
     def each_station(self) -> Iterator[tuple[int | None, Project]]:
         """Every station with its number, read as a project of its own, one after the other.
@@ -286,8 +289,8 @@ class Project(ProjectPaths):
         """A trained model that takes measurements in their units; loading it imports Keras.
 
         Args:
-            model: the name of a trained architecture, or "best" for the one that the leaderboard
-                ranks highest, which has the lowest MAE on the validation split.
+            model: the name of a trained architecture or of an ensemble on the leaderboard, or
+                "best" for the architecture that has the lowest MAE on the validation split.
 
         Raises:
             ProjectError: there is no such model, or no leaderboard.
@@ -304,7 +307,7 @@ class Project(ProjectPaths):
         )
 
     def trained_model(self, model: str) -> str:
-        """The architecture that `forecaster` would load for this name.
+        """The architecture or ensemble that `forecaster` would load for this name.
 
         Raises:
             ProjectError: there is no such model, or no leaderboard to say which is the best.
@@ -315,8 +318,7 @@ class Project(ProjectPaths):
 
         if model == "best":
             rows = read_leaderboard(self.leaderboard_csv)
-            models = (row["architecture"] for row in rows if row["kind"] != "ensemble")
-            return next(name for name in models if name not in BASELINES)
+            return next(row["architecture"] for row in rows if row["kind"] == "model")
         if model in BASELINES:
             beside = "; every forecaster gives the naive forecast beside its own"
             raise ProjectError(

@@ -93,21 +93,26 @@ class StageOutput(Part):
         write_json(path, self.model_dump(mode="json"))
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path, *, built_by: str | None = None) -> Self:
         """Read what `write` wrote.
+
+        Args:
+            path: the file.
+            built_by: the stage that writes it, where that is not `stage`.
 
         Raises:
             ProjectError: the file is missing or is not JSON, or a field has an unexpected value;
                 names the field, what was found and the command that builds the file.
             OSError: the file cannot be opened.
         """
+        stage = built_by or cls.stage
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
-            raise not_built(path, cls.stage) from None
+            raise not_built(path, stage) from None
         except ValidationError as error:
             raise ProjectError(
-                f"{path.name} {_fault(error)}; build it again: dvc repro -f {cls.stage}"
+                f"{path.name} {_fault(error)}; build it again: dvc repro -f {stage}"
             ) from None
 
 

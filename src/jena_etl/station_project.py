@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from jena_etl.errors import JenaEtlError
-from jena_etl.prepare.outputs import LACKING, Stations
+from jena_etl.prepare.outputs import LACKING, Splits, Stations, Statistics
 from jena_etl.project import Project
 
 if TYPE_CHECKING:  # a stage that reads no windows must not depend on them
+    from jena_etl.prepare.data_card import DataCard
     from jena_etl.windows.split_windows import SeriesWindows
 
 # The stage that builds for a further station what others build for the first one.
@@ -35,7 +38,9 @@ def about_station(name: str) -> Iterator[None]:
     try:
         yield
     except JenaEtlError as error:
-        raise type(error)(f"station {name}: {with_own_stages(str(error), name)}") from None
+        named = f"station {name}: "  # already there, if the project itself has said it
+        message = with_own_stages(str(error).removeprefix(named), name)
+        raise type(error)(f"{named}{message}") from None
 
 
 def with_own_stages(message: str, name: str) -> str:
@@ -51,13 +56,39 @@ def with_own_stages(message: str, name: str) -> str:
 class OneStation(Project):
     """A station of a project that has several, read as a project that has no other.
 
-    Its `windows` and `batches` are then those of the station. This class reads the first one.
+    Its `windows` and `batches` are then those of the station; the models are the project's. This
+    class reads the first one.
+
+    Attributes:
+        whole: the project that it is part of; None if no model is asked for.
     """
+
+    whole: Project | None = field(default=None, kw_only=True, repr=False, compare=False)
 
     @cached_property
     def stations(self) -> Stations:
         """The station alone."""
         return Stations(first=None, further=(), unseen=(), statistics="pooled")
+
+    @property
+    def _trained_in(self) -> Project:
+        return self.whole or Project(self.root)
+
+    def model_file(self, architecture: str) -> Path:
+        """The model file of an architecture; a fetched project fetches it."""
+        return self._trained_in.model_file(architecture)
+
+    def ensemble_file(self, name: str) -> Path:
+        """The file of an ensemble; a fetched project fetches it."""
+        return self._trained_in.ensemble_file(name)
+
+    def trained_model(self, model: str) -> str:
+        """The architecture or ensemble that `forecaster` would load for this name."""
+        return self._trained_in.trained_model(model)
+
+    def about(self) -> AbstractContextManager[None]:
+        """Add to what goes wrong that it is about this station, if it is a further one."""
+        return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -71,6 +102,10 @@ class StationProject(OneStation):
     """
 
     name: str
+
+    def about(self) -> AbstractContextManager[None]:
+        """Add the name of the station to what goes wrong, and name its own stages."""
+        return about_station(self.name)
 
     @property
     def downloads(self) -> Path:
@@ -112,7 +147,31 @@ class StationProject(OneStation):
         """What to type to see what the station's files hold."""
         return f"jena-etl inspect --station {self.name}"
 
+    @cached_property
+    def own_statistics(self) -> Statistics:
+        """The statistics of the station's own train rows."""
+        built_by = f"convert_station@{self.name}"
+        return Statistics.read(self.own_statistics_json, built_by=built_by)
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The rows, dates and windows of each split, with the window and the policy behind them."""
+        with self.about():
+            return super().splits
+
+    @cached_property
+    def data_card(self) -> DataCard:
+        """What the station's files hold, and what is wrong with them."""
+        with self.about():
+            return super().data_card
+
+    @property
+    def timestamps(self) -> np.ndarray:
+        """The timestamps of all rows, datetime64[s] of shape (rows,), memory-mapped."""
+        with self.about():
+            return super().timestamps
+
     def series_windows(self, split: str) -> SeriesWindows:
         """The windows of the station: of train, validation or test."""
-        with about_station(self.name):
+        with self.about():
             return super().series_windows(split)

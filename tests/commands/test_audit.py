@@ -196,7 +196,7 @@ def test_weights_may_depend_on_train_targets_and_on_nothing_later(converted: Pro
 
     (*_, ok), (*_, leak) = (run(converted, train=train) for train in (of_targets, of_validation))
     assert ok.ok
-    assert "lies 24 rows behind the train rows" in ok.text
+    assert "lies 24 rows after the train rows" in ok.text
     assert not leak.ok
     assert leak.text.startswith("weights of dense after an epoch: 1 of 2 differ after the 576 rows")
 

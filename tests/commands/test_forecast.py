@@ -18,6 +18,7 @@ from jena_etl.commands.chart import HEIGHT, WIDTH, Mark, chart
 from jena_etl.errors import JenaEtlError, ParamsError, ProjectError
 from jena_etl.evaluation import leaderboard
 from jena_etl.evaluation.prediction_intervals import conformal_quantiles
+from jena_etl.evaluation.predictions import BASELINES
 from jena_etl.ingest.convert import convert
 from jena_etl.params import read_params
 from jena_etl.prepare.climate import read_climate
@@ -100,10 +101,11 @@ def project(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def ranking(project: Project, *names: str) -> None:
     """A leaderboard of these, of which one that begins with `ensemble` is one."""
     project.leaderboard_csv.parent.mkdir(exist_ok=True)
-    rows = [
-        f"{rank},{name},{'ensemble' if name.startswith('ensemble') else ''}"
-        for rank, name in enumerate(names, start=1)
+    kinds = [
+        "baseline" if n in BASELINES else "ensemble" if n.startswith("ensemble") else "model"
+        for n in names
     ]
+    rows = [f"{rank},{names[rank - 1]},{kind}" for rank, kind in enumerate(kinds, start=1)]
     empty = "," * (len(leaderboard.COLUMNS) - 3)
     lines = [",".join(leaderboard.COLUMNS), *(row + empty for row in rows)]
     project.leaderboard_csv.write_text("\n".join(lines) + "\n")

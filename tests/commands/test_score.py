@@ -67,8 +67,8 @@ def project(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> 
     YAML().dump(params, project.params_yaml)
     write_model_file(project.model_file("dense"), metadata())
     row = dict.fromkeys(leaderboard.COLUMNS, "")
-    row |= {"rank": "1", "architecture": "dense", "test_mae": "1.5", "test_mae_low": "1.25"}
-    row["test_mae_high"] = "2.0"
+    row |= {"rank": "1", "architecture": "dense", "kind": "model"}
+    row |= {"test_mae": "1.5", "test_mae_low": "1.25", "test_mae_high": "2.0"}
     project.leaderboard_csv.parent.mkdir()
     project.leaderboard_csv.write_text(f"{','.join(row)}\n{','.join(row.values())}\n")
     residuals = conformal_quantiles(np.arange(99) / 50 + 0.005, None)  # its ends: 0.185, 1.785

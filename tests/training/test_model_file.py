@@ -498,7 +498,7 @@ def test_any_changed_byte_is_found_or_harmless(model_path: Path) -> None:
 def test_other_architecture(model_path: Path) -> None:
     assert refusal(model_path, "dense") == (
         "models/lstm.keras holds a model of architecture lstm, expected dense; "
-        "train it again: dvc repro -f train@dense"
+        "build the model again: dvc repro -f train@lstm"
     )
 
 
@@ -519,5 +519,6 @@ def test_lambda_is_refused(tmp_path: Path) -> None:
     assert refusal(path, "doubled") == (
         "Keras' safe mode refuses models/doubled.keras: Requested the deserialization of a "
         "`Lambda` layer whose `function` is a Python lambda. Expected Keras' own layers and no "
-        "Lambda; remove it from the architecture, then: dvc repro train@doubled"
+        "Lambda; remove it from the architecture, then build the model again: dvc repro -f "
+        "train@doubled"
     )

@@ -24,7 +24,7 @@ from jena_etl.params import Params
 from jena_etl.prepare.outputs import Splits, Stations
 from jena_etl.project import Project
 from jena_etl.stage_output import Part
-from jena_etl.station_project import about_station
+from jena_etl.station_project import OneStation
 from jena_etl.text import printable
 from jena_etl.windows.split_windows import SeriesWindows
 
@@ -72,10 +72,9 @@ def audit(
     stations = project.stations
     splits: dict[str, Splits] = {}
     for name in stations.names or ("",):
-        about = about_station(name) if name in stations.further else contextlib.nullcontext()
-        with about, tempfile.TemporaryDirectory() as folder:
+        one = project.station(name) if name else OneStation(project.root)
+        with one.about(), tempfile.TemporaryDirectory() as folder:
             pool = to_pool_with(project, params, name)
-            one = project.station(name) if name else project
             copies = Copies(one, params, stages, Path(folder), name=name, pool=pool)
             original = copies.make("original")
             splits[name] = original.splits
@@ -127,7 +126,7 @@ def _times(stations: Stations, splits: Mapping[str, Splits]) -> Iterator[Check]:
 def _fitted(original: Project, changed: Project) -> Iterator[Check]:
     """What is fitted to the train rows, and their windows, when all other rows are replaced."""
     rows = original.splits.rows - original.splits.splits.train.rows.stop
-    after = f"after the {rows:,} rows behind the train rows were replaced"
+    after = f"after the {rows:,} rows after the train rows were replaced"
     differ = [
         name
         for name, column in original.statistics.columns.items()
@@ -215,11 +214,11 @@ def _weights(copies: Copies, original: Project, params: Params, train: Train) ->
         at for at, (one, other) in enumerate(zip(*weights, strict=True)) if (one != other).any()
     ]
     what = f"weights of {name} after an epoch"
-    when = f"after the {original.splits.rows - first:,} rows behind the last train target"
+    when = f"after the {original.splits.rows - first:,} rows after the last train target"
     if first > train_stop:
         when += (
             f", which under policy {original.splits.policy} lies {first - train_stop:,} rows "
-            "behind the train rows,"
+            "after the train rows,"
         )
     return _check(
         not differ, what, f"{when} were replaced", f"{len(differ)} of {len(weights[0])} differ"

@@ -18,7 +18,7 @@ from jena_etl.prepare.data_card import (
 from jena_etl.prepare.outputs import Splits, Statistics
 from jena_etl.prepare.row_ranges import split_rows
 from jena_etl.project import Project
-from jena_etl.station_project import StationProject, about_station, with_own_stages
+from jena_etl.station_project import StationProject, with_own_stages
 from jena_etl.windows.spec import WindowSpec
 
 
@@ -64,9 +64,8 @@ def _further_stations(project: Project, missing: dict[str, str]) -> dict[str, An
     found: dict[str, Any] = {}
     for name in project.stations.further:
         try:
-            with about_station(name):
-                station = project.station(name)
-                card, splits = station.data_card, station.splits
+            station = project.station(name)
+            card, splits = station.data_card, station.splits
         except ProjectError as error:
             missing[f"station {name}"] = str(error)
             continue

@@ -116,7 +116,7 @@ def load_model(path: Path, *, architecture: str) -> Any:
     if found != architecture:
         raise TrainingError(
             f"{_shown(path)} holds a model of architecture {found}, expected {architecture}; "
-            f"train it again: dvc repro -f train@{architecture}"
+            f"{_remedy(path)}"
         )
     import keras
 
@@ -127,7 +127,7 @@ def load_model(path: Path, *, architecture: str) -> Any:
         cause = str(error).rpartition("Exception encountered: ")[2].partition(". ")[0]
         raise TrainingError(
             f"Keras' safe mode refuses {_shown(path)}: {cause}. Expected Keras' own layers and no "
-            f"Lambda; remove it from the architecture, then: dvc repro train@{architecture}"
+            f"Lambda; remove it from the architecture, then {_remedy(path)}"
         ) from error
 
 
