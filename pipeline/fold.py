@@ -6,8 +6,8 @@ and the baselines' forecasts are fitted to its train rows.
 
 from jena_etl.evaluation.predictions import in_fold, write_predictions
 from jena_etl.params import Params
+from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.climate import read_series
-from jena_etl.prepare.describe import CellMarks
 from jena_etl.prepare.rolling_origin import cut, describe_fold, fold_rows
 from jena_etl.prepare.statistics import train_statistics
 from jena_etl.project import Project

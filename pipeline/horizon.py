@@ -6,12 +6,12 @@ baselines' forecasts are fitted to the train rows for this horizon.
 
 from jena_etl.evaluation.predictions import at_horizon, write_predictions
 from jena_etl.params import Params
+from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.climate import read_series
-from jena_etl.prepare.describe import CellMarks
+from jena_etl.prepare.splits import series_splits
 from jena_etl.project import Project
 from pipeline import run, show
 from pipeline.baseline import baseline_predictions
-from pipeline.splits import series_splits
 
 
 def main(project: Project, params: Params, steps: str) -> None:
@@ -20,7 +20,8 @@ def main(project: Project, params: Params, steps: str) -> None:
     window = params.window.model_copy(update={"horizon": horizon})
     climate = read_series(project.climate_parquet, project.features_parquet)
     marks = CellMarks(project.findings_parquet)
-    splits = series_splits(project, params.model_copy(update={"window": window}), climate, marks)
+    changed = params.model_copy(update={"window": window})
+    splits = series_splits(climate, project.statistics, changed, marks)
     further = project.further_horizon(horizon)
     splits.write(further.splits_json)
     for name, parts in baseline_predictions(further).items():

@@ -9,8 +9,8 @@ from jena_etl.evaluation.leaderboard import read_leaderboard
 from jena_etl.evaluation.predictions import NAIVE, Predictions, built_by
 from jena_etl.files import sha256_of, write_text
 from jena_etl.params import Params
+from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.climate import read_climate
-from jena_etl.prepare.describe import CellMarks
 from jena_etl.project import Project
 from jena_etl.report.compose import (
     Models,
@@ -108,7 +108,8 @@ def _draw_stations(project: Project, target: str) -> list[Picture]:
     shown = {}
     for name in names[:STATIONS_SHOWN]:
         station = project.station(name)
-        climate = read_climate(station.climate_parquet)
+        with station.about():
+            climate = read_climate(station.climate_parquet)
         series = Series(target, climate.timestamps, climate.columns[target])
         rows = {split: part.rows for split, part in station.splits.splits.items()}
         unseen = " (unseen)" if name in project.stations.unseen else ""

@@ -1,13 +1,12 @@
 """splits: divide rows and windows -> data/processed/splits.json, reports/data_card.json."""
 
 from jena_etl.params import Params
+from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.climate import Climate, read_series
-from jena_etl.prepare.describe import CellMarks, describe_data
-from jena_etl.prepare.outputs import Splits
+from jena_etl.prepare.describe import describe_data
 from jena_etl.prepare.row_ranges import split_rows
-from jena_etl.prepare.splits import describe_splits
+from jena_etl.prepare.splits import series_splits
 from jena_etl.project import Project
-from jena_etl.windows.spec import WindowSpec
 from pipeline import run, show
 
 
@@ -19,28 +18,13 @@ def main(project: Project, params: Params) -> None:
 def describe(project: Project, params: Params, climate: Climate) -> None:
     """Write the splits and the data card of a station."""
     marks = CellMarks(project.findings_parquet)
-    splits = series_splits(project, params, climate, marks)
+    splits = series_splits(climate, project.statistics, params, marks)
     card = describe_data(climate, marks, project.source, splits, split_rows(params.split))
     splits.write(project.splits_json)
     card.write(project.data_card_json)
     counts = ", ".join(f"{name} {part.windows:,}" for name, part in splits.splits.items())
     show(f"windows under policy {splits.policy}: {counts}\n")
     show(card.faults(project.inspect_command))
-
-
-def series_splits(project: Project, params: Params, climate: Climate, marks: CellMarks) -> Splits:
-    """The rows and windows of each split of the series, with the window of `params`."""
-    window = params.window
-    return describe_splits(
-        climate,
-        project.statistics,
-        split_rows(params.split),
-        policy=params.split.policy,
-        gaps=window.gaps,
-        target=window.target,
-        spec=WindowSpec(**window.model_dump(exclude={"target", "gaps"})),
-        filled_targets=marks.rows(window.target, filled=True),
-    )
 
 
 if __name__ == "__main__":

@@ -9,14 +9,14 @@ from ruamel.yaml import YAML
 from jena_etl.errors import SweepError
 from jena_etl.params import Params
 from jena_etl.params_check import check, load_yaml
+from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.climate import read_series
-from jena_etl.prepare.describe import CellMarks
+from jena_etl.prepare.splits import series_splits
 from jena_etl.project import Project
 from jena_etl.sweep.space import LENGTH, with_values
 from jena_etl.sweep.train_trial import TrialProject, train_trial
 from jena_etl.sweep.trial import Trial, TrialFiles
 from pipeline import run
-from pipeline.splits import series_splits
 
 
 def main(project: Project, params: Params, key: str) -> None:  # noqa: ARG001  all stages have them
@@ -31,7 +31,8 @@ def main(project: Project, params: Params, key: str) -> None:  # noqa: ARG001  a
     changed = check(Params, with_values(raw, trial.values), "")
     if LENGTH in trial.values:
         climate = read_series(project.climate_parquet, project.features_parquet)
-        splits = series_splits(project, changed, climate, CellMarks(project.findings_parquet))
+        marks = CellMarks(project.findings_parquet)
+        splits = series_splits(climate, project.statistics, changed, marks)
         splits.write(files.splits)
         project = TrialProject(project.root, key)
     train_trial(project, changed, trial)

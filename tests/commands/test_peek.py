@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -28,7 +28,7 @@ from jena_etl.ingest.jena import JENA_COLUMNS
 from jena_etl.ingest.synthetic import write_synthetic
 from jena_etl.params import Convert, Policy, Split, Window
 from jena_etl.params_check import check
-from jena_etl.prepare.describe import CellMarks
+from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.row_ranges import SplitFractions
 from jena_etl.windows.grid import segments_from_timestamps
 from jena_etl.windows.policies import split_windows
@@ -504,7 +504,6 @@ def test_an_encrypted_zip(tmp_path: Path) -> None:
         peek(file)
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
         st.tuples(

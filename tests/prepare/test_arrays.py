@@ -55,7 +55,7 @@ def test_features_are_the_references_bit_for_bit() -> None:
     np.testing.assert_allclose(features, by_numpy, rtol=1e-6, atol=1e-7)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(st.floats(-1e4, 1e4), min_size=3, max_size=3),
     st.lists(st.floats(1e-3, 1e4), min_size=3, max_size=3),

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jena_etl.files import sha256_of
@@ -22,9 +22,10 @@ from jena_etl.ingest.jena import JENA_COLUMNS
 from jena_etl.ingest.plausibility import RANGES
 from jena_etl.ingest.synthetic import MEMBER, write_synthetic
 from jena_etl.params import Convert, read_params
+from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.climate import read_climate
 from jena_etl.prepare.data_card import DataCard, Reading
-from jena_etl.prepare.describe import CellMarks, describe_data
+from jena_etl.prepare.describe import describe_data
 from jena_etl.prepare.readings import ReadingCounter, reads
 from jena_etl.prepare.row_ranges import SplitFractions
 from jena_etl.prepare.splits import describe_splits
@@ -104,7 +105,6 @@ specs = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(specs, st.data(), st.booleans())
 def test_windows_that_read_a_marked_row(
     spec: WindowSpec,
@@ -123,7 +123,6 @@ def test_windows_that_read_a_marked_row(
     assert reads(marked, starts, spec, is_target=is_target).tolist() == expected
 
 
-@settings(deadline=None)
 @given(specs, st.data())
 def test_windows_that_reach_across_a_step(spec: WindowSpec, data: st.DataObject) -> None:
     """A window does if it has rows, its target included, on both sides of the step."""
@@ -440,6 +439,7 @@ def test_other_zips_are_not_synthetic(comment: bytes, tmp_path: Path, card_of: C
 JENA = WindowSpec(sequence_length=120, sampling_rate=6, horizon=24)
 
 
+@pytest.mark.slow
 def test_twin(station_data: Path, card_of: Card) -> None:
     """Its README names the repeats and the three long holes; the others make the sum come out.
 

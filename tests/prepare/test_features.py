@@ -130,7 +130,7 @@ def test_rolling_is_over_the_row_and_those_before_it(kind: str, function: Any, r
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(1, 60), st.data(), st.floats(-1e6, 1e6), st.integers(0, 9))
 def test_a_changed_row_changes_no_feature_of_an_earlier_row(
     rows: int, data: st.DataObject, value: float, seed: int

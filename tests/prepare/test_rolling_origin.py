@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from jena_etl.errors import DataError
@@ -80,7 +80,6 @@ def targets(splits: Splits, name: str, spec: WindowSpec) -> list[int]:
     return [start + spec.target for run in splits.splits[name].starts for start in run]
 
 
-@settings(deadline=None, max_examples=150)
 @given(
     st.sampled_from(POLICIES),
     st.builds(

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jena_etl.errors import DataError, ProjectError, WindowError
@@ -67,7 +67,6 @@ def test_the_books_rows() -> None:
     assert [len(split) for split in ranges.values()] == [210_225, 105_112, 105_114]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**7), st.floats(0, 1), st.floats(0, 1))
 def test_ranges_partition_the_rows(rows: int, train: float, share: float) -> None:
     validation = share * (1 - train)
@@ -97,7 +96,6 @@ def test_the_nine_counts_of_the_design(policy: str, train: int, validation: int,
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@settings(deadline=None)
 @given(
     spec=st.builds(
         WindowSpec,
@@ -277,7 +275,6 @@ def records(draw: st.DrawFn) -> np.ndarray:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@settings(deadline=None)
 @given(
     timestamps=records(),
     spec=st.builds(

@@ -57,7 +57,6 @@ def test_eight_years_of_rows_as_numpy_sums_them() -> None:
         assert found.columns[name].std == pytest.approx(train.std(ddof=0), rel=1e-12)
 
 
-@settings(deadline=None)
 @given(data=st.data(), values=hnp.arrays(np.float64, st.integers(2, 50), elements=VALUES))
 def test_no_later_row_counts(data: st.DataObject, values: np.ndarray) -> None:
     train = data.draw(st.sampled_from([0.5, 0.6, 0.7]))
@@ -75,7 +74,6 @@ def test_numpy_agrees(values: np.ndarray) -> None:
     assert std == pytest.approx(values.std(ddof=0), rel=1e-12, abs=1e-11)
 
 
-@settings(deadline=None)
 @given(st.data(), hnp.arrays(np.float64, st.integers(2, 60), elements=st.floats(-1e30, 1e30)))
 def test_order_of_the_rows_leaves_every_bit(data: st.DataObject, values: np.ndarray) -> None:
     mixed = np.array(data.draw(st.permutations(list(values))))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from jena_etl.files import write_text
+from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.climate import read_climate
-from jena_etl.prepare.describe import CellMarks
 from jena_etl.project import Project
 from jena_etl.report.data_pictures import draw_data
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import polars as pl
 
-from jena_etl.files import read_parquet
 from jena_etl.ingest.plausibility import FORMULAS, RANGES
 from jena_etl.ingest.sensors import SensorFinding, sensor_findings
 from jena_etl.ingest.source import Source
 from jena_etl.ingest.timestamps import Gap as TimestampGap
 from jena_etl.ingest.timestamps import timestamp_card
+from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.data_card import (
     ColumnSummary,
@@ -39,31 +37,6 @@ from jena_etl.windows.spec import WindowSpec
 
 Columns = Mapping[str, np.ndarray]
 SHOWN = 10  # how many gaps of each kind are listed, the longest first; the others are counted
-
-
-class CellMarks:
-    """Knows from findings.parquet which cells of climate.parquet hold no measurement.
-
-    Attributes:
-        cells: the row, column and kind of each of them, and whether it was filled.
-    """
-
-    def __init__(self, findings: Path) -> None:
-        columns = ("row", "column", "kind", "filled")
-        self.cells = pl.DataFrame(read_parquet(findings, built_by="convert", columns=columns))
-
-    def rows(self, column: str, *, filled: bool = False) -> np.ndarray:
-        """The rows marked in `column`, ascending; with `filled`, only those that were filled."""
-        cells = self.cells.filter(column=column)
-        return (cells.filter("filled") if filled else cells)["row"].sort().to_numpy()
-
-    def measured(self, columns: Columns) -> dict[str, np.ndarray]:
-        """The columns, with NaN in the cells that hold no measurement."""
-        measured = {}
-        for name, values in columns.items():
-            measured[name] = values.copy()
-            measured[name][self.rows(name)] = np.nan
-        return measured
 
 
 def describe_data(

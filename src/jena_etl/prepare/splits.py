@@ -8,13 +8,36 @@ from typing import Literal
 import numpy as np
 
 from jena_etl.errors import DataError, ProjectError
+from jena_etl.params import Params
+from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.outputs import BySplit, Choice, Counts, Split, Splits, Statistics, Window
-from jena_etl.prepare.row_ranges import RowRanges, SplitDates
+from jena_etl.prepare.row_ranges import RowRanges, SplitDates, split_rows
 from jena_etl.windows.grid import segments_from_timestamps
 from jena_etl.windows.index import SPLITS, WindowIndex
 from jena_etl.windows.policies import POLICIES, split_windows
 from jena_etl.windows.spec import WindowSpec
+
+
+def series_splits(
+    climate: Climate, statistics: Statistics, params: Params, marks: CellMarks
+) -> Splits:
+    """The rows, dates and windows of each split, as `params` ask for them.
+
+    Raises:
+        ProjectError, DataError: as of `describe_splits`.
+    """
+    window = params.window
+    return describe_splits(
+        climate,
+        statistics,
+        split_rows(params.split),
+        policy=params.split.policy,
+        gaps=window.gaps,
+        target=window.target,
+        spec=WindowSpec(**window.model_dump(exclude={"target", "gaps"})),
+        filled_targets=marks.rows(window.target, filled=True),
+    )
 
 
 def describe_splits(

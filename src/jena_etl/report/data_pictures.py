@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from jena_etl.ingest.timestamps import timestamp_card
+from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.data_card import DataCard
-from jena_etl.prepare.describe import CellMarks
 from jena_etl.prepare.outputs import Splits
 from jena_etl.report.figure import BLUE, INK, ORANGE, SPLIT_COLOURS, Picture, draw
 from jena_etl.report.series_pictures import Series, first_days, periodicity, whole_period
