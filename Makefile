@@ -22,12 +22,12 @@ demo: $(INSTALLED)  ## the whole pipeline on a synthetic station, in demo/
 PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2
 
 test: $(WITH_DEV)  ## the tests to run while you work
-	@$(PYTEST) -m "not slow and not nightly" --cov --ignore=tests/team
+	@$(PYTEST) -m "not slow and not nightly" --hypothesis-profile=quick --cov --ignore=tests/team
 
 test-team: $(WITH_DEV)  ## two colleagues sharing data and models, as docs/team.md tells it
 	@$(PYTEST) tests/team
 
-test-ci: $(WITH_DEV)  ## all but those marked nightly, as CI does on every push
+test-ci: $(WITH_DEV)  ## all but those marked nightly, as CI does
 	@$(PYTEST) -m "not nightly" --cov
 
 test-all: $(WITH_DEV)  ## all, with Ray on two nodes and builds killed halfway: half an hour
@@ -50,7 +50,7 @@ $(INSTALLED): pyproject.toml uv.lock
 	  echo "error: $(PYTHON) is not Python 3.11 to 3.13; name one: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; \
 	  exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@echo "installing TensorFlow, DVC, Polars and the rest into .venv" >&2
 	@$(SYNC) --no-dev --inexact
 	@touch $@

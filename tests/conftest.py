@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import pickle
 import sys
 from functools import reduce, wraps
 from importlib import import_module
@@ -13,12 +14,15 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from ruamel.yaml import YAML
 from xdist import is_xdist_controller
 from xdist.scheduler import LoadScopeScheduling
 
-# A busy machine makes no test fail.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+# `make test` takes the quick profile. Neither has a deadline, as a busy machine makes no test fail.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", patient, max_examples=100)
+settings.register_profile("quick", patient, max_examples=20)
+settings.load_profile("thorough")
 
 # TensorFlow's start-up notes would drown a failing test's own words.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -81,6 +85,21 @@ def _one_each(items: list[pytest.Item], fixtures: tuple[str, ...]) -> list[pytes
         [item for item in items if name in getattr(item, "fixturenames", ())] for name in fixtures
     ]
     return [found[0] for found in users if found]
+
+
+def pytest_sessionstart() -> None:
+    """Parse a text of YAML once: the tests read params.yaml and dvc.yaml a thousand times."""
+    parse, parsed = YAML.load, {}
+
+    @wraps(parse)
+    def load(yaml: YAML, stream: Any) -> Any:
+        if not isinstance(stream, str) or yaml.typ != ["safe"]:
+            return parse(yaml, stream)
+        if stream not in parsed:
+            parsed[stream] = pickle.dumps(parse(yaml, stream))
+        return pickle.loads(parsed[stream])  # noqa: S301  written above; nobody changes another's
+
+    YAML.load = load  # type: ignore[method-assign,assignment]
 
 
 @pytest.hookimpl(tryfirst=True)

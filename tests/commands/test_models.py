@@ -56,6 +56,7 @@ def fused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return called
 
 
+@pytest.mark.slow
 def test_parameters_are_the_references(summary: dict[str, Any]) -> None:
     models = summary["models"]
     assert {name: models[name]["trainable_parameters"] for name in PARAMETERS} == PARAMETERS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jena_etl.errors import DataError
@@ -33,7 +33,6 @@ def last_good(frame: pl.DataFrame, row: int) -> float | None:
     return found
 
 
-@settings(deadline=None, max_examples=100)
 @given(
     st.one_of(logs().map(lambda frame: [frame]), in_blocks(logs(repeats=False))),
     st.sampled_from(["fill_forward", "keep"]),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jena_etl.errors import DataError
@@ -29,7 +29,6 @@ from tests.ingest.csv_files import (
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.text("0123456789.+-eE_ \t", min_size=1, max_size=7), min_size=1, max_size=30))
 def test_our_idea_of_a_number_is_polars(cells: list[str]) -> None:
     """`check_lines` must find what Polars refuses, and nothing else."""
@@ -45,7 +44,6 @@ def test_our_idea_of_a_number_is_polars(cells: list[str]) -> None:
             assert value is None or bits([(value,)]) == bits([(float(cell),)])
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.text("012.,-+e naNulL", max_size=5), min_size=1, max_size=30),
     st.sampled_from([".", ","]),
@@ -72,7 +70,6 @@ def test_any_cell_is_read_or_refused_as_the_line_wise_check_does(
                 assert bits([(value,)]) == bits([(float(cell.replace(decimal, ".")),)])
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(-LARGEST, LARGEST), min_size=1, max_size=200), st.integers(0, 30))
 def test_polars_parses_floats_as_python_does(values: list[float], digits: int) -> None:
     cells = [form.format(value) for value in values for form in ("{!r}", f"{{:.{digits}e}}")]

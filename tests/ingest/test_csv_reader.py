@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jena_etl.errors import DataError, DialectError, LackingColumnsError
@@ -86,7 +86,6 @@ def test_columns_come_in_the_order_asked_for(tmp_path: Path) -> None:
     assert left_out == ["note"]
 
 
-@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_any_change_is_refused_or_read_as_python_reads_it(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jena_etl.params import Download, SourceFile, read_params
@@ -243,7 +243,6 @@ def test_a_local_file_that_cannot_be_read(folder: Path) -> None:
     assert "climate.zip: Permission denied" in refused("climate.zip", folder)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     content=st.binary(max_size=2000),
     whole=st.booleans(),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from jena_etl.errors import DataError
 from jena_etl.ingest.duplicate_rows import Repeats
@@ -14,7 +14,6 @@ from jena_etl.ingest.source import RepeatedTimestamps
 from tests.ingest.series import LINES, START, frame_of, in_blocks, logs
 
 
-@settings(deadline=None)
 @given(in_blocks(logs()))
 def test_repeats_are_counted_and_the_first_one_stays(blocks: list[pl.DataFrame]) -> None:
     stays, repeated, differing = [], [], 0
@@ -41,7 +40,6 @@ def test_repeats_are_counted_and_the_first_one_stays(blocks: list[pl.DataFrame])
         )
 
 
-@settings(deadline=None)
 @given(in_blocks(logs()))
 def test_time_that_runs_back_is_found_wherever_the_blocks_end(blocks: list[pl.DataFrame]) -> None:
     """The last row comes a second before the latest one, which nothing else is."""
@@ -73,7 +71,7 @@ def test_a_clock_set_back_in_autumn(cut: int) -> None:
         for block in blocks:
             repeats.keep(block)
     assert str(caught.value) == (
-        "b.csv, line 7, column 'time': 2009-01-01 02:00:00 stands on a.csv, line 4 already with "
+        "b.csv, line 7, column 'time': 2009-01-01 02:00:00 is already on a.csv, line 4 with "
         "other values (a clock set back?); remove one of the lines, or set "
         "convert.on_duplicate: keep or first"
     )

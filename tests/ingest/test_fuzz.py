@@ -36,7 +36,6 @@ EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
 fuzz = settings(
     max_examples=int(EXAMPLES or 250),
     derandomize=EXAMPLES is None,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 HANG_S = 60
@@ -479,6 +478,7 @@ def _check_timestamps(
     return list(first.values()) if is_removed else list(range(len(timestamps)))
 
 
+@pytest.mark.slow
 def test_any_source_is_read_right_or_refused(terminal: TextIO) -> None:
     outcomes: Counter[str] = Counter()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jena_etl.ingest.frozen import _distinct, _next_equal, _runs_of_few_values
@@ -52,7 +52,6 @@ def found_in(columns: dict[str, np.ndarray]) -> dict[tuple[str, str], SensorFind
 # --- the run finder, by brute force ---
 
 
-@settings(deadline=None, max_examples=100)
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=60), st.integers(1, 8), st.integers(1, 4))
 def test_runs_of_few_values_by_brute_force(values: list[int], more: int, few: int) -> None:
     length = few + more
@@ -219,6 +218,7 @@ def test_no_alarm_on_the_hourly_file(station_data: Path) -> None:
         assert findings_of(timestamps[chosen], part) == fault, year
 
 
+@pytest.mark.slow
 def test_no_alarm_on_the_twin_and_the_head(station_data: Path) -> None:
     timestamps, columns = read(station_data / "jena_climate_2009_2016_twin.csv.zip", *JENA)
     assert len(columns) == 14

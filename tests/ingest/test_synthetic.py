@@ -195,7 +195,7 @@ def test_arguments_out_of_range(tmp_path: Path, rows: int, seed: int) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(rows=st.integers(1, 300), seed=st.integers(0, 2**63))
 def test_any_small_series_is_finite_in_range_and_two_decimal(rows: int, seed: int) -> None:
     with TemporaryDirectory() as folder:

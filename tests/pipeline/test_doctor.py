@@ -224,6 +224,7 @@ def test_a_dvc_lock_cut_short(repo: Any, *, tracked: bool, empty: bool) -> None:
     assert not faults(examined(repo, verify=True))
 
 
+@pytest.mark.slow
 def test_an_empty_rwlock(repo: Any) -> None:
     rwlock = repo.root / ".dvc/tmp/rwlock"
     rwlock.write_text("")
@@ -392,7 +393,7 @@ def test_broken_params(repo: Any, content: str | None, part: str) -> None:
     [
         ([".dvc"], "git restore .dvc"),
         ([".git"], "git init"),
-        ([".dvc", ".git"], "dvc init --no-scm"),
+        pytest.param([".dvc", ".git"], "dvc init --no-scm", marks=pytest.mark.slow),
     ],
 )
 def test_no_repository(repo: Any, gone: list[str], advice: str) -> None:

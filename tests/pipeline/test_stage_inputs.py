@@ -12,6 +12,7 @@ from jena_etl.errors import ProjectError
 from jena_etl.project import open_project
 
 
+@pytest.mark.slow
 def test_arrays_of_another_target_are_refused_until_they_are_built_again(repo: Any) -> None:
     repo.edit(lambda params: params["window"].update(target="rh (%)"))
     assert repo.stages_run(repo.dvc("repro", "splits")) == ["check", "splits"]

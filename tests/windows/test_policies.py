@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jena_etl.errors import WindowError
@@ -38,7 +38,6 @@ def belongs(start: int, split: range, rows: int, spec: WindowSpec, policy: str) 
     return a <= target < b and inputs[0] >= 0
 
 
-@settings(deadline=None)
 @given(specs, series, fractions, st.sampled_from(POLICIES))
 def test_windows_are_those_of_the_rule(
     spec: WindowSpec, rows: int, parts: tuple[float, float], policy: str
@@ -79,7 +78,6 @@ def test_an_unknown_policy_is_refused() -> None:
         split_windows({"train": range(9)}, 9, spec, "x")
 
 
-@settings(deadline=None)
 @given(st.lists(st.builds(range, st.integers(0, 50), st.integers(0, 99), st.integers(1, 7))))
 def test_an_index_of_many_runs(runs: list[range]) -> None:
     index = WindowIndex(runs)
@@ -112,7 +110,6 @@ def segmented(draw: st.DrawFn) -> tuple[int, list[range]]:
     return rows, [segment for segment in segments if draw(st.integers(0, 3))]
 
 
-@settings(deadline=None)
 @given(specs, segmented(), fractions, st.sampled_from(POLICIES))
 def test_segments_leave_out_the_windows_that_cross_them(
     spec: WindowSpec, series: tuple[int, list[range]], parts: tuple[float, float], policy: str
@@ -130,7 +127,6 @@ def test_segments_leave_out_the_windows_that_cross_them(
         ]
 
 
-@settings(deadline=None, max_examples=100)
 @given(specs, segmented(), fractions, st.sampled_from(POLICIES), st.data())
 def test_windows_of_an_excluded_target_belong_to_no_split(
     spec: WindowSpec,
@@ -156,7 +152,6 @@ def test_windows_of_an_excluded_target_belong_to_no_split(
             assert len(scored[name].runs) <= len(every[name].runs) + taken_out
 
 
-@settings(deadline=None)
 @given(specs, series, fractions, st.booleans(), st.data())
 def test_strict_shares_no_row_between_splits(
     spec: WindowSpec,
@@ -179,7 +174,6 @@ def test_strict_shares_no_row_between_splits(
     assert all(used[name] <= set(ranges[name]) for name in SPLITS)
 
 
-@settings(deadline=None)
 @given(specs, series, fractions)
 def test_lookback_forecasts_every_label_once(
     spec: WindowSpec, rows: int, parts: tuple[float, float]
@@ -193,7 +187,6 @@ def test_lookback_forecasts_every_label_once(
         assert labels == [row for row in ranges[name] if row >= every.target]
 
 
-@settings(deadline=None)
 @given(specs, series, fractions)
 def test_reference_sees_no_label_of_a_later_split_before_its_forecast_is_issued(
     spec: WindowSpec, rows: int, parts: tuple[float, float]
@@ -211,7 +204,6 @@ def test_reference_sees_no_label_of_a_later_split_before_its_forecast_is_issued(
         assert all(issue >= ranges[later].start + spec.last_input for issue in issued)
 
 
-@settings(deadline=None)
 @given(specs, segmented(), fractions, st.sampled_from(POLICIES), st.integers(0, 9))
 def test_rows_that_features_are_computed_from(
     spec: WindowSpec,

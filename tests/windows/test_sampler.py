@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jena_etl.errors import WindowError
@@ -27,7 +27,6 @@ def one_pass(batches: BatchSampler, epoch: int = 0) -> list[int]:
     return found
 
 
-@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 9), st.data())
 def test_batches_in_time_order_are_the_starts_cut_up(
     batch_size: int, count: int, data: st.DataObject
@@ -46,7 +45,6 @@ def test_batches_in_time_order_are_the_starts_cut_up(
     ]
 
 
-@settings(deadline=None)
 @given(st.integers(1, 9), st.booleans(), st.integers(0, 5), st.integers(0, 5))
 def test_shards_are_disjoint_and_together_the_whole(
     count: int,
@@ -63,7 +61,6 @@ def test_shards_are_disjoint_and_together_the_whole(
     assert [whole[at::count] for at in range(count)] == shards
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**31))
 def test_an_epoch_is_every_window_once(seed: int, epoch: int) -> None:
     assert sorted(one_pass(sampler(shuffle=True, seed=seed), epoch)) == STARTS

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jena_etl.errors import WindowError
@@ -13,7 +13,6 @@ specs = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(specs, st.integers(0, 300))
 def test_count_agrees_with_a_walk_over_the_rows(spec: WindowSpec, rows: int) -> None:
     found = 0
@@ -32,7 +31,6 @@ def test_a_value_that_is_not_a_count_is_refused(value: object) -> None:
         WindowSpec(sequence_length=3, horizon=value)  # type: ignore[arg-type]
 
 
-@settings(deadline=None)
 @given(specs)
 def test_the_drawing_names_the_rows(spec: WindowSpec) -> None:
     drawing = str(spec).splitlines()

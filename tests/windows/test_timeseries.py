@@ -90,7 +90,6 @@ def walk(call: dict[str, Any]) -> list[Any]:
     return windows_by_walking(**{key: value for key, value in call.items() if key != "batch_size"})
 
 
-@settings(max_examples=150, deadline=None)
 @given(calls())
 def test_windows_are_those_of_a_walk_over_the_rows(call: dict[str, Any]) -> None:
     windows = walk(call)
@@ -102,7 +101,7 @@ def test_windows_are_those_of_a_walk_over_the_rows(call: dict[str, Any]) -> None
     assert_batches_are(batches, windows, call["batch_size"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(calls())
 def test_batches_are_those_of_keras(call: dict[str, Any]) -> None:
     import keras
@@ -420,7 +419,6 @@ def cuts(draw: st.DrawFn, rows: int = 40) -> list[tuple[int, int]] | None:
     return draw(st.none() | st.just(pairs))
 
 
-@settings(max_examples=150, deadline=None)
 @given(extras, st.sampled_from(ITEMS), cuts(), st.integers(0, 9), st.integers(1, 9))
 @example({"sequence_length": 3, "horizon": [24, 1]}, (2,), None, 0, 4)
 def test_horizon_order_and_segments_are_those_of_a_walk(
@@ -442,7 +440,6 @@ def test_horizon_order_and_segments_are_those_of_a_walk(
     assert_batches_are(timeseries_dataset_from_array(data, targets, **call), windows, batch_size)
 
 
-@settings(max_examples=100, deadline=None)
 @given(extras, cuts())
 def test_no_window_crosses_the_border_of_a_segment(
     extra: dict[str, Any], segments: list[tuple[int, int]] | None

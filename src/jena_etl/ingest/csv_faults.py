@@ -72,7 +72,7 @@ def check_lines(text: bytes, name: str, header: list[str], dialect: Dialect, bef
         if not line.strip():
             raise DataError(f"{place} is blank; remove that line")
         if cells == header:
-            raise DataError(f"{place} is the header once more; remove that line")
+            raise DataError(f"{place} repeats the header; remove that line")
         if len(cells) != len(header):
             raise DialectError(
                 f"{place} has {len(cells)} fields, expected the header's {len(header)}, with "

@@ -118,7 +118,7 @@ class Repeats:
             raise DataError(
                 f"{self._lines.of(self._rows + at)}, column {timestamps.name!r}: {timestamps[at]} "
                 # It is the first repeat, so the rows above it are the first rows.
-                f"stands on {self._lines.of(int(places[at]))} already{other}; remove one of the "
+                f"is already on {self._lines.of(int(places[at]))}{other}; remove one of the "
                 "lines, or set convert.on_duplicate: keep or first"
             )
         self._count += int(is_repeat.sum())
