@@ -1,6 +1,6 @@
 """train_fold NAME ORIGIN: train one architecture on one fold -> data/predictions/NAME-foldORIGIN.*.
 
-As of a further seed, only the forecasts are kept.
+As with a further seed, only the forecasts are kept.
 """
 
 from jena_etl.evaluation.predictions import in_fold

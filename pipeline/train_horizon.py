@@ -1,6 +1,6 @@
 """train_horizon NAME STEPS: train one architecture for a further horizon.
 
--> data/predictions/NAME-horizonSTEPS.parquet. As of a further seed, only the forecasts are kept.
+-> data/predictions/NAME-horizonSTEPS.parquet. As with a further seed, only the forecasts are kept.
 """
 
 from jena_etl.evaluation.predictions import at_horizon

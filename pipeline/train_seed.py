@@ -1,7 +1,7 @@
 """train_seed NAME SEED: train one architecture with another seed -> data/predictions/NAME-seedN.*.
 
-The model itself is not kept: the leaderboard needs no more than its forecasts, and who wants it can
-make it the `seed` of params.yaml.
+The model itself is not kept: the leaderboard needs no more than its forecasts, and whoever wants it
+can make it the `seed` of params.yaml.
 """
 
 from jena_etl.evaluation.predictions import with_seed

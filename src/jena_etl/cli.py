@@ -159,7 +159,7 @@ def score(
     ] = "best",
     as_json: AsJson = False,
 ) -> None:
-    """Test a model on a later export: its MAE, the naive forecast's, and how like the data are."""
+    """Test a model on a later export: its MAE beside the naive one, and how the data differ."""
     from jena_etl.commands.score import render_score
     from jena_etl.commands.score import score as score_export
     from jena_etl.params import read_params
@@ -238,14 +238,14 @@ def doctor(
     ] = False,
     remote: Annotated[
         bool,
-        typer.Option("--remote", help="Check the remote instead: is all that git names there?"),
+        typer.Option("--remote", help="Check the remote instead: does it have all that git names?"),
     ] = False,
     mend: Annotated[
         bool,
         typer.Option(
             "--mend",
-            help="First repair the files of DVC's own that a kill damaged; with --remote, remove "
-            "from it what is damaged and can be pushed again.",
+            help="First repair a dvc.lock or rwlock that a kill or merge damaged; with --remote, "
+            "remove from it what is damaged and can be pushed again.",
         ),
     ] = False,
     as_json: AsJson = False,
@@ -362,10 +362,14 @@ def sweep(
     *,
     leaderboard: Annotated[
         bool,
-        typer.Option("--leaderboard", help="Train the project's own models instead, as dvc repro."),
+        typer.Option("--leaderboard", help="Train the project's own models, as dvc repro does."),
     ] = False,
-    trials: Annotated[int, typer.Option(min=1, help="How many to try, all calls together.")] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Of the sampler that draws the trials.")] = 0,
+    trials: Annotated[
+        int, typer.Option(min=1, help="Trials in all, those of earlier calls included.")
+    ] = 20,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the sampler that draws the trials.")
+    ] = 0,
     address: Annotated[
         str | None,
         typer.Option(metavar="HOST:PORT", help="A Ray cluster that this machine is a node of."),
@@ -384,7 +388,7 @@ def sweep(
 
     cluster = Cluster(address=address, cpus=cpus_per_trial, gpus=gpus_per_trial)
     if leaderboard == (space is not None):
-        raise SweepError("name a SPACE.yaml, or add --leaderboard, one of the two")
+        raise SweepError("name a SPACE.yaml or add --leaderboard, exactly one of the two")
     project = find_project()
     if space is None:
         _show(sweep_leaderboard(project, cluster))

@@ -196,8 +196,8 @@ class Split(Block):
         times = [datetime.fromisoformat(date) for date in self.dates]
         if self.dates and (len(times) != len(SPLIT_DATES) or times != sorted(set(times))):
             raise ValueError(
-                f"dates must be two, the later one last: where {' and where '.join(SPLIT_DATES)} "
-                f"begins, as in ['2013-01-01', '2015-01-01']; found {list(self.dates)}; write [] "
+                f"dates must be two in time order, at which {' and '.join(SPLIT_DATES)} "
+                f"begin, as in ['2013-01-01', '2015-01-01']; found {list(self.dates)}; write [] "
                 "for the fractions train and validation"
             )
         return self
@@ -298,7 +298,7 @@ class Params(Block):
             numbers = [own, *further]
             if twice := sorted({one for one in numbers if numbers.count(one) > 1}):
                 raise ValueError(
-                    f"{key}: {twice[0]} stands twice among {own_key} and {key}; name each once"
+                    f"{key}: {twice[0]} appears twice in {own_key} and {key}; name each once"
                 )
         return self
 

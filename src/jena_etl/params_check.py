@@ -19,8 +19,11 @@ from jena_etl.text import nearest
 
 # How "none" is written for the keys whose entries one may comment out until nothing is left.
 NONE = {
+    "convert.sentinels": "[]",
+    "convert.units": "{}",
     "ensembles": "{}",
     "features": "[]",
+    "further_horizons": "[]",
     "further_seeds": "[]",
     "rolling_origin.origins": "[]",
     "split.dates": "[]",

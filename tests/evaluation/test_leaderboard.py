@@ -121,7 +121,7 @@ def test_a_short_test_split_has_no_intervals() -> None:
     short = [entry("any", 1.0, 1.0, verdict="unknown")]
     lines = as_markdown(short, "what").splitlines()
     assert lines[-3] == (
-        "The test split has less than 60 days of forecasts, too few for an interval."
+        "The test split has fewer than 60 days of forecasts, too few for an interval."
     )
     assert lines[6].count("|") == lines[4].count("|")
     assert as_csv(short).splitlines()[1].endswith(",,,,,,unknown,,,")

@@ -146,7 +146,7 @@ def test_every_station_is_scored_and_unseen_ones_rank_nothing(three: Any) -> Non
     page = project.report_html.read_text()
     assert "MAE by station" in page
     assert "arkona (unseen)" in page
-    assert "measurements at jena, potsdam. Of 1 models" in page
+    assert "measured columns at jena, potsdam. Of 1 models" in page
     assert "The data of jena" in page
     card = project.model_card_md.read_text()
     assert "one station" not in card

@@ -171,7 +171,7 @@ def test_the_card_says_what_the_model_is_made_from_and_how_it_scores(params: Par
     card = render(params)
     for line in (
         "- **Architecture:** lstm, 2,001 trainable parameters",
-        "- **Input:** 120 steps of 2 measurements, 1 hour apart, the latest first;",
+        "- **Input:** 120 steps of 2 measured columns, 1 hour apart, the latest first;",
         "- **Output:** T (degC) in degC, 24 hours after the last step; not normalised",
         f"- **File:** 25,879 bytes, SHA-256 {'b' * 64}",
         "| p (mbar) | mbar | 989.25 | 8.25 |",

@@ -40,7 +40,7 @@ VERDICTS = {
     "better": "better than the naive forecast",
     "worse": "worse than the naive forecast",
     "tie": "not distinguishable from the naive forecast",
-    "unknown": f"no interval, because there are less than {FEWEST_DAYS} days of forecasts",
+    "unknown": f"no interval, because there are fewer than {FEWEST_DAYS} days of forecasts",
 }
 
 

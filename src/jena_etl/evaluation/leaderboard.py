@@ -331,7 +331,7 @@ def about_intervals(block_days: list[int | None]) -> str:
     lengths = sorted({days for days in block_days if days is not None})
     if not lengths:
         return (
-            f"The test split has less than {FEWEST_DAYS} days of forecasts, too few for an "
+            f"The test split has fewer than {FEWEST_DAYS} days of forecasts, too few for an "
             "interval."
         )
     blocks = f"{lengths[0]} to {lengths[-1]} days" if len(lengths) > 1 else f"{lengths[0]} days"

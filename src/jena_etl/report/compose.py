@@ -176,7 +176,7 @@ def _summary(
         where = f"at {stations.named}"
     return (
         f"Forecasts of {splits.target}, {ahead:g} hours ahead, from "
-        f"{len(card.columns)} measurements {where}. "
+        f"{len(card.columns)} measured columns {where}. "
         f"Of {trained}, {len(better)} beat the naive forecast on both the validation "
         f"and the test split. The best on the validation split is {best['architecture']}, with a "
         f"mean absolute error on the test split of {float(best['test_mae']):.2f} {unit}; that of "

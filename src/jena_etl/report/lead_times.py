@@ -83,8 +83,8 @@ def mae_by_lead_time(
         name="mae-by-lead-time",
         title=TITLE,
         caption="Mean absolute error on the test split of the models that are best on the "
-        "validation split, and of the baselines. Lower is better. The present is worth less the "
-        "further ahead a forecast looks; the climatology does not use it, and the naive forecast "
-        "does best where the target is at the same time of day.",
+        "validation split, and of the baselines. Lower is better. The last observation helps less "
+        "the further ahead a forecast looks; the climatology does not use it, and the naive "
+        "forecast does best where the target is at the same time of day.",
         height=2.8,
     )

@@ -123,7 +123,7 @@ def _remove_finished(running: dict[int, tuple[SpawnProcess, Connection]], count:
             return
         with suppress(EOFError):  # it had nothing to say
             raise TrainingError(errors.recv())
-        how = f"ended with exit code {code}; its error stands above"
+        how = f"ended with exit code {code}; its error is shown above"
         if code < 0:
             how = f"was killed by {signal.Signals(-code).name}"
         if code == -signal.SIGKILL:
