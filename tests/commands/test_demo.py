@@ -11,6 +11,7 @@ from jena_etl.files import sha256_of
 from jena_etl.params import SourceFile, read_params
 
 
+@pytest.mark.slow
 def test_the_demo_is_the_checkouts_pipeline_on_synthetic_data(
     tmp_path: Path, checkout: Path
 ) -> None:
@@ -26,6 +27,7 @@ def test_the_demo_is_the_checkouts_pipeline_on_synthetic_data(
     assert {params.models[name]["epochs"] for name in params.architectures} == {EPOCHS}
 
 
+@pytest.mark.slow
 def test_a_second_demo_follows_the_checkout_and_keeps_its_data(
     tmp_path: Path, checkout: Path
 ) -> None:

@@ -462,7 +462,7 @@ SOUND = table([f"{k % 9},{k % 7}" for k in range(50)])
         (SOUND.replace(",3,", ",x,", 1).encode(), r"line 5, column 'p .mbar.': 'x'"),
         (
             SOUND.replace("\n2021-01-01 00:50", f"\n{HEAD}\n2021-01-01 00:50").encode(),
-            "line 6 is the header",
+            "line 6 repeats the header",
         ),
         (
             "\n".join([*SOUND.splitlines()[:20], "1,2", *SOUND.splitlines()[20:]]).encode(),

@@ -407,6 +407,7 @@ def test_no_repository(repo: Any, gone: list[str], advice: str) -> None:
     assert (repo.root / "dvc.lock").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_another_process_at_work_is_a_note(repo: Any) -> None:
     from dvc.repo import Repo, lock_repo
 

@@ -207,6 +207,7 @@ def test_dates_cut_all_stations_at_the_same_time(repo: Any) -> None:
     assert "params.yaml has changed since splits.json" in repo.jena_etl("inspect")
 
 
+@pytest.mark.slow
 def test_one_synthetic_station_makes_the_scores_synthetic(repo: Any) -> None:
     project = open_project(repo.root)
     text = project.data_card_json.read_text()

@@ -93,6 +93,7 @@ def test_reports_are_replaced_and_notes_beside_them_are_not(repo: Any) -> None:
     assert left == {"dense", "mine", "notes", *BASELINES}
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_gone_comes_back_from_the_cache(repo: Any) -> None:
     """For a folder that persists, DVC has no run cache: it is `dvc checkout` that restores it."""
     put(repo.root / "data/raw/notes.txt")

@@ -58,6 +58,7 @@ def test_a_damaged_one_is_set_aside_and_said(
     assert "set aside as a.damaged; training starts at epoch 1" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_is_found_or_harmless(tmp_path: Path) -> None:
     """Some two thousand of them, over the whole file."""
     path, made = tmp_path / "a.npz", progress(2.0, 1.0, 3.0)

@@ -110,6 +110,7 @@ def test_nothing_is_mended_while_a_dvc_is_at_work(root: Path, tmp_path: Path) ->
         assert running(root) == []
 
 
+@pytest.mark.slow
 def test_nothing_is_mended_under_the_lock_of_a_dvc(root: Path) -> None:
     from dvc.repo import Repo, lock_repo
 
