@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,12 +18,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
 from jena_etl.errors import JenaEtlError, one_line  # noqa: E402  after the path is set
+from jena_etl.files import set_aside  # noqa: E402
 from jena_etl.locks import only_process  # noqa: E402
 from jena_etl.params import read_params  # noqa: E402
-from jena_etl.project import open_project  # noqa: E402
+from jena_etl.project import Project, open_project  # noqa: E402
 from jena_etl.text import printable  # noqa: E402
 
-__all__ = ["run", "show"]
+__all__ = ["move_unlisted", "run", "show"]
 
 
 def run(stage: Callable[..., None], *arguments: str, root: Path = ROOT) -> None:
@@ -53,6 +54,17 @@ def run(stage: Callable[..., None], *arguments: str, root: Path = ROOT) -> None:
 def show(text: str) -> None:
     """Write to stdout with control characters escaped, as names from a file may contain them."""
     sys.stdout.write(printable(text))
+
+
+def move_unlisted(project: Project, folder: Path, listed: Collection[str], aside: Path) -> None:
+    """Move what params.yaml does not list from a folder that a stage depends on, and say so.
+
+    DVC records such a folder as it is. What is left over in it would be part of the record but
+    missing from a colleague's clone after `dvc pull`, where the stage would be out of date.
+    """
+    for name in set_aside(folder, listed, aside) if folder.is_dir() else ():
+        shown, moved_to = (path.relative_to(project.root) for path in (folder / name, aside))
+        show(f"{shown}: not listed in params.yaml; moved to {moved_to}/\n")
 
 
 def _command_line(stage: Callable[..., None], arguments: tuple[str, ...]) -> list[str]:

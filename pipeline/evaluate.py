@@ -40,11 +40,11 @@ from jena_etl.evaluation.predictions import (
     with_seed,
 )
 from jena_etl.evaluation.stations import StationScores
-from jena_etl.files import replacing, set_aside, write_json, write_text
+from jena_etl.files import replacing, write_json, write_text
 from jena_etl.params import Params
 from jena_etl.project import Project
 from jena_etl.training.model_file import read_metadata
-from pipeline import run, show
+from pipeline import move_unlisted, run, show
 
 
 def main(project: Project, params: Params) -> None:
@@ -78,7 +78,7 @@ def main(project: Project, params: Params) -> None:
     # `best` may be an ensemble or a baseline, which the train stages leave no model file of.
     best_trained = best_on_validation({name: mae[name] for name in params.architectures})
     _copy_best(project, best_trained)
-    _set_unlisted_aside(project, params)
+    _move_unlisted(project, params)
     show(f"best on validation: {best}, MAE {mae[best]:.2f}\n")
 
 
@@ -159,12 +159,10 @@ def _copy_best(project: Project, name: str) -> None:
         shutil.copyfile(project.model_file(name), part)
 
 
-def _set_unlisted_aside(project: Project, params: Params) -> None:
-    """Keep in the folders that this stage depends on only what a colleague gets by `dvc pull`.
+def _move_unlisted(project: Project, params: Params) -> None:
+    """Keep in the folders that this stage depends on what belongs to a listed model alone.
 
-    DVC records these folders as they are when the stage ends. What was taken off its list, a model,
-    a seed, a fold or a horizon, would be part of the record but missing from the colleague's clone,
-    where the stage would be out of date.
+    A model, a seed, a fold or a horizon that was taken off its list is moved.
     """
     names = params.architectures
     trained = [with_seed(name, seed) for name in names for seed in params.further_seeds]
@@ -175,10 +173,7 @@ def _set_unlisted_aside(project: Project, params: Params) -> None:
     listed = {project.model_file(name) for name in names}
     listed |= {project.predictions_parquet(name) for name in (*names, *trained, *BASELINES)}
     for folder in sorted({file.parent for file in listed}):
-        aside = project.unlisted(folder)
-        for name in set_aside(folder, {file.name for file in listed}, aside):
-            shown = f"{folder.relative_to(project.root)}/{name}"
-            show(f"{shown}: not listed in params.yaml; moved to unlisted/{aside.name}/\n")
+        move_unlisted(project, folder, {file.name for file in listed}, project.unlisted(folder))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,5 @@
 """statistics: compute mean and std of the train rows -> data/processed/statistics.json."""
 
-from pathlib import Path
-
-from jena_etl.files import set_aside
 from jena_etl.params import Params
 from jena_etl.prepare.climate import read_series
 from jena_etl.prepare.outputs import Stations
@@ -10,7 +7,7 @@ from jena_etl.prepare.row_ranges import split_rows
 from jena_etl.prepare.statistics import pooled, train_statistics
 from jena_etl.project import Project
 from jena_etl.station_project import StationProject
-from pipeline import run, show
+from pipeline import move_unlisted, run, show
 
 
 def main(project: Project, params: Params) -> None:
@@ -25,23 +22,14 @@ def main(project: Project, params: Params) -> None:
         statistics = pooled({first: statistics, **own})
     for listed in (project.interim_stations_json, project.stations_json):
         names = {listed.name, *stations.further, *stations.left_out}
-        _set_unlisted_aside(project, listed.parent, names)
+        # No later stage may do this: DVC records what a stage depends on before it begins.
+        aside = project.unlisted(listed.parents[1]) / listed.parent.name
+        move_unlisted(project, listed.parent, names, aside)
     statistics.write(project.statistics_json)
     for text in stations.left_out_texts:
         show(f"{text}\n")
     for name in statistics.constant:
         show(f"{name} is constant over the train rows; its std is set to 1\n")
-
-
-def _set_unlisted_aside(project: Project, folder: Path, listed: set[str]) -> None:
-    """Keep in a folder that stages depend on only what a colleague gets by `dvc pull`.
-
-    No later stage may do this, as DVC records what a stage depends on before the next one begins.
-    """
-    aside = project.unlisted(folder.parent) / folder.name
-    for name in set_aside(folder, listed, aside) if folder.is_dir() else ():
-        shown = f"{folder.relative_to(project.root)}/{name}"
-        show(f"{shown}: not listed in params.yaml; moved to {aside.relative_to(project.root)}/\n")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jena_etl.errors import ProjectError
-from jena_etl.files import CANNOT_WRITE
+from jena_etl.files import CANNOT_WRITE, md5_of_file
 from jena_etl.text import nearest
 
 CHUNK = 1 << 20
@@ -48,7 +48,7 @@ class Repository:
                 "not committed; in the repository: dvc repro, git commit, dvc push and git push"
             )
         digest = (info.get("dvc_info") or {}).get("md5")
-        if digest is not None and here.is_file() and _md5_of(here) == digest:
+        if digest is not None and here.is_file() and md5_of_file(here) == digest:
             return  # fetched before, by a process that was killed
         part = here.with_name(f"{here.name}.part")
         try:
@@ -111,11 +111,6 @@ class Repository:
             f"{path} of {self._url} cannot be fetched ({type(error).__name__}); this says why: "
             f"dvc get {self._url} {path} --rev {self._commit} -o {Path(path).name}"
         )
-
-
-def _md5_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 @contextmanager

@@ -167,6 +167,12 @@ def not_built(path: Path, stage: str) -> ProjectError:
     return ProjectError(f"{path.name} is not built yet; build it: dvc repro {stage}")
 
 
+def md5_of_file(path: Path) -> str:
+    """Hexadecimal MD5 of a file's bytes, by which DVC knows it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
 def sha256_of(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes."""
     with path.open("rb") as file:

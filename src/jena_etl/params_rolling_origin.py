@@ -42,8 +42,8 @@ class RollingOrigin(Block):
         test_rows: how many rows are scored.
         validation_rows: how many rows before the origin choose the best epoch.
         train_rows: how many rows before those are trained on; None for all (an expanding window).
-        gap: how many rows before the last input of the first scored forecast the latest label lies
-            that may be learnt.
+        gap: rows between the latest label that may be learnt and the last input of the first
+            scored forecast.
     """
 
     origins: Annotated[tuple[Time, ...], Field(strict=False)]

@@ -118,7 +118,7 @@ class ProjectPaths:
         return self.root / "locks" / f"{quote(stage, safe='@')}.lock"  # a file, whatever the name
 
     def unlisted(self, folder: Path) -> Path:
-        """Where evaluate moves the files of unlisted architectures from `folder`; git-ignored."""
+        """Where stages move what params.yaml does not list from `folder`; git-ignored."""
         return self.root / "unlisted" / folder.name
 
     def checkpoint(self, run: str, key: str) -> Path:

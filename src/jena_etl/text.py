@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 SHOWN_NAMES, SHOWN_LETTERS = 30, 60  # how many names a message lists, and how much of each
 # Those of Markdown that mean something inside a line; an underscore only does at a word's edge.
@@ -35,6 +35,18 @@ def markdown(text: str) -> str:
     max. wv \| \<b\> \_dry\_ simple_rnn
     """
     return MARKUP.sub(r"\\\g<0>", printable(text))
+
+
+def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    r"""The lines of a Markdown table of names, to the left, and figures, to the right.
+
+    >>> print(*markdown_table(["station", "MAE"], [["jena", "1.5"]]), sep="\n")
+    | station | MAE |
+    |:--|--:|
+    | jena | 1.5 |
+    """
+    first, *others = (f"| {' | '.join(map(markdown, row))} |" for row in (heads, *rows))
+    return [first, "|:--" + "|--:" * (len(heads) - 1) + "|", *others]
 
 
 def without_credentials(address: str) -> str:

@@ -81,7 +81,8 @@ def issue(project: Project | None, *, model: str, at: str | None, source: Path |
 
     Args:
         project: the project that you are in. Outside of one, the model has to be a file.
-        model: the name of an architecture of the project, "best", or the path of a .keras file.
+        model: the name of an architecture or ensemble of the project, "best", or the path of a
+            .keras file.
         at: the timestamp of the last row that the model may read; None for the last row of all.
         source: a station's newer export, read as the project's params say; outside of a project,
             as `jena-etl peek` guesses. None for the project's own series.

@@ -116,7 +116,7 @@ def score(project: Project, params: Params, file: Path, *, model: str) -> Score:
         project: the project that the model was trained in.
         params: its params, which say how the export is written.
         file: a later export of the same station.
-        model: the name of an architecture, or "best".
+        model: the name of an architecture or an ensemble, or "best".
 
     Raises:
         JenaEtlError: there is no such model, the export lacks a column that the model reads, is

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jena_etl.evaluation.predictions import NAIVE
-from jena_etl.text import markdown
+from jena_etl.text import markdown_table
 
 if TYPE_CHECKING:
     from jena_etl.prepare.data_card import DataCard
@@ -109,8 +109,4 @@ def as_markdown(scores: Mapping[str, LeadTimeScores], seconds: float | None) -> 
     """The lines of a section of the leaderboard; none without further horizons."""
     if not scores:
         return []
-    heads, cells = table(scores, seconds)
-    rows = [[markdown(name), *figures] for name, *figures in cells]
-    lines = [f"| {' | '.join(row)} |" for row in (heads, *rows)]
-    rule = "|:--" + "|--:" * (len(heads) - 1) + "|"
-    return ["", f"## {TITLE}", "", lines[0], rule, *lines[1:], "", ABOUT]
+    return ["", f"## {TITLE}", "", *markdown_table(*table(scores, seconds)), "", ABOUT]

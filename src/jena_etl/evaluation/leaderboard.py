@@ -33,7 +33,7 @@ from jena_etl.evaluation.stations import StationScores
 from jena_etl.evaluation.stations import as_markdown as stations_markdown
 from jena_etl.files import not_built
 from jena_etl.prepare.outputs import Splits, Stations
-from jena_etl.text import markdown, printable
+from jena_etl.text import markdown, markdown_table, printable
 
 if TYPE_CHECKING:
     from jena_etl.ingest.source import SourceSummary
@@ -301,20 +301,13 @@ def _seeds_markdown(entries: list[Entry]) -> list[str]:
     found = [(entry, entry.seeds) for entry in ranked(entries) if entry.seeds]
     if not found:
         return []
-    return [
-        "",
-        f"## {seeds_title(found[0][1]['validation'].count)}",
-        "",
-        "| architecture | MAE validation | test |",
-        "|:--|--:|--:|",
-        *(
-            f"| {markdown(entry.architecture)} | {spread_text(seeds['validation'])} "
-            f"| {spread_text(seeds['test'])} |"
-            for entry, seeds in found
-        ),
-        "",
-        ABOUT_SEEDS,
+    heads = ["architecture", "MAE validation", "test"]
+    rows = [
+        [entry.architecture, *(spread_text(seeds[split]) for split in SCORED)]
+        for entry, seeds in found
     ]
+    title = f"## {seeds_title(found[0][1]['validation'].count)}"
+    return ["", title, "", *markdown_table(heads, rows), "", ABOUT_SEEDS]
 
 
 def interval_text(interval: Interval | None) -> str:
@@ -335,6 +328,7 @@ def about_intervals(block_days: list[int | None]) -> str:
             "interval."
         )
     blocks = f"{lengths[0]} to {lengths[-1]} days" if len(lengths) > 1 else f"{lengths[0]} days"
+    blocks = "a day" if lengths == [1] else blocks
     return (
         f"Intervals of the MAE: circular block bootstrap with {RESAMPLES:,} resamples, blocks of "
         f"{blocks} by the autocorrelation of the daily errors. Against the best on the validation "

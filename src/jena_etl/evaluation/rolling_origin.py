@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from jena_etl.evaluation.predictions import NAIVE
 from jena_etl.evaluation.spread import Spread, spread, spread_text
-from jena_etl.text import markdown
+from jena_etl.text import markdown_table
 
 # The columns of the leaderboard, which are only there if there are folds, begin with this.
 PREFIX = "rolling_origin_"
@@ -87,8 +87,4 @@ def as_markdown(scores: Mapping[str, FoldScores]) -> list[str]:
     """The lines of a section of the leaderboard; none without folds."""
     if not scores:
         return []
-    heads, cells = table(scores)
-    rows = [[markdown(name), *figures] for name, *figures in cells]
-    lines = [f"| {' | '.join(row)} |" for row in (heads, *rows)]
-    rule = "|:--" + "|--:" * (len(heads) - 1) + "|"
-    return ["", f"## {TITLE}", "", lines[0], rule, *lines[1:], "", ABOUT]
+    return ["", f"## {TITLE}", "", *markdown_table(*table(scores)), "", ABOUT]

@@ -9,7 +9,7 @@ import numpy as np
 
 from jena_etl.evaluation.predictions import NAIVE, Predictions
 from jena_etl.prepare.outputs import Stations
-from jena_etl.text import markdown
+from jena_etl.text import markdown, markdown_table
 
 # The columns of the leaderboard, which are only there if there are several stations, begin with it.
 PREFIX = "station_"
@@ -107,9 +107,6 @@ def as_markdown(found: Mapping[str, StationScores], stations: Stations) -> list[
     left_out = [line for text in stations.left_out_texts for line in ("", f"{markdown(text)}.")]
     if not found:
         return left_out
-    heads, cells = table(found, stations)
-    rows = [[markdown(head) for head in heads], *([markdown(c) for c in row] for row in cells)]
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    rule = "|:--" + "|--:" * (len(heads) - 1) + "|"
-    about = [ABOUT + (f" {UNSEEN}" if stations.unseen else "")]
-    return ["", f"## {TITLE}", "", lines[0], rule, *lines[1:], "", *about, *left_out]
+    lines = markdown_table(*table(found, stations))
+    about = ABOUT + (f" {UNSEEN}" if stations.unseen else "")
+    return ["", f"## {TITLE}", "", *lines, "", about, *left_out]

@@ -15,6 +15,7 @@ from jena_etl.params import Window
 from jena_etl.params_rolling_origin import RollingOrigin
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.outputs import BySplit, Split, Splits, Statistics
+from jena_etl.prepare.row_ranges import first_row_at
 from jena_etl.prepare.splits import describe_splits
 from jena_etl.windows.spec import WindowSpec
 
@@ -56,8 +57,7 @@ def fold_rows(timestamps: np.ndarray, origin: str, settings: RollingOrigin) -> F
     Raises:
         DataError: the series does not reach far enough to one side of the origin.
     """
-    later = np.flatnonzero(timestamps >= np.datetime64(origin, "s"))
-    test = int(later[0]) if len(later) else len(timestamps)
+    test = first_row_at(timestamps, origin)
     stop, validation = test + settings.test_rows, test - settings.validation_rows
     first = max(0, validation - settings.train_rows) if settings.train_rows else 0
     if stop > len(timestamps) or validation <= first:

@@ -54,7 +54,7 @@ class SplitDates:
 
     def row_ranges(self, timestamps: np.ndarray) -> dict[str, range]:
         """The row range of each split: it begins with the first row at or after its date."""
-        validation, test = (_first_at(timestamps, date) for date in (self.validation, self.test))
+        validation, test = (first_row_at(timestamps, date) for date in (self.validation, self.test))
         return _ranges(validation, test, len(timestamps))
 
     def check(self, timestamps: np.ndarray) -> None:
@@ -85,7 +85,7 @@ def split_rows(split: Split) -> SplitFractions | SplitDates:
     return SplitFractions(train=split.train, validation=split.validation)
 
 
-def _first_at(timestamps: np.ndarray, date: str) -> int:
+def first_row_at(timestamps: np.ndarray, date: str) -> int:
     """The first row at or after a date; the number of rows if there is none."""
     later = np.flatnonzero(timestamps >= np.datetime64(date, "s"))
     return int(later[0]) if len(later) else len(timestamps)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jena_etl.errors import SweepError
-from jena_etl.files import sha256_of, write_text
+from jena_etl.files import md5_of_file, sha256_of, write_text
 
 FOLDER = "JENA_ETL_PROJECT"
 MARK = "checkpoints/sweep-of"
@@ -97,10 +97,7 @@ def md5_of(path: Path) -> str | None:
             if inner.is_file():
                 text.update(f"{inner.relative_to(path).as_posix()} {md5_of(inner)}\n".encode())
         return text.hexdigest()
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
+    return md5_of_file(path) if path.is_file() else None
 
 
 def digests(folder: Path, names: list[str]) -> dict[str, str] | None:

@@ -13,15 +13,12 @@ from jena_etl.evaluation.history import read_history
 from jena_etl.evaluation.metrics import scores
 from jena_etl.evaluation.predictions import forecast
 from jena_etl.files import write_text
-from jena_etl.models import NeuralNetwork, configure
 from jena_etl.params import Params
 from jena_etl.project import Project
 from jena_etl.sweep.trial import Result, Trial, TrialFiles, epochs_of
 from jena_etl.training.checkpoint import run_key
-from jena_etl.training.device import use_device
-from jena_etl.training.metadata import forecast_task, trainable_parameters
-from jena_etl.training.model_file import load_model, write_model
-from jena_etl.training.run import TrainingRun, trained_model
+from jena_etl.training.metadata import trainable_parameters
+from jena_etl.training.run import TrainingRun, prepare, train_model, written_and_loaded
 from jena_etl.windows.split_windows import SplitWindows
 
 
@@ -55,42 +52,26 @@ def train_trial(project: Project, params: Params, trial: Trial) -> None:
     """
     started = time.monotonic()
     files, name = TrialFiles(project.root, trial.key), trial.architecture
-    architecture = configure(name, params.models[name])
-    settings = params.train.model_dump(exclude={"batch_size", "device", "shards"})
-    windows = {split: project.windows(split) for split in ("train", "validation")}
-    xla = isinstance(architecture, NeuralNetwork) and architecture.xla_on_cpu
-    device = use_device(params.train.device, xla_on_cpu=xla, **settings)
-    task = forecast_task(project.arrays, project.statistics, windows["train"].spec)
-    key = run_key(project.training_dependencies(name), trial=trial.key, device=device)
+    prepared = prepare(project, params, name)
+    architecture, validation = prepared.architecture, prepared.windows["validation"]
+    key = _run_key(project, trial, prepared.device)
     checkpoint_file = project.checkpoint(trial.key, key)
-    model, history = trained_model(
-        project,
-        TrainingRun(stage="trial", architecture=name, name=trial.key, history_file=files.history),
-        params,
-        architecture,
-        windows,
-        task=task,
-        checkpoint_file=checkpoint_file,
-        device=device,
-        xla=xla and device == "cpu",
-    )
-    if run_key(project.training_dependencies(name), trial=trial.key, device=device) != key:
+    run = TrainingRun(stage="trial", architecture=name, name=trial.key, history_file=files.history)
+    model, history = train_model(project, params, run, prepared, checkpoint_file)
+    if _run_key(project, trial, prepared.device) != key:
         raise SweepError("data or code changed while it was trained; start the sweep again")
     write_text(files.history, history)
-    # Forecasts are made with the model as it is read from its file, as the train stage does.
-    model_file = checkpoint_file.with_suffix(".keras")
-    write_model(model, model_file, task, architecture=name, order=architecture.order)
-    model = load_model(model_file, architecture=name)
+    model = written_and_loaded(model, checkpoint_file.with_suffix(".keras"), run, prepared)
     predicted = forecast(
         model,
-        windows["validation"],
+        validation,
         batch_size=params.train.batch_size,
         order=architecture.order,
     )
     maes = read_history(files.history, built_by=f"train@{name}").val_mae
     result = Result(
         trial=trial,
-        validation_mae=_mae(windows["validation"], predicted),
+        validation_mae=_mae(validation, predicted),
         history=tuple(maes),
         epochs=epochs_of(params, name),
         stopped=False,
@@ -100,6 +81,12 @@ def train_trial(project: Project, params: Params, trial: Trial) -> None:
     write_text(files.result, result.model_dump_json())
     for file in project.unfinished(trial.key):
         file.unlink()
+
+
+def _run_key(project: Project, trial: Trial, device: str) -> str:
+    """The key of the training on the files as they are now."""
+    files = project.training_dependencies(trial.architecture)
+    return run_key(files, trial=trial.key, device=device)
 
 
 def _mae(windows: SplitWindows, predicted: np.ndarray) -> float:

@@ -14,7 +14,7 @@ from jena_etl.stage_output import Part
 
 ARCHITECTURE = "architecture"
 FOLDER = "checkpoints/sweep/trials"
-# Params that shape neither the arrays nor a trial.
+# Params that shape no trial, or are part of its base in another form.
 OF_NO_TRIAL = (
     *("architectures", "ensembles", "further_horizons", "further_seeds", "report"),
     *("rolling_origin", "models"),

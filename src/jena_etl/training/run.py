@@ -39,7 +39,7 @@ class TrainingRun:
     """One of the trainings of an architecture.
 
     Attributes:
-        stage: the stage of dvc.yaml that it belongs to.
+        stage: the stage of dvc.yaml that it belongs to; `trial` for a trial of a search.
         architecture: what is trained.
         name: what its forecasts and its checkpoint are named after; no other run has it.
         seed: the seed of its weights, dropout and shuffling; None for that of params.yaml.
@@ -55,71 +55,100 @@ class TrainingRun:
     history_file: Path | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What a training begins with.
+
+    Attributes:
+        architecture: what is trained, with its settings.
+        windows: those of train and of validation.
+        task: what the model reads and what it forecasts.
+        settings: those of the device, for the run log.
+        device: where it is trained.
+    """
+
+    architecture: FittedAtOnce | NeuralNetwork
+    windows: dict[str, SplitWindows]
+    task: ForecastTask
+    settings: dict[str, Any]
+    device: str
+
+    @property
+    def xla(self) -> bool:
+        """Whether XLA compiles the training step on a CPU."""
+        return self.device == "cpu" and _xla_on_cpu(self.architecture)
+
+
+def prepare(project: Project, params: Params, name: str) -> Prepared:
+    """Check what the training of an architecture reads, then start TensorFlow on its device.
+
+    Raises:
+        JenaEtlError: the inputs are stale or damaged, or there is no such device.
+    """
+    architecture = configure(name, params.models.get(name))
+    # Before TensorFlow starts, which takes seconds: this refuses what is stale or damaged.
+    windows = {split: project.windows(split) for split in ("train", "validation")}
+    for _, station in project.each_station():
+        for split in SCORED:
+            station.series_windows(split)
+    settings = params.train.model_dump(exclude={"batch_size", "device", "shards"})
+    device = use_device(params.train.device, xla_on_cpu=_xla_on_cpu(architecture), **settings)
+    return Prepared(
+        architecture=architecture,
+        windows=windows,
+        task=forecast_task(project.arrays, project.statistics, windows["train"].spec),
+        settings=settings,
+        device=device,
+    )
+
+
+def _xla_on_cpu(architecture: FittedAtOnce | NeuralNetwork) -> bool:
+    return isinstance(architecture, NeuralNetwork) and architecture.xla_on_cpu
+
+
 def train_and_forecast(project: Project, params: Params, run: TrainingRun) -> None:
     """Train, then write the forecasts of the best epoch, and what else the run keeps.
 
     Raises:
         JenaEtlError: the inputs are stale or damaged, or changed while the model was trained.
     """
-    architecture = configure(run.architecture, params.models.get(run.architecture))
-    settings = params.train.model_dump(exclude={"batch_size", "device", "shards"})
-    # Before TensorFlow starts, which takes seconds: this refuses what is stale or damaged.
-    windows = {split: project.windows(split) for split in ("train", "validation")}
-    for _, station in project.each_station():
-        for split in SCORED:
-            station.series_windows(split)
-    xla = isinstance(architecture, NeuralNetwork) and architecture.xla_on_cpu
-    device = use_device(params.train.device, xla_on_cpu=xla, **settings)
-    task = forecast_task(project.arrays, project.statistics, windows["train"].spec)
-    key = _run_key(project, run, device)
+    prepared = prepare(project, params, run.architecture)
+    key = _run_key(project, run, prepared.device)
     checkpoint_file = project.checkpoint(run.name, key)
     with logged(
         project.run_log,
         stage=run.stage,
         architecture=run.architecture,
         seed=_seed(run, params),
-        device=device,
-        **settings,
+        device=prepared.device,
+        **prepared.settings,
     ) as entry:
         if params.train.shards > 1:
             entry["shards"] = params.train.shards
-        model, history = trained_model(
-            project,
-            run,
-            params,
-            architecture,
-            windows,
-            task=task,
-            checkpoint_file=checkpoint_file,
-            device=device,
-            xla=xla and device == "cpu",
-        )
-        _refuse_if_outdated(key, project, run, device)
+        model, history = train_model(project, params, run, prepared, checkpoint_file)
+        _refuse_if_outdated(key, project, run, prepared.device)
         model_file = run.model_file or checkpoint_file.with_suffix(".keras")
-        name, order = run.architecture, architecture.order
-        write_model(model, model_file, task, architecture=name, order=order)
+        model = written_and_loaded(model, model_file, run, prepared)
         if run.history_file:
             write_text(run.history_file, history)
-        model = load_model(model_file, architecture=name)
-        seconds = _write_forecasts(project, run, model, params, architecture)
+        seconds = _write_forecasts(project, run, model, params, prepared.architecture)
         entry["milliseconds_per_forecast"] = round(1000 * seconds, 4)
     for file in project.unfinished(run.name):  # of abandoned runs, too
         file.unlink()
 
 
-def trained_model(
-    project: Project,
-    run: TrainingRun,
-    params: Params,
-    architecture: FittedAtOnce | NeuralNetwork,
-    windows: dict[str, SplitWindows],
-    *,
-    task: ForecastTask,
-    checkpoint_file: Path,
-    device: str,
-    xla: bool,
+def written_and_loaded(model: Any, file: Path, run: TrainingRun, prepared: Prepared) -> Any:
+    """Write a model, and load it again: the one that others load makes the forecasts."""
+    name, order = run.architecture, prepared.architecture.order
+    write_model(model, file, prepared.task, architecture=name, order=order)
+    return load_model(file, architecture=name)
+
+
+def train_model(
+    project: Project, params: Params, run: TrainingRun, prepared: Prepared, checkpoint_file: Path
 ) -> tuple[Any, str]:
     """The model with its best weights, and its history as CSV."""
+    architecture, windows, task = prepared.architecture, prepared.windows, prepared.task
     seed, settings = _seed(run, params), params.train
     naive = naive_mae(windows["validation"])
     if isinstance(architecture, FittedAtOnce):
@@ -138,7 +167,7 @@ def trained_model(
             history_file=run.history_file,
             naive_mae=naive,
         )
-        train_in_shards(model, training, device=device)
+        train_in_shards(model, training, device=prepared.device)
     history = train(
         model,
         lambda epoch: windows["train"].for_model(
@@ -151,7 +180,7 @@ def trained_model(
         checkpoint_file=checkpoint_file,
         history_file=run.history_file,
         naive_mae=naive,
-        xla=xla,
+        xla=prepared.xla,
     )
     return model, history
 
