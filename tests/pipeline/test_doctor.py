@@ -192,7 +192,7 @@ def test_a_report_that_git_has_comes_from_git(repo: Any) -> None:
     assert not faults(examined(repo))
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_report_newer_than_gits_is_built_again(repo: Any) -> None:
     module = repo.root / "src/jena_etl/evaluation/leaderboard.py"
     module.write_text(f"{module.read_text()}# changed\n")
@@ -204,7 +204,9 @@ def test_a_report_newer_than_gits_is_built_again(repo: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("tracked", "empty"), [(True, False), (False, True)])
+@pytest.mark.parametrize(
+    ("tracked", "empty"), [(True, False), pytest.param(False, True, marks=pytest.mark.nightly)]
+)
 def test_a_dvc_lock_cut_short(repo: Any, *, tracked: bool, empty: bool) -> None:
     """Nothing is trained again: git has it, or the run cache knows what was built from what."""
     before = (repo.root / "dvc.lock").read_bytes()
@@ -260,7 +262,7 @@ def test_a_disk_that_is_full_of_what_no_commit_uses(repo: Any) -> None:
     assert "fault" not in cured
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_hard_links_instead_of_copies(repo: Any) -> None:
     """What doctor advises where the disk is short: stages never write through a link."""
     paths = ["data/download", "data/interim/source.json", FEATURES]
@@ -393,7 +395,7 @@ def test_broken_params(repo: Any, content: str | None, part: str) -> None:
     [
         ([".dvc"], "git restore .dvc"),
         ([".git"], "git init"),
-        pytest.param([".dvc", ".git"], "dvc init --no-scm", marks=pytest.mark.slow),
+        pytest.param([".dvc", ".git"], "dvc init --no-scm", marks=pytest.mark.nightly),
     ],
 )
 def test_no_repository(repo: Any, gone: list[str], advice: str) -> None:

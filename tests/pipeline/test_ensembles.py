@@ -64,7 +64,7 @@ def test_an_ensemble_is_scored_and_forecasts_its_weighted_mean(repo: Any) -> Non
     assert not project.metrics_json("both").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_dvc_builds_what_is_listed_and_nothing_else(repo: Any) -> None:
     repo.edit(lambda params: params.update(ensembles={"both": list(MEMBERS)}))
     shown = repo.dvc("repro")

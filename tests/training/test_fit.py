@@ -55,8 +55,8 @@ def fitted(
     return model, history
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_the_checkpoint_goes_on_where_a_kill_cut_off(tmp_path: Path, backend: str) -> None:
     """The same bytes, with dropout's seeds, the optimizer and the shuffle all under way."""
     if not find_spec(backend):

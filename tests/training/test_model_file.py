@@ -195,7 +195,7 @@ def model_path(untrained: Path, tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", TWICE)
 def test_two_processes_write_the_same_bytes(runs: tuple[Path, Path], name: str) -> None:
     for file in (f"models/{name}.keras", f"{name}.csv"):
@@ -203,14 +203,14 @@ def test_two_processes_write_the_same_bytes(runs: tuple[Path, Path], name: str) 
         assert first == second
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", LARGE)
 def test_one_core_writes_the_same_bytes_as_all(runs: tuple[Path, Path], name: str) -> None:
     first, second = ((run / f"large/{name}.keras").read_bytes() for run in runs)
     assert first == second
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", TRAINED)
 def test_nothing_in_the_file_names_a_device(runs: tuple[Path, Path], name: str) -> None:
     import h5py
@@ -227,7 +227,7 @@ def test_nothing_in_the_file_names_a_device(runs: tuple[Path, Path], name: str) 
     assert json.loads(config)["compile_config"]["jit_compile"] == "auto"
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_only_model_files_are_left(runs: tuple[Path, Path]) -> None:
     found = {file.name for file in (runs[0] / "models").iterdir()}
     assert found == {f"{name}.keras" for name in TRAINED}
@@ -250,7 +250,7 @@ def test_shared_objects_are_numbered_in_order_of_appearance() -> None:
     assert ids == [1, 2, 1]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", TRAINED)
 def test_loaded_model_forecasts_the_same_and_can_train_on(
     runs: tuple[Path, Path], name: str
@@ -263,7 +263,7 @@ def test_loaded_model_forecasts_the_same_and_can_train_on(
     assert int(model.optimizer.iterations) == STEPS * (losses.index(min(losses)) + 1)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_keras_loads_it_without_this_package(runs: tuple[Path, Path]) -> None:
     output(start(LOAD_ELSEWHERE, runs[0], *TRAINED, python=warm_python()))
     for name in TRAINED:
