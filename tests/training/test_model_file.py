@@ -149,7 +149,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> tuple[Path
     """Two folders, each the work of one process.
 
     The processes differ in what may not show: the number of cores, the order of the architectures,
-    the hash seed, the addresses, the folder, and one is a new Python.
+    the hash seed, the addresses, the folder, and one is a new Python. As both train all
+    architectures, every test that uses them is marked nightly.
     """
     root = tmp_path_factory.mktemp("runs")
     x = np.random.default_rng(0).normal(size=(16, 3, 3)).astype("float32")
@@ -350,7 +351,7 @@ LAYERS = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers(runs: tuple[Path, Path], name: str) -> None:
     first, *layers = read_metadata(runs[0] / f"models/{name}.keras").layers
@@ -375,7 +376,7 @@ def test_layers_that_read_several_others() -> None:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize(("name", "parameters"), PARAMETERS.items())
 def test_parameters(runs: tuple[Path, Path], name: str, parameters: int) -> None:
     metadata = read_metadata(runs[0] / f"models/{name}.keras")
