@@ -22,6 +22,7 @@ from jena_etl.prepare.outputs import (
     Window,
 )
 from jena_etl.project import Project, open_project
+from jena_etl.station_project import StationProject
 from jena_etl.windows.reader import phase_major
 
 
@@ -294,3 +295,21 @@ def test_the_sources_are_the_files_that_were_downloaded(tmp_path: Path) -> None:
 def test_a_folder_without_params_is_no_project(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match=r"it has no params\.yaml"):
         open_project(tmp_path)
+
+
+def test_a_further_station_names_its_own_stages(tmp_path: Path) -> None:
+    station = StationProject(tmp_path, "potsdam")
+    for ask, stage in (
+        (lambda: station.own_statistics, "convert_station"),
+        (lambda: station.data_card, "prepare_station"),
+        (lambda: station.splits, "prepare_station"),
+        (lambda: station.timestamps, "prepare_station"),
+    ):
+        with pytest.raises(ProjectError, match=f"build it: dvc repro {stage}@potsdam$") as caught:
+            ask()
+        assert str(caught.value).count("potsdam: ") <= 1
+    with (
+        pytest.raises(ProjectError, match=r"^station potsdam: data_card\.json is"),
+        station.about(),
+    ):
+        station.data_card  # noqa: B018  it is named once
