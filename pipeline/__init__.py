@@ -57,10 +57,10 @@ def show(text: str) -> None:
 
 
 def move_unlisted(project: Project, folder: Path, listed: Collection[str], aside: Path) -> None:
-    """Move what params.yaml does not list from a folder that a stage depends on, and say so.
+    """Move whatever is not in `listed` out of a folder that a stage depends on, and say so.
 
-    DVC records such a folder as it is. What is left over in it would be part of the record but
-    missing from a colleague's clone after `dvc pull`, where the stage would be out of date.
+    DVC records such a folder as it is. Leftovers would be recorded too, but a colleague's
+    `dvc pull` would not bring them, so that the stage would be out of date there.
     """
     for name in set_aside(folder, listed, aside) if folder.is_dir() else ():
         shown, moved_to = (path.relative_to(project.root) for path in (folder / name, aside))

@@ -136,16 +136,22 @@ def _write_leaderboard(project: Project, entries: list[Entry]) -> None:
 
 
 def _write_metrics(project: Project, entries: list[Entry]) -> None:
-    """Write a file for each entry, and remove those of what is no longer on the leaderboard."""
-    for path in project.metrics_json(NAIVE).parent.glob("*.json"):
-        if _is_of_a_model(path):  # a file of the user's stays
-            path.unlink()
+    """Write a file for each entry, and move those of what is no longer on the leaderboard.
+
+    `dvc metrics show` would go on to show them. Whatever else lies beside them stays.
+    """
     for entry in entries:
         write_json(project.metrics_json(entry.architecture), as_metrics(entry))
+    folder = project.metrics_json(NAIVE).parent
+    kept = {project.metrics_json(entry.architecture).name for entry in entries}
+    kept |= {path.name for path in folder.iterdir() if not _is_of_a_model(path)}
+    move_unlisted(project, folder, kept, project.unlisted(folder))
 
 
 def _is_of_a_model(path: Path) -> bool:
-    """Whether `_write_metrics` has written the file."""
+    """Whether the file holds what `_write_metrics` writes."""
+    if path.suffix != ".json":
+        return False
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:

@@ -88,12 +88,12 @@ def _one_each(items: list[pytest.Item], fixtures: tuple[str, ...]) -> list[pytes
 
 
 def pytest_sessionstart() -> None:
-    """Parse a text of YAML once: the tests read params.yaml and dvc.yaml a thousand times."""
+    """Parse each text of YAML once: the tests read the same ones a thousand times."""
     parse, parsed = YAML.load, {}
 
     @wraps(parse)
     def load(yaml: YAML, stream: Any) -> Any:
-        if not isinstance(stream, str) or yaml.typ != ["safe"]:
+        if not (isinstance(stream, str) and yaml.pure and yaml.typ == ["safe"]):
             return parse(yaml, stream)
         if stream not in parsed:
             parsed[stream] = pickle.dumps(parse(yaml, stream))

@@ -60,12 +60,12 @@ def replacing(path: Path) -> Iterator[Path]:
 def set_aside(folder: Path, keep: Collection[str], aside: Path) -> list[str]:
     """Move the files and folders of `folder` that are not named in `keep` to the folder `aside`.
 
-    What was moved there before under the same name stays, unless it is the same: `lstm.keras` then
-    becomes `lstm.keras.1`. Hidden files are not moved, nor those that are still being written
-    (`.part`).
+    If `aside` already holds a different `lstm.keras`, that one stays and the new one becomes
+    `lstm.keras.1`; an identical one is replaced. Hidden files are not moved, nor those that are
+    still being written (`.part`).
 
     Returns:
-        The sorted names that the files had in `folder`.
+        The names that they had in `folder`, sorted.
     """
     moved = [
         file

@@ -74,8 +74,7 @@ class Project(ProjectPaths):
         if name not in names:
             found = f"the project has {', '.join(names)}" if names else "it has a single station"
             raise ProjectError(f"there is no station {name!r}: {found}")
-        first = name == self.stations.first
-        if first:
+        if name == self.stations.first:
             return OneStation(self.root, whole=self)
         return StationProject(self.root, name, whole=self)
 

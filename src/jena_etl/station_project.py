@@ -54,13 +54,13 @@ def with_own_stages(message: str, name: str) -> str:
 
 @dataclass(frozen=True)
 class OneStation(Project):
-    """A station of a project that has several, read as a project that has no other.
+    """One station, read as a project that has no other.
 
-    Its `windows` and `batches` are then those of the station; the models are the project's. This
-    class reads the first one.
+    Its `windows` and `batches` are the station's own; the models are the whole project's. This
+    class reads the first or only station.
 
     Attributes:
-        whole: the project that it is part of; None if no model is asked for.
+        whole: the project that it is part of; None for the one in the folder `root`.
     """
 
     whole: Project | None = field(default=None, kw_only=True, repr=False, compare=False)

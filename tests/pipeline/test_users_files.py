@@ -91,6 +91,8 @@ def test_reports_are_replaced_and_notes_beside_them_are_not(repo: Any) -> None:
     assert notes.read_bytes() == COPY
     left = {path.stem for path in notes.parent.iterdir()}
     assert left == {"dense", "mine", "notes", *BASELINES}
+    moved = {path.stem for path in (repo.root / "unlisted/metrics").iterdir()}
+    assert moved == {"lstm", "renamed_since"}
 
 
 @pytest.mark.slow

@@ -126,7 +126,7 @@ def _times(stations: Stations, splits: Mapping[str, Splits]) -> Iterator[Check]:
 def _fitted(original: Project, changed: Project) -> Iterator[Check]:
     """What is fitted to the train rows, and their windows, when all other rows are replaced."""
     rows = original.splits.rows - original.splits.splits.train.rows.stop
-    after = f"after the {rows:,} rows after the train rows were replaced"
+    after = f"after the {rows:,} rows that follow the train rows were replaced"
     differ = [
         name
         for name, column in original.statistics.columns.items()
@@ -214,7 +214,7 @@ def _weights(copies: Copies, original: Project, params: Params, train: Train) ->
         at for at, (one, other) in enumerate(zip(*weights, strict=True)) if (one != other).any()
     ]
     what = f"weights of {name} after an epoch"
-    when = f"after the {original.splits.rows - first:,} rows after the last train target"
+    when = f"after the {original.splits.rows - first:,} rows that follow the last train target"
     if first > train_stop:
         when += (
             f", which under policy {original.splits.policy} lies {first - train_stop:,} rows "

@@ -61,7 +61,7 @@ class Prepared:
 
     Attributes:
         architecture: what is trained, with its settings.
-        windows: those of train and of validation.
+        windows: the train and validation windows, by split.
         task: what the model reads and what it forecasts.
         settings: those of the device, for the run log.
         device: where it is trained.
@@ -80,10 +80,11 @@ class Prepared:
 
 
 def prepare(project: Project, params: Params, name: str) -> Prepared:
-    """Check what the training of an architecture reads, then start TensorFlow on its device.
+    """Check the settings and inputs of an architecture's training, then set up the device.
 
     Raises:
-        JenaEtlError: the inputs are stale or damaged, or there is no such device.
+        JenaEtlError: a setting is wrong, the inputs are stale or damaged, or the device cannot be
+            used.
     """
     architecture = configure(name, params.models.get(name))
     # Before TensorFlow starts, which takes seconds: this refuses what is stale or damaged.
@@ -107,10 +108,10 @@ def _xla_on_cpu(architecture: FittedAtOnce | NeuralNetwork) -> bool:
 
 
 def train_and_forecast(project: Project, params: Params, run: TrainingRun) -> None:
-    """Train, then write the forecasts of the best epoch, and what else the run keeps.
+    """Train, then write what the run keeps and the forecasts of the best model.
 
     Raises:
-        JenaEtlError: the inputs are stale or damaged, or changed while the model was trained.
+        JenaEtlError: as of `prepare`; or the training fails, or its inputs change meanwhile.
     """
     prepared = prepare(project, params, run.architecture)
     key = _run_key(project, run, prepared.device)
