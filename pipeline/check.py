@@ -10,7 +10,7 @@ first output is always the same, so a check alone makes no other stage run.
 from jena_etl.files import write_text
 from jena_etl.models import configure_all
 from jena_etl.params import Params
-from jena_etl.prepare.outputs import Stations
+from jena_etl.prepare.outputs import StationList
 from jena_etl.project import Project
 from pipeline import run
 
@@ -18,7 +18,7 @@ from pipeline import run
 def main(project: Project, params: Params) -> None:
     """Check the blocks of all models; the rest was checked when params.yaml was read."""
     configure_all(params)
-    stations = Stations(
+    stations = StationList(
         first=params.stations.first if params.stations.further else None,
         further=tuple(params.stations.further),
         unseen=params.stations.unseen,

@@ -2,7 +2,7 @@
 
 from jena_etl.params import Params
 from jena_etl.prepare.climate import read_series
-from jena_etl.prepare.outputs import Stations
+from jena_etl.prepare.outputs import StationList
 from jena_etl.prepare.row_ranges import split_rows
 from jena_etl.prepare.statistics import pooled, train_statistics
 from jena_etl.project import Project
@@ -15,7 +15,7 @@ def main(project: Project, params: Params) -> None:
     series = read_series(project.climate_parquet, project.features_parquet)
     statistics = train_statistics(series, split_rows(params.split))
     # As converted: they are prepared later, so data/processed may describe an earlier run.
-    stations = Stations.listed(project.interim_stations_json)
+    stations = StationList.listed(project.interim_stations_json)
     if stations.further and params.stations.statistics == "pooled":
         first, *others = stations.seen
         own = {name: StationProject(project.root, name).own_statistics for name in others}

@@ -16,7 +16,7 @@ import pytest
 from jena_etl import fetched
 from jena_etl.errors import ProjectError
 from jena_etl.fetched import FetchedProject
-from jena_etl.prepare.outputs import LACKING, LackingColumns, Stations
+from jena_etl.prepare.outputs import LACKING, LackingColumns, StationList
 from jena_etl.project import Project, open_project
 from tests.test_project import build
 
@@ -96,7 +96,7 @@ def test_a_station_of_several_has_the_models_of_the_whole(origin: Path, cache: P
     LackingColumns(columns=("a",)).write(processed / "stations/arkona" / LACKING)
     (origin / "models").mkdir()
     (origin / "models/lstm.keras").write_text("weights")
-    stations = Stations(
+    stations = StationList(
         first="jena", further=("potsdam", "arkona"), unseen=(), statistics="per_station"
     )
     stations.write(Project(origin).stations_json)

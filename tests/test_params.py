@@ -107,7 +107,7 @@ def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
         (
             "window.horizon",
             0,
-            "window.horizon: input should be greater than or equal to 1, found 0",
+            "window.horizon: input should be greater than 0, found 0",
         ),
         ("window.horizon", -1, "window.horizon: "),
         ("window.horizon", "24", "window.horizon: input should be a valid integer, found '24'"),
@@ -205,7 +205,7 @@ def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
             "convert.units: input should be a valid block of keys, found None; write {}",
         ),
         ("further_horizons", 6, "further_horizons: input should be a valid list, found 6"),
-        ("further_horizons", [0], "further_horizons: input should be greater than or equal to 1"),
+        ("further_horizons", [0], "further_horizons: input should be greater than 0"),
         ("further_horizons", [1.5], "further_horizons: input should be a valid integer, found 1.5"),
         ("further_horizons", [6, 24], "further_horizons: 24 appears twice in window.horizon"),
         ("further_horizons", [6, 1, 6], "further_horizons: 6 appears twice in window.horizon"),
@@ -252,7 +252,7 @@ def test_a_number_in_exponents_is_a_number(edited: Callable[..., Path]) -> None:
         (
             "download.bytes",
             0,
-            "download.bytes: input should be greater than or equal to 1, found 0",
+            "download.bytes: input should be greater than 0, found 0",
         ),
         ("download.bytes", [0], "download.bytes: input should be greater"),
         ("download.bytes", "9", "download.bytes: input should be a valid integer, found a text"),

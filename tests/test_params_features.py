@@ -76,7 +76,7 @@ def test_every_kind_can_be_asked_for(tmp_path: Path, checkout: Path) -> None:
         ),
         (
             [{"kind": "difference", "column": T, "rows": 0}],
-            "features.difference.rows: input should be greater than or equal to 1, found 0",
+            "features.difference.rows: input should be greater than 0, found 0",
         ),
         (
             [{"kind": "rolling_mean", "column": T, "rows": 1}],

@@ -16,10 +16,10 @@ from jena_etl.prepare.outputs import (
     ArraysRecord,
     BySplit,
     ColumnStatistics,
-    Split,
+    SplitRange,
     Splits,
     Statistics,
-    Window,
+    WindowShape,
 )
 from jena_etl.project import Project, open_project
 from jena_etl.station_project import StationProject
@@ -52,10 +52,10 @@ def build(project: Project, target: str = "a", **others: Any) -> None:
         policy="lookback",
         gaps="keep",
         target=target,
-        window=Window(sequence_length=3, sampling_rate=rate, horizon=1, sequence_stride=1),
-        splits=BySplit[Split](
+        window=WindowShape(sequence_length=3, sampling_rate=rate, horizon=1, sequence_stride=1),
+        splits=BySplit[SplitRange](
             **{
-                name: Split(
+                name: SplitRange(
                     rows=rows[name], first="", last="", windows=len(run), left_out=0, starts=(run,)
                 )
                 for name, run in held.items()

@@ -17,7 +17,7 @@ from jena_etl.evaluation.intervals import Comparison
 from jena_etl.evaluation.leaderboard import Entry, as_markdown, title
 from jena_etl.evaluation.metrics import Scores
 from jena_etl.ingest.source import SourceSummary
-from jena_etl.prepare.outputs import Splits, Window
+from jena_etl.prepare.outputs import Splits, WindowShape
 from jena_etl.text import markdown, printable
 from tests.command_line import jena_etl
 from tests.pipeline.repository import Repo
@@ -144,7 +144,7 @@ def test_names_do_not_break_the_leaderboards_table() -> None:
         target=f"T{EVIL}",
         policy="strict",
         gaps="keep",
-        window=Window(sequence_length=120, sampling_rate=6, horizon=24, sequence_stride=1),
+        window=WindowShape(sequence_length=120, sampling_rate=6, horizon=24, sequence_stride=1),
     )
     source = SourceSummary(name="a*b.zip", synthetic=False, files=(), members=())
     heading = title(splits, source)

@@ -384,9 +384,9 @@ def sweep(
     """Train side by side on a Ray cluster, by default one on this machine alone."""
     from jena_etl.commands.sweep import sweep_leaderboard, sweep_space
     from jena_etl.project import find_project
-    from jena_etl.sweep.cluster import Cluster
+    from jena_etl.sweep.cluster import RayCluster
 
-    cluster = Cluster(address=address, cpus=cpus_per_trial, gpus=gpus_per_trial)
+    cluster = RayCluster(address=address, cpus=cpus_per_trial, gpus=gpus_per_trial)
     if leaderboard == (space is not None):
         raise SweepError("name a SPACE.yaml or add --leaderboard, exactly one of the two")
     project = find_project()

@@ -19,7 +19,7 @@ from jena_etl.fetched_files import Repository, cannot_write, commit_of, open_com
 from jena_etl.files import write_json
 from jena_etl.fold_project import FoldProject
 from jena_etl.horizon_project import HorizonProject
-from jena_etl.prepare.outputs import LACKING, Stations
+from jena_etl.prepare.outputs import LACKING, StationList
 from jena_etl.project import Project
 from jena_etl.text import without_credentials
 
@@ -195,7 +195,7 @@ def _of_further_stations(project: FetchedProject, files: Repository) -> Iterator
     """What reading the windows of the further stations needs; or why one is left out."""
     folder = "data/processed"
     needed = [path.removeprefix(folder) for path in NEEDED if path.startswith(folder)]
-    for name in Stations.listed(project.stations_json).further:
+    for name in StationList.listed(project.stations_json).further:
         station = f"{folder}/stations/{name}"
         if files.has(f"{station}/{LACKING}"):
             yield f"{station}/{LACKING}"

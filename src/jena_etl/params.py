@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    PositiveInt,
+    model_validator,
+)
 from ruamel.yaml import YAML
 
 from jena_etl.csv_dialect import Dialect, Names, Text
@@ -29,7 +36,6 @@ MIN_MEMBERS, MAX_MEMBERS = 2, 10  # of an ensemble, whose weights are found by t
 # Names that the leaderboard and `jena-etl forecast --model` have for something else.
 NOT_AN_ENSEMBLE = ("best", "naive", "climatology", "persistence_cycle", "damped_persistence")
 
-Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -112,9 +118,9 @@ class Download(Block):
     """Where the source files come from; one value stands for a list of one."""
 
     url: Annotated[tuple[Annotated[Text, AfterValidator(_source_url)], ...], OneOrMore]
-    bytes: Annotated[tuple[Positive | None, ...] | None, OneOrMore]
+    bytes: Annotated[tuple[PositiveInt | None, ...] | None, OneOrMore]
     sha256: Annotated[tuple[Sha256 | None, ...] | None, OneOrMore]
-    max_bytes: Positive
+    max_bytes: PositiveInt
 
     @property
     def files(self) -> list[SourceFile]:
@@ -216,23 +222,23 @@ class Window(Block):
     """Which rows a window reads, and which row it forecasts."""
 
     target: Text
-    sequence_length: Positive
-    sampling_rate: Positive
-    horizon: Positive
-    sequence_stride: Positive
+    sequence_length: PositiveInt
+    sampling_rate: PositiveInt
+    horizon: PositiveInt
+    sequence_stride: PositiveInt
     gaps: Literal["keep", "drop"]
 
 
 class Train(Block):
     """The training settings that all architectures share."""
 
-    batch_size: Positive
+    batch_size: PositiveInt
     device: Literal["auto", "cpu", "gpu"]
     mixed_precision: bool
     deterministic: bool
-    cpu_threads: Positive
+    cpu_threads: PositiveInt
     # The number of processes that train a network together, each on its shard of every batch.
-    shards: Positive = 1
+    shards: PositiveInt = 1
 
     @model_validator(mode="after")
     def _batch_can_be_shared(self) -> Train:
@@ -261,7 +267,7 @@ class Params(Block):
 
     seed: Seed
     further_seeds: Annotated[tuple[Seed, ...], Field(strict=False)]
-    further_horizons: Annotated[tuple[Positive, ...], Field(strict=False)]
+    further_horizons: Annotated[tuple[PositiveInt, ...], Field(strict=False)]
     stations: Stations
     download: Download
     convert: Convert

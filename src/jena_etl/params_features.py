@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from jena_etl.csv_dialect import Text
 from jena_etl.params_check import Block
 from jena_etl.text import nearest
-
-Rows = Annotated[int, Field(ge=1)]
 
 
 class FeatureBlock(Block):
@@ -105,7 +103,7 @@ class Difference(FeatureBlock):
 
     kind: Literal["difference"]
     column: Text
-    rows: Rows
+    rows: PositiveInt
 
     @property
     def rows_back(self) -> Sequence[int]:
@@ -126,7 +124,7 @@ class PressureTendency(FeatureBlock):
 
     kind: Literal["pressure_tendency"]
     column: Text = "p (mbar)"
-    rows: Rows = 18
+    rows: PositiveInt = 18
 
     @property
     def rows_back(self) -> Sequence[int]:

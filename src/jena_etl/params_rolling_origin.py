@@ -6,12 +6,10 @@ import re
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from jena_etl.errors import ParamsError
 from jena_etl.params_check import Block
-
-Positive = Annotated[int, Field(ge=1)]
 
 
 def _origin(text: object) -> object:
@@ -47,9 +45,9 @@ class RollingOrigin(Block):
     """
 
     origins: Annotated[tuple[Time, ...], Field(strict=False)]
-    test_rows: Positive
-    validation_rows: Positive
-    train_rows: Positive | None
+    test_rows: PositiveInt
+    validation_rows: PositiveInt
+    train_rows: PositiveInt | None
     gap: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")

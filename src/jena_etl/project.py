@@ -14,7 +14,7 @@ import numpy as np
 from jena_etl.errors import ProjectError, WindowError
 from jena_etl.files import not_built
 from jena_etl.ingest.source import Source
-from jena_etl.prepare.outputs import ArraysRecord, Splits, Stations, Statistics, check_arrays
+from jena_etl.prepare.outputs import ArraysRecord, Splits, StationList, Statistics, check_arrays
 from jena_etl.project_paths import ProjectPaths
 from jena_etl.signatures import takes_arguments_of
 from jena_etl.text import nearest
@@ -52,9 +52,9 @@ class Project(ProjectPaths):
         return HorizonProject(self.root, horizon)
 
     @cached_property
-    def stations(self) -> Stations:
+    def stations(self) -> StationList:
         """The project's stations; it has one if the file that lists them is not there."""
-        return Stations.listed(self.stations_json)
+        return StationList.listed(self.stations_json)
 
     def station(self, name: str) -> OneStation:
         """What was converted and prepared of a station; its windows are those of that station.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jena_etl.errors import JenaEtlError
-from jena_etl.prepare.outputs import LACKING, Splits, Stations, Statistics
+from jena_etl.prepare.outputs import LACKING, Splits, StationList, Statistics
 from jena_etl.project import Project
 
 if TYPE_CHECKING:  # a stage that reads no windows must not depend on them
@@ -66,9 +66,9 @@ class OneStation(Project):
     whole: Project | None = field(default=None, kw_only=True, repr=False, compare=False)
 
     @cached_property
-    def stations(self) -> Stations:
+    def stations(self) -> StationList:
         """The station alone."""
-        return Stations(first=None, further=(), unseen=(), statistics="pooled")
+        return StationList(first=None, further=(), unseen=(), statistics="pooled")
 
     @property
     def _trained_in(self) -> Project:

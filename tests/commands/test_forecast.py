@@ -22,7 +22,7 @@ from jena_etl.evaluation.predictions import BASELINES
 from jena_etl.ingest.convert import convert
 from jena_etl.params import read_params
 from jena_etl.prepare.climate import read_climate
-from jena_etl.prepare.outputs import BySplit, Split, Splits, Window
+from jena_etl.prepare.outputs import BySplit, SplitRange, Splits, WindowShape
 from jena_etl.project import Project
 from tests.forecasting.models import COLUMNS, forecaster, metadata, write_model_file
 
@@ -63,10 +63,10 @@ def project(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> 
         policy="reference",
         gaps="keep",
         target="T (degC)",
-        window=Window(sequence_length=3, sampling_rate=2, horizon=2, sequence_stride=1),
-        splits=BySplit[Split](
+        window=WindowShape(sequence_length=3, sampling_rate=2, horizon=2, sequence_stride=1),
+        splits=BySplit[SplitRange](
             **{
-                name: Split(
+                name: SplitRange(
                     rows=rows,
                     first=str(climate.timestamps[rows.start]),
                     last=str(climate.timestamps[rows.stop - 1]),

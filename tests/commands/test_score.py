@@ -18,7 +18,7 @@ from jena_etl.errors import DataError
 from jena_etl.evaluation import leaderboard
 from jena_etl.evaluation.prediction_intervals import conformal_quantiles
 from jena_etl.forecasting.forecaster import Forecaster
-from jena_etl.prepare.outputs import BySplit, Split, Splits, Window
+from jena_etl.prepare.outputs import BySplit, SplitRange, Splits, WindowShape
 from jena_etl.project import Project
 from tests.forecasting.models import COLUMNS, metadata, with_features, write_model_file
 
@@ -176,7 +176,7 @@ def test_what_cannot_be_scored_is_refused(
 
 
 def test_forecasts_of_what_was_learnt_are_not_a_test(project: Project) -> None:
-    part = Split(
+    part = SplitRange(
         rows=range(9), first="2017-03-01T00:00:00", last="2017-03-02T00:00:00", windows=0,
         left_out=0, starts=(),
     )  # fmt: skip
@@ -190,8 +190,8 @@ def test_forecasts_of_what_was_learnt_are_not_a_test(project: Project) -> None:
         policy="reference",
         gaps="keep",
         target="T (degC)",
-        window=Window(sequence_length=3, sampling_rate=2, horizon=2, sequence_stride=1),
-        splits=BySplit[Split](train=part, **others),
+        window=WindowShape(sequence_length=3, sampling_rate=2, horizon=2, sequence_stride=1),
+        splits=BySplit[SplitRange](train=part, **others),
         choices=(),
     ).write(project.splits_json)
     _, err = run(export(project.root / "new.csv", 1000))

@@ -9,7 +9,6 @@ from jena_etl.evaluation.breakdown import (
     FEWEST,
     change_edges,
     changes,
-    forecast_errors,
     mae_by_hour,
     mae_by_month,
 )
@@ -46,7 +45,7 @@ def test_a_rise_is_a_positive_change_and_a_forecast_below_it_a_negative_error() 
     now = Predictions(stamps - 86_400, stamps, observed, np.array([1.0, 1.5], np.float32))
     model = Predictions(stamps - 86_400, stamps, observed, np.array([4.0, -1.0], np.float32))
     assert changes(now).tolist() == [4.0, -3.5]
-    assert forecast_errors(model).tolist() == [-1.0, 1.0]
+    assert model.errors().tolist() == [-1.0, 1.0]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from jena_etl.errors import ProjectError
 from jena_etl.evaluation.ensemble import ensemble_weights, weighted_mean
 from jena_etl.evaluation.forecasts import Forecasts
 from jena_etl.evaluation.predictions import SCORED, Predictions, predictions_writer, with_seed
-from jena_etl.prepare.outputs import Stations
+from jena_etl.prepare.outputs import StationList
 from jena_etl.project import Project
 
 HOURS = np.arange(400).astype("datetime64[h]").astype("datetime64[s]")
@@ -32,7 +32,7 @@ def project(tmp_path: Path) -> Project:
     """Two stations, at which the models err in different ways; the second one is unseen."""
     project = Project(tmp_path)
     project.stations_json.parent.mkdir(parents=True)
-    Stations(first="a", further=("b",), unseen=("b",), statistics="pooled").write(
+    StationList(first="a", further=("b",), unseen=("b",), statistics="pooled").write(
         project.stations_json
     )
     ones, twos = np.tile([1.0, 1, -1, -1], 100), np.tile([2.0, -2, 2, -2], 100)

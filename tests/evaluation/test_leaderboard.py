@@ -27,7 +27,7 @@ from jena_etl.evaluation.prediction_intervals import IntervalScores
 from jena_etl.evaluation.predictions import NAIVE
 from jena_etl.evaluation.spread import Spread
 from jena_etl.ingest.source import SourceSummary
-from jena_etl.prepare.outputs import Splits, Window
+from jena_etl.prepare.outputs import Splits, WindowShape
 
 
 def entry(
@@ -143,7 +143,7 @@ def test_the_title_tells_policy_and_synthetic_data() -> None:
         target="T (degC)",
         policy="strict",
         gaps="keep",
-        window=Window(sequence_length=120, sampling_rate=6, horizon=24, sequence_stride=1),
+        window=WindowShape(sequence_length=120, sampling_rate=6, horizon=24, sequence_stride=1),
     )
     made_up = title(splits, source(synthetic=True))
     assert made_up == "T (degC), 24 steps of 6 rows ahead, policy strict, a.zip (synthetic data)"

@@ -12,9 +12,9 @@ from jena_etl.evaluation.stations import (
     mae_by_station,
     read_station_scores,
 )
-from jena_etl.prepare.outputs import Stations
+from jena_etl.prepare.outputs import StationList
 
-STATIONS = Stations(first="a", further=("b", "c_d"), unseen=("c_d",), statistics="pooled")
+STATIONS = StationList(first="a", further=("b", "c_d"), unseen=("c_d",), statistics="pooled")
 OBSERVED = {"a": [1.0, 2.0], "b": [3.0], "c_d": [5.0, 5.0, 5.0]}
 FORECAST = {"a": [2.0, 2.0], "b": [3.0], "c_d": [6.0, 4.0, 8.0]}
 NAIVE = {"a": [3.0, 4.0], "b": [3.0], "c_d": [5.0, 6.0, 7.0]}
@@ -73,7 +73,7 @@ def test_the_table_says_which_station_is_left_out_and_why() -> None:
 
 
 def test_a_project_with_one_station_has_no_such_scores() -> None:
-    alone = Stations(first=None, further=(), unseen=(), statistics="pooled")
+    alone = StationList(first=None, further=(), unseen=(), statistics="pooled")
     assert mae_by_station(forecasts(NAIVE), alone) == {}
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jena_etl.ingest.timestamps import Gap, timestamp_card
+from jena_etl.ingest.timestamps import TimestampGap, timestamp_card
 
 
 def at(*minutes: int) -> np.ndarray:
@@ -14,8 +14,9 @@ def at(*minutes: int) -> np.ndarray:
     return np.datetime64("2009-01-01T00:00:00", "s") + np.array(minutes) * np.timedelta64(60, "s")
 
 
-def gap(row: int, after: str, seconds: int, rows_missing: int = 0) -> Gap:
-    return Gap(row=row, after=f"2009-01-01T{after}", seconds=seconds, rows_missing=rows_missing)
+def gap(row: int, after: str, seconds: int, rows_missing: int = 0) -> TimestampGap:
+    found = f"2009-01-01T{after}"
+    return TimestampGap(row=row, after=found, seconds=seconds, rows_missing=rows_missing)
 
 
 def test_regular_timestamps() -> None:

@@ -21,9 +21,9 @@ CRASHES = """
 import os
 from jena_etl.commands import sweep
 from jena_etl.project import find_project
-from jena_etl.sweep.cluster import Cluster
+from jena_etl.sweep.cluster import RayCluster
 sweep.record = lambda *_: os._exit(9)
-sweep.sweep_leaderboard(find_project(), Cluster(address=None, cpus=1, gpus=0))
+sweep.sweep_leaderboard(find_project(), RayCluster(address=None, cpus=1, gpus=0))
 """
 
 

@@ -18,7 +18,7 @@ from jena_etl.evaluation.predictions import NAIVE, Predictions
 from jena_etl.ingest.source import SourceDigest, SourceSummary
 from jena_etl.params import Params, read_params
 from jena_etl.prepare.data_card import DataCard
-from jena_etl.prepare.outputs import BySplit, Split, Splits, Window
+from jena_etl.prepare.outputs import BySplit, SplitRange, Splits, WindowShape
 from jena_etl.report.compose import Models
 from jena_etl.report.model_card import ModelFile, render_model_card
 from jena_etl.training.metadata import Layer, ModelMetadata
@@ -89,7 +89,7 @@ def render(
         step_seconds=600,
     )
     parts = {
-        name: Split(
+        name: SplitRange(
             rows=rows,
             first="2009-01-01T00:10:00",
             last="2012-12-31T23:50:00",
@@ -109,8 +109,8 @@ def render(
         policy="strict",
         gaps="drop",
         target=target,
-        window=Window(sequence_length=120, sampling_rate=6, horizon=24, sequence_stride=1),
-        splits=BySplit[Split](**parts),
+        window=WindowShape(sequence_length=120, sampling_rate=6, horizon=24, sequence_stride=1),
+        splits=BySplit[SplitRange](**parts),
         choices=(),
     )
     metadata = ModelMetadata(

@@ -29,13 +29,13 @@ DRIVER = """
 import json, sys
 from pathlib import Path
 from jena_etl.errors import JenaEtlError
-from jena_etl.sweep.cluster import Cluster, joined, room_for_each
+from jena_etl.sweep.cluster import RayCluster, joined, room_for_each
 from jena_etl.sweep.place import Place, check_nodes, md5_of
 from jena_etl.sweep.search import search
 from tests.sweep.fake_project import fake_search, fake_store
 root, address, trials = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 place = Place.of(root, {"features.npy": str(md5_of(root / "features.npy"))})
-cluster = Cluster(address=address, cpus=1, gpus=0.25)
+cluster = RayCluster(address=address, cpus=1, gpus=0.25)
 try:
     with joined(cluster) as ray:
         check_nodes(ray, place)

@@ -21,7 +21,7 @@ from jena_etl.commands.audit_copies import Copies, Stage, preparing_stages, to_p
 from jena_etl.evaluation.baselines import fitted_baselines
 from jena_etl.evaluation.predictions import CLIMATOLOGY, SCORED
 from jena_etl.params import Params
-from jena_etl.prepare.outputs import Splits, Stations
+from jena_etl.prepare.outputs import Splits, StationList
 from jena_etl.project import Project
 from jena_etl.stage_output import Part
 from jena_etl.station_project import OneStation
@@ -103,7 +103,7 @@ def _checks(
         yield _weights(copies, original, params, train)
 
 
-def _times(stations: Stations, splits: Mapping[str, Splits]) -> Iterator[Check]:
+def _times(stations: StationList, splits: Mapping[str, Splits]) -> Iterator[Check]:
     """Whether models learn at one station from a time at which they are scored at another.
 
     Neighbouring stations have much the same weather, so that makes scores too good.

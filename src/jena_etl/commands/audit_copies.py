@@ -17,7 +17,7 @@ from jena_etl.errors import ProjectError
 from jena_etl.files import not_built
 from jena_etl.params import Params
 from jena_etl.prepare.climate import read_series
-from jena_etl.prepare.outputs import Stations, Statistics
+from jena_etl.prepare.outputs import StationList, Statistics
 from jena_etl.prepare.row_ranges import split_rows
 from jena_etl.prepare.statistics import train_statistics
 from jena_etl.project import Project
@@ -146,7 +146,7 @@ class Copies:
         if not self._pool:
             return
         further = tuple(self._pool)
-        stations = Stations(first=self._name, further=further, unseen=(), statistics="pooled")
+        stations = StationList(first=self._name, further=further, unseen=(), statistics="pooled")
         for listed in (copy.interim_stations_json, copy.stations_json):
             stations.write(listed)
         for other, statistics in self._pool.items():

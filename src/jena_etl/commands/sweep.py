@@ -25,7 +25,7 @@ from jena_etl.models import configure_all
 from jena_etl.params import read_params
 from jena_etl.params_check import load_yaml
 from jena_etl.project import Project
-from jena_etl.sweep.cluster import Cluster, check_packages, joined, room_for_each
+from jena_etl.sweep.cluster import RayCluster, check_packages, joined, room_for_each
 from jena_etl.sweep.place import Place, check_nodes
 from jena_etl.sweep.results import command_line, winner, write_page, write_parquet
 from jena_etl.sweep.search import Search, search
@@ -44,7 +44,7 @@ FOR_WINDOWS = (
 )
 
 
-def sweep_leaderboard(project: Project, cluster: Cluster) -> str:
+def sweep_leaderboard(project: Project, cluster: RayCluster) -> str:
     """Do what `dvc repro` does, with the trainings side by side; return what to say at the end.
 
     Args:
@@ -86,7 +86,7 @@ def sweep_space(
     *,
     trials: int,
     seed: int,
-    cluster: Cluster,
+    cluster: RayCluster,
 ) -> str:
     """Search a space of params on the project's arrays; return what to say at the end.
 
@@ -201,7 +201,7 @@ def _unit(project: Project) -> str:
     return arrays.units[arrays.columns.index(arrays.target)]
 
 
-def _cores(cluster: Cluster) -> str:
+def _cores(cluster: RayCluster) -> str:
     return f"{cluster.cpus:g} core{'s' if cluster.cpus > 1 else ''}"
 
 

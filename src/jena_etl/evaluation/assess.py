@@ -17,7 +17,7 @@ from jena_etl.evaluation.prediction_intervals import (
 from jena_etl.evaluation.predictions import Predictions
 from jena_etl.evaluation.stations import mae_by_station
 from jena_etl.files import sha256_of
-from jena_etl.prepare.outputs import Stations
+from jena_etl.prepare.outputs import StationList
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def assess(
     name: str,
     everywhere: dict[str, Predictions],
     naive: dict[str, Predictions],
-    stations: Stations,
+    stations: StationList,
     model_file: Path | None,
 ) -> Assessment:
     """Score a forecast.

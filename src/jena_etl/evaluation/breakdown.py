@@ -16,19 +16,13 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-def forecast_errors(predictions: Predictions) -> Floats:
-    """Forecast - observation, in the target's unit; of shape (windows,)."""
-    errors: Floats = predictions.prediction.astype(np.float64) - predictions.observation
-    return errors
-
-
 def changes(naive: Predictions) -> Floats:
     """How much the target changed from each issue to the time forecast, of shape (windows,).
 
     Args:
         naive: the naive forecasts, which are the target at the time of issue.
     """
-    return -forecast_errors(naive)
+    return -naive.errors()
 
 
 def change_edges(changes: Floats) -> Floats:
@@ -78,10 +72,10 @@ def means_by_class(values: Floats, classes: Ints, count: int) -> Floats:
 def mae_by_hour(predictions: Predictions) -> Floats:
     """The mean absolute error by the target's hour of the day, of shape (24,)."""
     hours = hours_of_day(predictions.timestamp)
-    return means_by_class(np.abs(forecast_errors(predictions)), hours, HOURS)
+    return means_by_class(np.abs(predictions.errors()), hours, HOURS)
 
 
 def mae_by_month(predictions: Predictions) -> Floats:
     """The mean absolute error by the target's month, of shape (12,)."""
     months = months_of_year(predictions.timestamp)
-    return means_by_class(np.abs(forecast_errors(predictions)), months, MONTHS)
+    return means_by_class(np.abs(predictions.errors()), months, MONTHS)

@@ -23,12 +23,7 @@ def ensemble_weights(validation: Mapping[str, Predictions]) -> dict[str, float]:
         validation: the forecasts of the validation split, by member; at least one.
     """
     names = list(validation)
-    errors = np.stack(
-        [
-            part.prediction.astype(np.float64) - part.observation.astype(np.float64)
-            for part in validation.values()
-        ]
-    )
+    errors = np.stack([part.errors() for part in validation.values()])
     products = errors @ errors.T / errors.shape[1]
     best, lowest = np.zeros(len(names)), np.inf
     # Without the condition on the sign, the weights of a group of members have a closed form. The

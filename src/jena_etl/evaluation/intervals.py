@@ -69,7 +69,7 @@ def daily_errors(forecast: Predictions) -> DailyErrors:
     days = forecast.timestamp.astype("datetime64[D]").astype(np.int64)
     days -= days.min()
     windows = np.bincount(days)
-    sums = np.bincount(days, np.abs(forecast.prediction.astype(np.float64) - forecast.observation))
+    sums = np.bincount(days, np.abs(forecast.errors()))
     return DailyErrors(sums[windows > 0], windows[windows > 0])
 
 

@@ -11,7 +11,7 @@ from jena_etl.text import markdown_table
 
 if TYPE_CHECKING:
     from jena_etl.prepare.data_card import DataCard
-    from jena_etl.prepare.outputs import Window
+    from jena_etl.prepare.outputs import WindowShape
 
 # The columns of the leaderboard, which are only there if there are further horizons, begin with
 # this and end with the horizon in sampled steps.
@@ -62,7 +62,7 @@ def read_lead_times(rows: Iterable[Mapping[str, str]]) -> dict[str, LeadTimeScor
     return {name: LeadTimeScores(mae, by_name[NAIVE]) for name, mae in by_name.items() if mae}
 
 
-def step_seconds(card: DataCard, window: Window) -> float | None:
+def step_seconds(card: DataCard, window: WindowShape) -> float | None:
     """The seconds from one input of a window to the next; None if the series has no step."""
     return card.step_seconds and card.step_seconds * window.sampling_rate
 

@@ -32,7 +32,7 @@ from jena_etl.evaluation.stations import PREFIX as STATION
 from jena_etl.evaluation.stations import StationScores
 from jena_etl.evaluation.stations import as_markdown as stations_markdown
 from jena_etl.files import not_built
-from jena_etl.prepare.outputs import Splits, Stations
+from jena_etl.prepare.outputs import Splits, StationList
 from jena_etl.text import markdown, markdown_table, printable
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def ranked(entries: list[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda e: (e.validation_mae, e.architecture))
 
 
-def title(splits: Splits, source: SourceSummary, stations: Stations | None = None) -> str:
+def title(splits: Splits, source: SourceSummary, stations: StationList | None = None) -> str:
     """A line that says what was forecast, under which policy, on which file or stations."""
     where = (stations.named if stations else "") or source.name
     text = (
@@ -233,7 +233,7 @@ def as_markdown(
     entries: list[Entry],
     heading: str,
     step_seconds: float | None = None,
-    stations: Stations | None = None,
+    stations: StationList | None = None,
 ) -> str:
     """The leaderboard for people.
 

@@ -88,8 +88,7 @@ class IntervalScores:
 
 def residuals_of(predictions: Predictions) -> Floats:
     """Observation - forecast, float64 of shape (windows,)."""
-    found: Floats = predictions.observation.astype(np.float64) - predictions.prediction
-    return found
+    return 0 - predictions.errors()  # and not its negative, which has zeros with a sign
 
 
 def conformal_quantiles(residuals: Floats, model_sha256: str | None) -> ResidualQuantiles | None:

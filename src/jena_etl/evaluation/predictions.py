@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -52,6 +53,11 @@ class Predictions:
     observation: np.ndarray
     prediction: np.ndarray
     station: np.ndarray | None = None
+
+    def errors(self) -> npt.NDArray[np.float64]:
+        """Forecast - observation, in the target's unit; of shape (windows,)."""
+        found: npt.NDArray[np.float64] = self.prediction.astype(np.float64) - self.observation
+        return found
 
     def of_stations(self, numbers: Sequence[int]) -> Predictions:
         """The forecasts for these stations; all of them if the project has one."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jena_etl.evaluation.predictions import NAIVE, Predictions
-from jena_etl.prepare.outputs import Stations
+from jena_etl.prepare.outputs import StationList
 from jena_etl.text import markdown, markdown_table
 
 # The columns of the leaderboard, which are only there if there are several stations, begin with it.
@@ -51,7 +51,7 @@ class StationScores:
         }
 
 
-def mae_by_station(test: Predictions, stations: Stations) -> dict[str, float]:
+def mae_by_station(test: Predictions, stations: StationList) -> dict[str, float]:
     """The mean absolute error of a forecast at every station; nothing if there is one.
 
     Args:
@@ -60,8 +60,7 @@ def mae_by_station(test: Predictions, stations: Stations) -> dict[str, float]:
     """
     found = {}
     for number, name in enumerate(stations.names):
-        part = test.of_stations([number])
-        found[name] = float(np.abs(part.prediction.astype(np.float64) - part.observation).mean())
+        found[name] = float(np.abs(test.of_stations([number]).errors()).mean())
     return found
 
 
@@ -80,7 +79,7 @@ def read_station_scores(rows: Iterable[Mapping[str, str]]) -> dict[str, StationS
 
 
 def table(
-    found: Mapping[str, StationScores], stations: Stations
+    found: Mapping[str, StationScores], stations: StationList
 ) -> tuple[list[str], list[list[str]]]:
     """The heads and cells of a table with a row for each forecast and a column for each station.
 
@@ -102,7 +101,7 @@ def table(
     return ["architecture", *names], cells
 
 
-def as_markdown(found: Mapping[str, StationScores], stations: Stations) -> list[str]:
+def as_markdown(found: Mapping[str, StationScores], stations: StationList) -> list[str]:
     """The lines of a section of the leaderboard; none with one station, if none is left out."""
     left_out = [line for text in stations.left_out_texts for line in ("", f"{markdown(text)}.")]
     if not found:

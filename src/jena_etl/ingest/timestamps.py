@@ -10,7 +10,7 @@ from jena_etl.windows.grid import commonest_step
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gap:
+class TimestampGap:
     """A step between two timestamps that is not the common one.
 
     Attributes:
@@ -42,8 +42,8 @@ class TimestampCard:
     """
 
     step_seconds: int | None
-    holes: list[Gap]
-    irregular: list[Gap]
+    holes: list[TimestampGap]
+    irregular: list[TimestampGap]
     repeats: np.ndarray
 
 
@@ -54,7 +54,7 @@ def timestamp_card(timestamps: np.ndarray) -> TimestampCard:
     commonest = commonest_step(distinct)
     step = 0 if commonest is None else int(commonest.astype("timedelta64[s]").astype(int))
     gaps = [
-        Gap(
+        TimestampGap(
             row=int(first_rows[at]),
             after=str(distinct[at]),
             seconds=int(seconds[at]),

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from jena_etl.errors import ParamsError
-from jena_etl.params import Order, Positive
+from jena_etl.params import Order
 from jena_etl.params_check import Block
 
 if TYPE_CHECKING:
@@ -150,13 +150,13 @@ class FittedAtOnce(Architecture):
 class NeuralNetwork(Architecture):
     """An architecture that is trained epoch by epoch."""
 
-    epochs: Positive
+    epochs: PositiveInt
     optimizer: Optimizer
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     # Layers of Dense(n, relu) before the forecast, and the number of epochs without a better
     # validation loss after which training stops. The reference's models have neither.
-    dense: Annotated[tuple[Positive, ...], Field(strict=False)] = ()
-    early_stopping: Positive | None = None
+    dense: Annotated[tuple[PositiveInt, ...], Field(strict=False)] = ()
+    early_stopping: PositiveInt | None = None
     # The forecast before training: zero, as in the reference's models, or the mean of the train
     # windows' targets, because a few epochs on a short file do not get that far.
     output_bias: Literal["zero", "train_mean"] = "zero"

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from jena_etl.models.architecture import NeuralNetwork
-from jena_etl.params import Positive
 
 
 class Model(NeuralNetwork):
     """Conv1D(filters, size, relu) and MaxPooling1D(pool_size) in turn, then an average."""
 
-    filters: Positive
-    kernel_sizes: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
-    pool_size: Positive
+    filters: PositiveInt
+    kernel_sizes: Annotated[tuple[PositiveInt, ...], Field(min_length=1, strict=False)]
+    pool_size: PositiveInt
 
     def layers(self, keras: Any) -> list[Any]:
         """A convolution for each kernel size, pooling in between, and an average at the end."""

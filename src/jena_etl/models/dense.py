@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import PositiveInt
+
 from jena_etl.models.architecture import NeuralNetwork
-from jena_etl.params import Positive
 
 
 class Model(NeuralNetwork):
     """Flatten, Dense(units, relu), Dense(1)."""
 
-    units: Positive
+    units: PositiveInt
 
     def layers(self, keras: Any) -> list[Any]:
         """Flatten to sequence_length * features numbers, then one hidden layer."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import PositiveInt
+
 from jena_etl.models.architecture import NeuralNetwork
-from jena_etl.params import Positive
 
 
 class Model(NeuralNetwork):
@@ -17,7 +18,7 @@ class Model(NeuralNetwork):
     window; this one averages the steps that are there.
     """
 
-    kernel_size: Positive
+    kernel_size: PositiveInt
 
     def layers(self, keras: Any) -> list[Any]:
         """Both parts, as one vector: a linear layer of it is the sum of one for each."""

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from jena_etl.errors import TrainingError
 from jena_etl.models.architecture import Architecture, Fitted, FittedAtOnce
-from jena_etl.params import Positive
 
 if TYPE_CHECKING:
     from jena_etl.windows.split_windows import SplitWindows
@@ -25,7 +24,7 @@ SHOWN_ROUNDS = 50  # a line of progress every so many rounds
 LAGS, SPLITS, LEAVES = "lags", "splits", "leaves"
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
-Steps = Annotated[tuple[Positive, ...], Field(strict=False)]
+Steps = Annotated[tuple[PositiveInt, ...], Field(strict=False)]
 
 
 class Model(FittedAtOnce):
@@ -46,12 +45,12 @@ class Model(FittedAtOnce):
     lags: Steps
     differences: Steps
     means: Steps
-    boosting_rounds: Positive
-    early_stopping: Positive | None = None
+    boosting_rounds: PositiveInt
+    early_stopping: PositiveInt | None = None
     loss: Literal["mse", "mae", "huber"] = "mse"
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     num_leaves: Annotated[int, Field(ge=2)]
-    min_data_in_leaf: Positive
+    min_data_in_leaf: PositiveInt
     feature_fraction: Fraction
     bagging_fraction: Fraction
     lambda_l2: Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import PositiveInt
+
 from jena_etl.models.architecture import NeuralNetwork
-from jena_etl.params import Positive, Rate
+from jena_etl.params import Rate
 
 
 class Model(NeuralNetwork):
     """LSTM(units), Dropout(dropout). Its block of params.yaml sets order: reversed."""
 
-    units: Positive
+    units: PositiveInt
     dropout: Rate
 
     def layers(self, keras: Any) -> list[Any]:

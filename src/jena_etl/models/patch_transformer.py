@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from pydantic import model_validator
+from pydantic import PositiveInt, model_validator
 
 from jena_etl.models.architecture import NeuralNetwork
-from jena_etl.params import Positive, Rate
+from jena_etl.params import Rate
 
 
 class Model(NeuralNetwork):
@@ -20,10 +20,10 @@ class Model(NeuralNetwork):
     On Layer Normalization in the Transformer Architecture, 2020).
     """
 
-    patch_size: Positive
-    units: Positive
-    heads: Positive
-    depth: Positive
+    patch_size: PositiveInt
+    units: PositiveInt
+    heads: PositiveInt
+    depth: PositiveInt
     dropout: Rate
 
     @model_validator(mode="after")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import PositiveInt
+
 from jena_etl.models.architecture import NeuralNetwork, last_step
-from jena_etl.params import Positive, Rate
+from jena_etl.params import Rate
 
 
 class Model(NeuralNetwork):
@@ -19,9 +21,9 @@ class Model(NeuralNetwork):
     fast; with patch_size 1 the GRU reads every step.
     """
 
-    patch_size: Positive
-    units: Positive
-    depth: Positive
+    patch_size: PositiveInt
+    units: PositiveInt
+    depth: PositiveInt
     dropout: Rate
 
     def layers(self, keras: Any) -> list[Any]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from pydantic import PositiveInt
 
 from jena_etl.models.architecture import NeuralNetwork
-from jena_etl.params import Positive
 
 
 class Model(NeuralNetwork):
     """SimpleRNN(units) on inputs of any length."""
 
-    units: Positive
+    units: PositiveInt
 
     def layers(self, keras: Any) -> list[Any]:
         """One recurrent layer, of which the last output counts."""

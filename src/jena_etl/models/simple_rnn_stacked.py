@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import PositiveInt
+
 from jena_etl.models.architecture import NeuralNetwork
-from jena_etl.params import Positive
 
 
 class Model(NeuralNetwork):
     """SimpleRNN(units), repeated `depth` times."""
 
-    units: Positive
-    depth: Positive
+    units: PositiveInt
+    depth: PositiveInt
 
     def layers(self, keras: Any) -> list[Any]:
         """All layers but the last pass on their whole output sequence."""

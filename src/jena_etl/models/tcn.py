@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import PositiveInt
+
 from jena_etl.models.architecture import NeuralNetwork, last_step
-from jena_etl.params import Positive, Rate
+from jena_etl.params import Rate
 
 
 class Model(NeuralNetwork):
@@ -22,8 +24,8 @@ class Model(NeuralNetwork):
     the same weights; what nobody reads is not computed.
     """
 
-    filters: Positive
-    kernel_size: Positive
+    filters: PositiveInt
+    kernel_size: PositiveInt
     dropout: Rate
 
     def layers(self, keras: Any) -> list[Any]:

@@ -11,8 +11,7 @@ import numpy as np
 from jena_etl.ingest.plausibility import FORMULAS, RANGES
 from jena_etl.ingest.sensors import SensorFinding, sensor_findings
 from jena_etl.ingest.source import Source
-from jena_etl.ingest.timestamps import Gap as TimestampGap
-from jena_etl.ingest.timestamps import timestamp_card
+from jena_etl.ingest.timestamps import TimestampGap, timestamp_card
 from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.data_card import (

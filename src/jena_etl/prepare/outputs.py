@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Generic, Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from jena_etl.errors import ProjectError
 from jena_etl.params_features import Features
 from jena_etl.stage_output import Count, Part, Rows, Sha256, StageOutput, Starts
 
-Positive = Annotated[int, Field(ge=1)]
 MOST_NAMED = 5  # stations in a heading
 LACKING = "lacking_columns.json"  # in a further station's folders
 Value = TypeVar("Value")
@@ -61,7 +60,7 @@ class LackingColumns(StageOutput, stage="convert_station"):
     columns: tuple[str, ...]
 
 
-class Stations(StageOutput, stage="check"):
+class StationList(StageOutput, stage="check"):
     """stations.json: the stations of a project that has several.
 
     Attributes:
@@ -182,7 +181,7 @@ class Statistics(StageOutput, stage="statistics"):
             )
 
 
-class Split(Part):
+class SplitRange(Part):
     """One split.
 
     Attributes:
@@ -208,13 +207,13 @@ class Split(Part):
         return self
 
 
-class Window(Part):
+class WindowShape(Part):
     """The shape of a window; `jena_etl.windows.spec.WindowSpec` does its arithmetic."""
 
-    sequence_length: Positive
-    sampling_rate: Positive
-    horizon: Positive
-    sequence_stride: Positive
+    sequence_length: PositiveInt
+    sampling_rate: PositiveInt
+    horizon: PositiveInt
+    sequence_stride: PositiveInt
 
 
 class Choice(Part):
@@ -244,8 +243,8 @@ class Splits(StageOutput, stage="splits"):
     policy: str
     gaps: Literal["keep", "drop"]
     target: str
-    window: Window
-    splits: BySplit[Split]
+    window: WindowShape
+    splits: BySplit[SplitRange]
     choices: tuple[Choice, ...]
 
     @model_validator(mode="after")
@@ -295,8 +294,8 @@ class ArraysRecord(StageOutput, stage="arrays"):
     statistics_sha256: Sha256
     columns: tuple[str, ...]
     units: tuple[str, ...]
-    step_seconds: Positive | None
-    sampling_rate: Positive
+    step_seconds: PositiveInt | None
+    sampling_rate: PositiveInt
     target: str
     features: Features = Field(default=(), exclude_if=lambda features: not features)
 

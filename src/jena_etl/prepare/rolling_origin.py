@@ -14,7 +14,7 @@ from jena_etl.errors import DataError
 from jena_etl.params import Window
 from jena_etl.params_rolling_origin import RollingOrigin
 from jena_etl.prepare.climate import Climate
-from jena_etl.prepare.outputs import BySplit, Split, Splits, Statistics
+from jena_etl.prepare.outputs import BySplit, SplitRange, Splits, Statistics
 from jena_etl.prepare.row_ranges import first_row_at
 from jena_etl.prepare.splits import describe_splits
 from jena_etl.windows.spec import WindowSpec
@@ -133,11 +133,11 @@ def describe_fold(
             f"rolling_origin: no window is left whose target lies {gap:,} rows (gap) before the "
             "first scored forecast is issued, or earlier; use more validation_rows or a smaller gap"
         )
-    cut_parts = BySplit[Split](train=train, validation=validation, test=parts.test)
+    cut_parts = BySplit[SplitRange](train=train, validation=validation, test=parts.test)
     return splits.model_copy(update={"splits": cut_parts})
 
 
-def _labels_up_to(latest: int, split: Split, spec: WindowSpec) -> Split:
+def _labels_up_to(latest: int, split: SplitRange, spec: WindowSpec) -> SplitRange:
     """The split without the windows whose target lies after row `latest`."""
     stop = latest - spec.target + 1
     runs = (range(run.start, min(run.stop, stop), run.step) for run in split.starts)

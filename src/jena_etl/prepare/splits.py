@@ -11,7 +11,15 @@ from jena_etl.errors import DataError, ProjectError
 from jena_etl.params import Params
 from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.climate import Climate
-from jena_etl.prepare.outputs import BySplit, Choice, Counts, Split, Splits, Statistics, Window
+from jena_etl.prepare.outputs import (
+    BySplit,
+    Choice,
+    Counts,
+    SplitRange,
+    Splits,
+    Statistics,
+    WindowShape,
+)
 from jena_etl.prepare.row_ranges import RowRanges, SplitDates, split_rows
 from jena_etl.windows.grid import segments_from_timestamps
 from jena_etl.windows.index import SPLITS, WindowIndex
@@ -113,10 +121,10 @@ def describe_splits(
         policy=policy,
         gaps=gaps,
         target=target,
-        window=Window(**vars(spec)),
-        splits=BySplit[Split](
+        window=WindowShape(**vars(spec)),
+        splits=BySplit[SplitRange](
             **{
-                name: Split(
+                name: SplitRange(
                     rows=ranges[name],
                     first=str(timestamps[ranges[name].start]),
                     last=str(timestamps[ranges[name].stop - 1]),

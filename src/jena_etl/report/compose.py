@@ -23,7 +23,7 @@ from jena_etl.evaluation.leaderboard import (
 from jena_etl.evaluation.prediction_intervals import COVERAGE, ResidualQuantiles
 from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED, Predictions
 from jena_etl.prepare.data_card import DataCard
-from jena_etl.prepare.outputs import Splits, Stations, Statistics
+from jena_etl.prepare.outputs import Splits, StationList, Statistics
 from jena_etl.report.figure import Picture
 from jena_etl.report.forecast_pictures import against_observation, errors, middle_days
 from jena_etl.report.lead_times import lead_times_section
@@ -90,7 +90,7 @@ def compose_page(
     models: Models,
     data_pictures: list[Picture],
     *,
-    stations: Stations,
+    stations: StationList,
     station_pictures: list[Picture],
     credit: str | None,
     label: str | None,
@@ -158,7 +158,7 @@ def data_label(label: str | None, *, synthetic: bool) -> str:
 
 
 def _summary(
-    card: DataCard, splits: Splits, rows: list[dict[str, str]], unit: str, stations: Stations
+    card: DataCard, splits: Splits, rows: list[dict[str, str]], unit: str, stations: StationList
 ) -> str:
     window = splits.window
     ahead = window.horizon * window.sampling_rate * (card.step_seconds or 0) / 3600
@@ -268,7 +268,7 @@ def _models_section(models: Models, unit: str) -> Section:
 
 
 def _data_section(
-    card: DataCard, statistics: Statistics, pictures: list[Picture], stations: Stations
+    card: DataCard, statistics: Statistics, pictures: list[Picture], stations: StationList
 ) -> Section:
     others = len(stations.further)
     about = (

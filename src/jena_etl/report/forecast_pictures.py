@@ -14,7 +14,6 @@ from jena_etl.evaluation.breakdown import (
     Ints,
     change_edges,
     changes,
-    forecast_errors,
     hours_of_day,
     means_by_class,
     months_of_year,
@@ -111,7 +110,7 @@ def errors(forecasts: Mapping[str, Predictions], unit: str) -> Picture:
         grid = figure.subplots(2, 3, sharex="col", gridspec_kw={"width_ratios": (1, 1, 1.1)})
         colours = iter(COLOURS)
         for name, forecast in forecasts.items():
-            error = forecast_errors(forecast)
+            error = forecast.errors()
             colour, line = (GREY, ":") if name == NAIVE else (next(colours), "-")
             for row, values in zip(grid, (np.abs(error), error), strict=True):
                 for axes, (group, count) in zip(row, classes, strict=True):

@@ -9,7 +9,7 @@ from jena_etl.evaluation.spread import ABOUT_SEEDS, seeds_title, spread_text
 from jena_etl.evaluation.stations import ABOUT as ABOUT_STATIONS
 from jena_etl.evaluation.stations import TITLE as STATIONS
 from jena_etl.evaluation.stations import UNSEEN, read_station_scores
-from jena_etl.prepare.outputs import Stations
+from jena_etl.prepare.outputs import StationList
 from jena_etl.report.figure import Picture
 from jena_etl.report.page import Section, Table
 
@@ -57,7 +57,7 @@ def folds_section(rows: list[dict[str, str]], unit: str) -> list[Section]:
 
 def stations_section(
     rows: list[dict[str, str]],
-    stations: Stations,
+    stations: StationList,
     unit: str,
     pictures: list[Picture],
     *,

@@ -28,7 +28,7 @@ SETTINGS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cluster:
+class RayCluster:
     """Where trainings run, and what each of them is counted with.
 
     Attributes:
@@ -58,7 +58,7 @@ def check_packages() -> None:
 
 
 @contextmanager
-def joined(cluster: Cluster) -> Iterator[Any]:
+def joined(cluster: RayCluster) -> Iterator[Any]:
     """The package `ray`, connected to a cluster while the block runs.
 
     Args:
@@ -111,7 +111,7 @@ def _connect(ray: Any, address: str | None) -> None:
     )
 
 
-def room_for_each(ray: Any, cluster: Cluster, device: str) -> dict[str, float]:
+def room_for_each(ray: Any, cluster: RayCluster, device: str) -> dict[str, float]:
     """What each training asks Ray for: a share of a GPU only where there is one, and it is wanted.
 
     Args:

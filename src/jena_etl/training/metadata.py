@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from jena_etl.errors import TrainingError
 from jena_etl.params import Order
@@ -18,8 +18,6 @@ from jena_etl.stage_output import Count, Part, Sha256
 
 if TYPE_CHECKING:  # evaluate reads metadata, and a change to the windows must not rerun it
     from jena_etl.windows.spec import WindowSpec
-
-Positive = Annotated[int, Field(ge=1)]
 
 
 class ForecastTask(Part):
@@ -49,10 +47,10 @@ class ForecastTask(Part):
     units: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[Annotated[float, Field(gt=0)], ...]
-    step_seconds: Positive | None
-    sequence_length: Positive
-    sampling_rate: Positive
-    horizon: Positive
+    step_seconds: PositiveInt | None
+    sequence_length: PositiveInt
+    sampling_rate: PositiveInt
+    horizon: PositiveInt
     target: str
     target_unit: str
     climate_sha256: Sha256
