@@ -28,7 +28,7 @@ test-team: $(WITH_DEV)  ## two colleagues sharing data and models, as docs/team.
 	@$(PYTEST) tests/team
 
 test-ci: $(WITH_DEV)  ## all but those marked nightly, as CI does
-	@$(PYTEST) -m "not nightly" --cov
+	@$(PYTEST) -m "not nightly" --cov --cov-fail-under=93
 
 test-all: $(WITH_DEV)  ## all, with Ray on two nodes and builds killed halfway: half an hour
 	@$(PYTEST) --cov

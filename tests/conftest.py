@@ -93,11 +93,12 @@ def pytest_sessionstart() -> None:
 
     @wraps(parse)
     def load(yaml: YAML, stream: Any) -> Any:
-        if not (isinstance(stream, str) and yaml.pure and yaml.typ == ["safe"]):
+        if not (isinstance(stream, str) and yaml.typ == ["safe"]):
             return parse(yaml, stream)
-        if stream not in parsed:
-            parsed[stream] = pickle.dumps(parse(yaml, stream))
-        return pickle.loads(parsed[stream])  # noqa: S301  written above; nobody changes another's
+        key = yaml.pure, stream  # of two parsers, one in C
+        if key not in parsed:
+            parsed[key] = pickle.dumps(parse(yaml, stream))
+        return pickle.loads(parsed[key])  # noqa: S301  written above; nobody changes another's
 
     YAML.load = load  # type: ignore[method-assign,assignment]
 

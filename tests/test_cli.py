@@ -273,7 +273,9 @@ def test_a_folder_in_place_of_a_file_is_a_line(name: str, project: Path, tmp_pat
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("name", ["occupied", "occupied/demo"])
+@pytest.mark.parametrize(
+    "name", ["occupied", pytest.param("occupied/demo", marks=pytest.mark.slow)]
+)
 def test_a_demo_where_a_file_is_is_a_line(name: str, tmp_path: Path, checkout: Path) -> None:
     (tmp_path / "occupied").write_text("keep")
     done = run("demo", "--dir", tmp_path / name, cwd=checkout)

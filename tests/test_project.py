@@ -260,6 +260,7 @@ def test_wrong_json_is_read_inside_the_arrays_or_refused(
     assert refusals
 
 
+@pytest.mark.slow
 def test_a_damaged_array_is_read_whole_or_refused(project: Project) -> None:
     whole = project.targets_npy.read_bytes()
     for at in range(128 + 1):  # the header

@@ -399,6 +399,7 @@ def peak_of(file: Path) -> tuple[str, int]:
     return shown + done.stderr, int(peak) // unit
 
 
+@pytest.mark.slow
 def test_blank_lines_without_end_are_not_unpacked(tmp_path: Path) -> None:
     file = tmp_path / "blank.csv.gz"
     file.write_bytes(gzip.compress(b"\n" * (64 << 20), 1) * 16)  # a gigabyte

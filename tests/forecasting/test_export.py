@@ -37,7 +37,10 @@ EXPORTED = (
     *("lstm_unrolled", "nlinear", "patch_transformer", "residual_gru", "ridge", "simple_rnn"),
     "tcn",
 )
-SLOWEST = ("bidirectional_lstm", "lstm_unrolled", "patch_transformer", "residual_gru")
+SLOWEST = (
+    *("bidirectional_lstm", "conv1d", "dlinear", "lstm_unrolled", "patch_transformer"),
+    *("residual_gru", "simple_rnn", "tcn"),
+)
 SMALL = {
     "filters": 2,
     "kernel_sizes": [2, 1],

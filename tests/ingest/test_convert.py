@@ -79,6 +79,7 @@ STATION = (  # the header of mpi_roof_*.csv at bgc-jena.mpg.de/wetter, as of 202
 )
 
 
+@pytest.mark.slow
 def test_the_stations_current_export(tmp_path: Path, station_data: Path) -> None:
     """The recorded year as the station writes it: latin-1, 21 columns, its own timestamps."""
     with zipfile.ZipFile(station_data / "weather_2020.csv.zip") as archive:

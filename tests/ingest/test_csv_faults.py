@@ -136,6 +136,7 @@ def test_old_mac_line_ends(tmp_path: Path) -> None:
     refused(zipped(tmp_path, csv_text(SOUND, eol="\r", end="\r")), "line 1", "line ends")
 
 
+@pytest.mark.slow
 def test_far_line_is_counted_as_an_editor_does(tmp_path: Path) -> None:
     rows = SOUND * 10_000
     rows[50_000] = rows[50_000].replace(",n", "m,n")

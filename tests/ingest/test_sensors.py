@@ -203,6 +203,7 @@ def findings_of(
     return [(item.check, item.column, len(item.rows), item.found) for item in found]
 
 
+@pytest.mark.slow
 def test_no_alarm_on_the_hourly_file(station_data: Path) -> None:
     timestamps, columns = read(station_data / "jena_climate_2009_2016_hourly.csv.zip", *JENA)
     assert (len(timestamps), len(columns)) == (70_038, 12)

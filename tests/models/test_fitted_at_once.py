@@ -124,7 +124,7 @@ def lags_by_hand(inputs: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("target_as", ["value", "change"])
-@pytest.mark.parametrize("order", ["forward", "reversed"])
+@pytest.mark.parametrize("order", ["forward", pytest.param("reversed", marks=pytest.mark.slow)])
 def test_the_keras_model_forecasts_what_lightgbm_does(
     target_as: str,
     order: str,
@@ -172,6 +172,7 @@ def test_the_keras_model_forecasts_what_lightgbm_does(
     np.testing.assert_allclose(forecast, best + held_out_goals + last, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_trees_follow_the_seed(windows: dict[str, SeriesWindows], checkout: Path) -> None:
     found = architecture(checkout, "gradient_boosting")
     one, again, other = (fitted(found, windows, seed)[0].get_weights() for seed in (0, 0, 1))

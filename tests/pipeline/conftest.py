@@ -29,8 +29,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Repo:
     def build(folder: Path) -> None:
         repo = unbuilt(folder / "repo", checkout, "dense", "lstm")
         repo.dvc("repro")
-        repo.run("git", "add", ".")
-        repo.run("git", "commit", "-q", "-m", "reproduced")
+        repo.commit("reproduced")
 
     return Repo(built_once(tmp_path_factory, "pipeline", build) / "repo")
 
@@ -54,7 +53,6 @@ def repeated(built: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
         repo.edit(with_folds)
         repo.edit(lambda params: params.update(further_horizons=[6]))
         (repo.root / "repro.txt").write_text(repo.dvc("repro"))
-        repo.run("git", "add", ".")
-        repo.run("git", "commit", "-q", "-m", "reproduced with repeats")
+        repo.commit("reproduced with repeats")
 
     return Repo(built_once(tmp_path_factory, "repeated", build) / "repo")

@@ -175,9 +175,20 @@ class Repo:
         """Read a JSON file."""
         return json.loads((self.root / name).read_text(encoding="utf-8"))
 
-    def copy(self, target: Path) -> Repo:
-        """The same repository, reproduced as this one is, in another folder."""
-        shutil.copytree(self.root, target, symlinks=True)
+    def commit(self, message: str) -> None:
+        """Commit all that git does not ignore, as few files, which are quick to copy."""
+        self.run("git", "add", ".")
+        self.run("git", "commit", "-q", "-m", message)
+        self.run("git", "gc", "-q")
+
+    def copy(self, target: Path, *, without: tuple[str, ...] = ()) -> Repo:
+        """The same repository, reproduced as this one is, in another folder.
+
+        Args:
+            target: the folder.
+            without: names of files and folders that are not copied.
+        """
+        shutil.copytree(self.root, target, symlinks=True, ignore=shutil.ignore_patterns(*without))
         return Repo(target)
 
     def clone(self, target: Path) -> Repo:
@@ -191,7 +202,10 @@ def _small(params: Any, sha256: str, architectures: tuple[str, ...]) -> None:
     params["window"].update(sequence_length=12)
     params["architectures"] = list(architectures)
     for name in params["architectures"]:
-        params["models"][name].update(epochs=2, units=2)
+        block = params["models"][name]
+        block.update(epochs=2, units=2)
+        if "xla_on_cpu" in block:  # compiling takes longer than these few steps
+            block["xla_on_cpu"] = False
 
 
 def unbuilt(root: Path, checkout: Path, *architectures: str) -> Repo:
@@ -207,7 +221,7 @@ def unbuilt(root: Path, checkout: Path, *architectures: str) -> Repo:
     write_synthetic(root / "station.zip", rows=ROWS, seed=1)
     sha256 = sha256_of(root / "station.zip")
     repo.edit(lambda params: _small(params, sha256, architectures))
-    repo.run("git", "init", "-q", "-b", "main")
+    repo.run("git", "init", "-q", "-b", "main", "--template=")
     repo.run("git", "config", "user.email", "test@example.org")
     repo.run("git", "config", "user.name", "test")
     return repo

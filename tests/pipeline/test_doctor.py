@@ -179,6 +179,7 @@ def test_what_a_team_can_fetch_is_not_computed_again(repo: Any, tmp_path: Path) 
     assert not faults(examined(clone))
 
 
+@pytest.mark.slow
 def test_a_report_that_git_has_comes_from_git(repo: Any) -> None:
     """DVC keeps no copy of it: `dvc pull` would do nothing, `dvc repro` might train."""
     (repo.root / "reports/history/dense.csv").unlink()
@@ -292,6 +293,7 @@ def test_hard_links_instead_of_copies(repo: Any) -> None:
     assert not damaged()
 
 
+@pytest.mark.slow
 def test_commit_is_not_advised_where_it_would_record_a_change(repo: Any) -> None:
     cached(repo, FEATURES).unlink()
     repo.edit(lambda params: params["window"].update(sampling_rate=3))
@@ -351,8 +353,14 @@ def test_a_fresh_clone_is_no_fault(repo: Any) -> None:
     ("name", "content", "part", "advice"),
     [
         ("dvc.yaml", "stages: 5", "dvc.yaml", "git restore dvc.yaml"),
-        ("dvc.yaml", None, "dvc.yaml is missing", "git restore dvc.yaml"),
-        (".dvc/config", "[core", "config file error", "git restore .dvc/config"),
+        pytest.param(
+            *("dvc.yaml", None, "dvc.yaml is missing", "git restore dvc.yaml"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *(".dvc/config", "[core", "config file error", "git restore .dvc/config"),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_broken_file_that_dvc_only_reads(
@@ -394,7 +402,7 @@ def test_broken_params(repo: Any, content: str | None, part: str) -> None:
     ("gone", "advice"),
     [
         ([".dvc"], "git restore .dvc"),
-        ([".git"], "git init"),
+        pytest.param([".git"], "git init", marks=pytest.mark.slow),
         pytest.param([".dvc", ".git"], "dvc init --no-scm", marks=pytest.mark.nightly),
     ],
 )

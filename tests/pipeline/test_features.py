@@ -69,7 +69,7 @@ def test_from_params_to_the_leaderboard(repo: Any) -> None:
     check_later_forecasts(repo, "dense")
     assert "dense" in {row["architecture"] for row in read_leaderboard(project.leaderboard_csv)}
     text = (repo.root / "reports/MODEL_CARD.md").read_text()
-    assert "12 steps of 14 measurements and 6 columns computed from them" in text
+    assert "12 steps of 14 measured columns and 6 columns computed from them" in text
     assert "| p tendency over 18 rows (mbar) | mbar |" in text
     assert "LEAK" not in repo.jena_etl("audit", "--no-weights")
 

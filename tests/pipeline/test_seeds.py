@@ -135,8 +135,7 @@ def test_another_seed_trains_that_one_alone(built: Any, repeated: Any, tmp_path:
     repo.edit(lambda params: params.update(further_seeds=[2]))
     assert repo.stages_run(repo.dvc("repro")) == ["check", "evaluate", "report"]
     repo.dvc("remote", "add", "-d", "team", str(tmp_path / "remote"))
-    repo.run("git", "add", ".")
-    repo.run("git", "commit", "-q", "-m", "seed 2")
+    repo.commit("seed 2")
     repo.dvc("push")
     clone = repo.clone(tmp_path / "clone")
     clone.dvc("pull")

@@ -10,6 +10,13 @@ import pytest
 
 from jena_etl.errors import ProjectError
 from jena_etl.project import open_project
+from tests.pipeline.repository import Repo
+
+
+@pytest.fixture
+def project(built: Repo, tmp_path: Path) -> Repo:
+    """A copy that a test may change, without the code: its stages run in this process."""
+    return built.copy(tmp_path / "project", without=("src", ".git", ".dvc"))
 
 
 @pytest.mark.slow
@@ -39,15 +46,15 @@ def test_arrays_of_another_target_are_refused_until_they_are_built_again(repo: A
     ],
 )
 def test_other_statistics_beside_old_features_are_refused(
-    repo: Any, change: Callable[[Any], None]
+    project: Repo, change: Callable[[Any], None]
 ) -> None:
-    repo.edit(change)
+    project.edit(change)
     for stage in ("convert", "features", "statistics", "splits"):
-        repo.stage(stage)
+        project.stage(stage)
     with pytest.raises(ProjectError, match=r"out of date: .*; build them again: dvc repro arrays$"):
-        open_project(repo.root).batches("train")
-    repo.stage("arrays")
-    assert len(open_project(repo.root).batches("train", 100)) > 10
+        open_project(project.root).batches("train")
+    project.stage("arrays")
+    assert len(open_project(project.root).batches("train", 100)) > 10
 
 
 def absent(path: Path) -> None:
@@ -107,10 +114,10 @@ def a_full_disk(path: Path) -> None:
     ],
 )
 def test_one_line_and_exit_code_2(
-    repo: Any, stage: str, name: str, change: Callable[[Path], None], message: str
+    project: Repo, stage: str, name: str, change: Callable[[Path], None], message: str
 ) -> None:
-    change(repo.root / "data" / name)
-    output = repo.stage(stage, fails=True)
+    change(project.root / "data" / name)
+    output = project.stage(stage, fails=True)
     assert output.startswith("error: ")
     assert message in output
     assert output.count("\n") == 1

@@ -323,6 +323,7 @@ def prepared_anew(repo: Repo) -> str:
     return "".join(repo.stage(*stage) for stage in stages)
 
 
+@pytest.mark.slow
 def test_a_station_that_lacks_a_column_is_left_out_where_params_say_so(repo: Any) -> None:
     before = open_project(repo.root).statistics
     whole = (repo.root / "potsdam.zip").read_bytes()
@@ -441,6 +442,7 @@ def test_every_station_is_audited(three: Any, monkeypatch: pytest.MonkeyPatch) -
     assert all(line.startswith("LEAK  potsdam: ") for line in leaks)
 
 
+@pytest.mark.slow
 def test_an_audit_names_the_station_that_is_not_built(repo: Any) -> None:
     open_project(repo.root).station("arkona").findings_parquet.unlink()
     shown = repo.jena_etl("audit", "--no-weights", fails=True)

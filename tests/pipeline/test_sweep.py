@@ -59,6 +59,7 @@ def trained(repo: Any) -> list[str]:
     return [json.loads(line)["architecture"] for line in lines]
 
 
+@pytest.mark.slow
 def test_without_the_extra_one_line_says_what_to_type(repo: Any) -> None:
     (repo.root / "space.yaml").write_text("architectures: [dense]\nparams: {}\n")
     for arguments in (["--leaderboard"], ["space.yaml"]):

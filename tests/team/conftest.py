@@ -114,8 +114,7 @@ def _first_hour(folder: Path, checkout: Path) -> None:
     alice.run("git", "init", "-q", "--bare", "-b", "main", str(team.bare))
     alice.run("git", "remote", "add", "origin", str(team.bare))
     _introduce(alice)
-    alice.run("git", "add", ".")
-    alice.run("git", "commit", "-q", "-m", "The pipeline")
+    alice.commit("The pipeline")
     alice.run("git", "push", "-q", "-u", "origin", "main")
     for line in documented("The first hour")[:6]:
         alice.type(line.replace("/srv/share/jena-etl", "../remote"))

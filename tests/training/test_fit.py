@@ -152,6 +152,7 @@ def test_xla_gives_the_same_model_to_rounding_and_the_same_file(tmp_path: Path) 
     assert configs[0] == configs[1]
 
 
+@pytest.mark.slow
 def test_early_stopping_waits_as_long_as_it_is_told() -> None:
     _, history = fitted(epochs=30, learning_rate=0.3, early_stopping=2)
     losses = [float(row["val_loss"]) for row in csv.DictReader(io.StringIO(history))]
@@ -187,6 +188,7 @@ def test_the_forecast_starts_at_zero_or_at_the_mean_of_the_train_windows() -> No
         assert nothing == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["forward", "reversed"])
 def test_a_model_of_the_change_starts_at_the_last_observation(tmp_path: Path, order: str) -> None:
     """The target is column b, with mean 1 and std 2; windows hold (value - mean) / std."""
@@ -216,6 +218,7 @@ def test_a_model_of_the_change_starts_at_the_last_observation(tmp_path: Path, or
     np.testing.assert_array_equal(again(features).numpy(), model(features).numpy())
 
 
+@pytest.mark.slow
 def test_the_cosine_schedule_lowers_the_learning_rate_each_epoch() -> None:
     """Half a cosine over three epochs: 1, 3/4 and 1/4 of the learning rate."""
     used: list[float] = []

@@ -89,6 +89,7 @@ def test_an_error_is_passed_on(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     assert "ZeroDivisionError: by none" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_they_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     command = (
         "import sys; from pathlib import Path; from tests.training.test_processes import waits; "

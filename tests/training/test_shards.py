@@ -125,6 +125,7 @@ class Twins(Processes):
         return 2 * values
 
 
+@pytest.mark.slow
 def test_a_step_weighs_the_windows_and_not_the_padding() -> None:
     """Three windows and one that counts nothing train like three windows; so does their MAE."""
     one = configure("dense", SMALL)
