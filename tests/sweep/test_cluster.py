@@ -153,6 +153,23 @@ def test_trials_that_fail_leave_the_others_alone(tmp_path: Path, cluster: Any) -
     assert {key for key, *_ in started(tmp_path)[4:]} == set(errors)
 
 
+def test_a_fault_of_ours_is_not_a_lost_node(tmp_path: Path, cluster: Any) -> None:
+    fake_project(tmp_path)
+    (tmp_path / "fault.txt").write_text(r"history.write_text('no,mae\n1,2\n'); time.sleep(5)")
+    assert list(finished(start(tmp_path, cluster, 1)).values()) == ["KeyError: 'val_mae'"]
+
+
+def test_a_result_that_was_cut_off_is_trained_again(tmp_path: Path, cluster: Any) -> None:
+    fake_project(tmp_path)
+    cut_off = "(folder / f'{key}-result.json').write_text('{'); sys.exit()"
+    (tmp_path / "fault.txt").write_text(cut_off)
+    (error,) = finished(start(tmp_path, cluster, 1)).values()
+    assert error.startswith("it ended without a result; ")
+    (tmp_path / "fault.txt").unlink()
+    assert finished(start(tmp_path, cluster, 1)) == {}
+    assert_each_once(tmp_path, 1)
+
+
 def test_a_node_without_the_arrays_is_named(tmp_path: Path, cluster: Any) -> None:
     fake_project(tmp_path / "project")
     clone = tmp_path / "clone"

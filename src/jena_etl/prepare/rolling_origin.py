@@ -99,6 +99,7 @@ def describe_fold(
     Whatever the policy, train and validation windows are left out if their target lies less than
     `gap` rows before the last input of the first test window, or after it. So with a gap of 0 the
     latest label is the observation at the time at which the first scored forecast is issued.
+    `choices` and `left_out` count windows as they are without this gap.
 
     Args:
         climate: the rows of the fold, as a series of its own.

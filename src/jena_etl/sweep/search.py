@@ -20,7 +20,7 @@ from typing import Any
 from jena_etl.project_paths import ProjectPaths
 from jena_etl.sweep.live import DONE, FAILED, RUNNING, STOPPED, Table, live_table
 from jena_etl.sweep.place import Place
-from jena_etl.sweep.side_by_side import TRIES
+from jena_etl.sweep.side_by_side import TRIES, why_it_ended
 from jena_etl.sweep.space import Space
 from jena_etl.sweep.store import Store
 from jena_etl.sweep.trial import Result, Trial
@@ -130,6 +130,7 @@ def _sampler(wanted: Search, first: list[dict[str, Any]], *, drawn: int) -> Any:
 
 def _watch(wanted: Search, store: Store, table: Table) -> Any:
     """What Tune calls as the trials go: it fills the store and the table."""
+    import ray
     from ray.tune import Callback
 
     class Watch(Callback):  # Ray is imported when a sweep starts
@@ -173,7 +174,9 @@ def _watch(wanted: Search, store: Store, table: Table) -> Any:
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:  # noqa: ARG002
             ours = Trial.of(trial.config, wanted.bases)
-            self.errors[ours.key] = f"its node or its process was lost {TRIES + 1} times"
+            self.errors[ours.key] = why_it_ended(
+                ray, trial.get_pickled_error() or trial.get_error()
+            )
             table.set(_name(ours), FAILED, self.errors[ours.key])
 
     return Watch()

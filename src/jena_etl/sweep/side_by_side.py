@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jena_etl.errors import one_line
 from jena_etl.files import replacing
 from jena_etl.sweep.live import DONE, FAILED, RUNNING, Table, live_table
 from jena_etl.sweep.place import Place
@@ -62,12 +63,17 @@ def run_side_by_side(
 def _outcome(ray: Any, ref: Any, run: StageRun) -> Outcome:
     try:
         outcome: Outcome = ray.get(ref)
-    except ray.exceptions.RayTaskError as error:  # a fault of this package, raised on the node
-        return Outcome(stage=run.stage, error=f"{type(error.cause).__name__}: {error.cause}")
-    except ray.exceptions.RayError as error:  # its node or its process was lost too often
-        reason = " ".join(str(error).split())
-        return Outcome(stage=run.stage, error=f"lost {TRIES + 1} times, the last time: {reason}")
+    except ray.exceptions.RayError as error:
+        return Outcome(stage=run.stage, error=why_it_ended(ray, error))
     return outcome
+
+
+def why_it_ended(ray: Any, error: Exception) -> str:
+    """What to tell of a task that Ray has given up: who raised what, or that its node was lost."""
+    if isinstance(error, ray.exceptions.RayTaskError):  # a fault of this package, on the node
+        return f"{type(error.cause).__name__}: {one_line(error.cause)}"
+    reason = " ".join(str(error).split())
+    return f"lost {TRIES + 1} times, the last time: {reason}"
 
 
 def _write(root: Path, outcome: Outcome) -> None:

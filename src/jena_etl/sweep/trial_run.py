@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from jena_etl.errors import JenaEtlError, TrainingError, one_line
 from jena_etl.files import write_text
 from jena_etl.sweep.place import Place
@@ -52,16 +54,22 @@ def run_trial(
         root = place.here()
         files = TrialFiles(root, trial.key)
         with _turn(files.lock):
-            if not files.result.is_file():
-                _train(files, trial, place, tune.report, wanted)
-            result = Result.model_validate_json(files.result.read_bytes())
+            result = _result(files) or _train(files, trial, place, tune.report, wanted)
     except (JenaEtlError, OSError) as error:
         tune.report(_reported(WORST, 0, error=one_line(error)))
         return
     tune.report(_reported(result.validation_mae, WHOLE, result.history, result=result))
 
 
-def _train(files: TrialFiles, trial: Trial, place: Place, report: Report, epochs: int) -> None:
+def _result(files: TrialFiles) -> Result | None:
+    """The result of a trial that has ended; None if there is none, or one that was cut off."""
+    try:
+        return Result.model_validate_json(files.result.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _train(files: TrialFiles, trial: Trial, place: Place, report: Report, epochs: int) -> Result:
     """Train in a process of its own, and report the best MAE so far after every epoch."""
     write_text(files.trial, trial.model_dump_json())
     reported = 0
@@ -83,6 +91,9 @@ def _train(files: TrialFiles, trial: Trial, place: Place, report: Report, epochs
     )
     if code:
         raise TrainingError(reason(files.log, code))
+    if not (result := _result(files)):
+        raise TrainingError(f"it ended without a result; what it printed is in {files.log}")
+    return result
 
 
 def _repeat(result: Result, report: Report) -> None:
