@@ -10,6 +10,7 @@ import csv
 import io
 import re
 from codecs import BOM_UTF8
+from contextlib import suppress
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from jena_etl.errors import DataError, DialectError
 LARGEST = float(np.finfo(np.float32).max)  # features and targets become float32
 NUMBER = re.compile(r"[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # as Polars reads it
 MISSING = re.compile(r"([ \t]*[+-]?nan|na|null)?", re.ASCII | re.IGNORECASE)
-ENCODINGS = ("utf-8", "cp1252", "latin-1")
 
 
 def is_number(cell: str, decimal: str) -> bool:
@@ -42,12 +42,7 @@ def is_missing(cell: str) -> bool:
 def check_lines(text: bytes, name: str, header: list[str], dialect: Dialect, before: int) -> None:
     """Raise the first line's fault, if there is one.
 
-    Args:
-        text: whole lines, without the header.
-        name: what messages call the file.
-        header: the names on line 1.
-        dialect: how the file is written.
-        before: how many lines stand between the header and those of `text`.
+    `text` holds whole lines, and `before` other lines stand between it and the header.
 
     Raises:
         DataError: a line is not a row of the table.
@@ -121,14 +116,12 @@ def split_line(line: bytes, place: str, separator: str) -> list[str]:
     return cells
 
 
-def suggested_encoding(raw: bytes) -> str | None:
+def suggested_encoding(raw: bytes) -> str:
     """The first encoding that makes sense of `raw`."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    for encoding in ENCODINGS:
-        try:
+    for encoding in ("utf-8", "cp1252"):
+        with suppress(UnicodeDecodeError):
             raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    return None
+            return encoding
+    return "latin-1"  # in which every byte is a character

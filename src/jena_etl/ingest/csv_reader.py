@@ -42,10 +42,7 @@ def read_csv(
 ) -> tuple[list[str], Iterator[pl.DataFrame]]:
     """Read a CSV file block by block, so that it may be larger than memory.
 
-    Args:
-        name: the file's name in messages.
-        chunks: the bytes of the file, in pieces of any size.
-        dialect: how the file is written, and which columns to read.
+    The bytes of the file come in `chunks` of any size. Messages call it `name`.
 
     Returns:
         The names of the columns left out, and the rows in the file's order. A frame holds the
@@ -58,9 +55,11 @@ def read_csv(
         DialectError: the same, if the file might be readable with another dialect.
     """
     chunks = iter(chunks)
-    blocks = _blocks(name, _as_utf8(name, chunks, dialect.encoding))
+    # Bytes that are not UTF-8, although the dialect says so, are found by Polars.
+    is_utf8 = codecs.lookup(dialect.encoding).name in {"utf-8", "utf-8-sig"}
+    blocks = _blocks(name, chunks if is_utf8 else _as_utf8(name, chunks, dialect.encoding))
     with _damage_comes_first(chunks):
-        first = next(blocks, b"")
+        first = next(blocks, b"").removeprefix(BOM_UTF8)
         if not first or all(map(bytes.isspace, itertools.chain([first], blocks))):
             raise DataError(
                 f"{name} is empty, expected a line of column names and then rows; check the file"
@@ -119,24 +118,12 @@ def _blocks(name: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _as_utf8(name: str, chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """The same text in UTF-8, without a byte order mark."""
-    if codecs.lookup(encoding).name not in {"utf-8", "utf-8-sig"}:
-        chunks = _recoded(name, chunks, encoding)  # bytes that are not UTF-8 are found by Polars
-    start = b""
-    for chunk in chunks:
-        start += chunk
-        if len(start) >= len(BOM_UTF8):
-            break
-    yield start.removeprefix(BOM_UTF8)
-    yield from chunks
-
-
-def _recoded(name: str, chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """The same text in UTF-8."""
     decoder = codecs.getincrementaldecoder(encoding)()
     line = 1
-    for chunk, is_end in itertools.chain(((chunk, False) for chunk in chunks), [(b"", True)]):
+    for chunk in itertools.chain(filter(None, chunks), [b""]):  # an empty one says it is the end
         try:
-            yield decoder.decode(chunk, is_end).encode()
+            yield decoder.decode(chunk, final=not chunk).encode()
         except UnicodeError as error:  # idna gives no position; utf-7 may yield half a character
             place, raw = name, chunk
             if isinstance(error, UnicodeDecodeError):
@@ -166,29 +153,26 @@ def _header(line: bytes, name: str, dialect: Dialect) -> list[str]:
             raise DataError(
                 f"{name}, line 1 has the column {column!r:.60} twice; rename one of them"
             )
-    fields_of = {dialect.datetime_column: "datetime_column"} | dict.fromkeys(
-        dialect.columns, "columns"
-    )
-    for column, field in fields_of.items():
-        if column not in header:
-            fault = (
-                f"{field} names {column!r:.60}, which is not among the {len(header):,} names, "
-                f"separated by {dialect.separator!r}, on line 1 of {name}"
-            )
-            better = max(SEPARATORS, key=lambda separator: line.count(separator.encode()))
-            if (fields := line.count(better.encode()) + 1) > len(header):
-                raise DialectError(
-                    f"{fault}; with {better!r} it has {fields:,}",
-                    {"separator": f'"{better}"'.replace("\t", "\\t")},
-                )
-            # A file that has none of the columns is more likely to be the wrong one.
-            lacking = tuple(one for one in dialect.columns if one not in header)
-            is_partial = field == "columns" and len(lacking) < len(dialect.columns)
+    wanted = (dialect.datetime_column, *dialect.columns)
+    if lacking := tuple(column for column in wanted if column not in header):
+        field = "datetime_column" if lacking[0] == dialect.datetime_column else "columns"
+        fault = (
+            f"{field} names {lacking[0]!r:.60}, which is not among the {len(header):,} names, "
+            f"separated by {dialect.separator!r}, on line 1 of {name}"
+        )
+        better = max(SEPARATORS, key=lambda separator: line.count(separator.encode()))
+        if (fields := line.count(better.encode()) + 1) > len(header):
             raise DialectError(
-                fault + nearest(column, header),
-                {field: None},
-                lacking=lacking if is_partial else (),
+                f"{fault}; with {better!r} it has {fields:,}",
+                {"separator": f'"{better}"'.replace("\t", "\\t")},
             )
+        # A file that has none of the columns is more likely to be the wrong one.
+        is_partial = field == "columns" and len(lacking) < len(dialect.columns)
+        raise DialectError(
+            fault + nearest(lacking[0], header),
+            {field: None},
+            lacking=lacking if is_partial else (),
+        )
     return header
 
 
