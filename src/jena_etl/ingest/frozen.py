@@ -5,6 +5,8 @@ docs/data_quality.md explains the constants.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 WEEK = 7  # days; with fewer train rows, there is no telling what is usual
@@ -17,13 +19,7 @@ USUAL_RUNS = 10  # so many runs in the train rows are normal: only longer ones a
 
 
 def find_frozen(values: np.ndarray, train: int, day: int) -> tuple[np.ndarray, str, str] | None:
-    """The cells in which a column is frozen, what was found and what was expected; None if none.
-
-    Args:
-        values: the measured values, float64 of shape (cells,), in row order.
-        train: how many of them are in train rows, which come first.
-        day: how many of them make a day.
-    """
+    """The cells in which a column is frozen; see `sensors.Rule`."""
     if train < WEEK * day:
         return None
     following = _next_equal(values)
@@ -32,11 +28,8 @@ def find_frozen(values: np.ndarray, train: int, day: int) -> tuple[np.ndarray, s
     if not few:
         return None
     frozen = np.zeros(len(values), dtype=bool)
-    for is_at_limit, days in ((False, 1), (True, AT_LIMIT_DAYS)):
-        for run in _unusual_runs(
-            values, following, few, days * day, train=train, is_at_limit=is_at_limit
-        ):
-            frozen[run.start : run.stop] = True
+    for run in _unusual_runs(values, following, few, train, day):
+        frozen[run.start : run.stop] = True
     if not frozen.any():
         return None
     longest = max(ranges_of(frozen), key=len)
@@ -49,31 +42,27 @@ def find_frozen(values: np.ndarray, train: int, day: int) -> tuple[np.ndarray, s
 
 
 def _unusual_runs(
-    values: np.ndarray,
-    following: np.ndarray,
-    few: int,
-    length: int,
-    *,
-    train: int,
-    is_at_limit: bool,
-) -> list[range]:
+    values: np.ndarray, following: np.ndarray, few: int, train: int, day: int
+) -> Iterator[range]:
     """The runs of at most `few` different values that are longer than is common in the train rows.
 
-    With `is_at_limit`, only the runs among the lowest or highest values; otherwise all others.
+    Runs among the lowest or highest values are counted apart from all others.
     """
     low, high = np.quantile(values[:train], [LIMIT, 1 - LIMIT])
     resting = _resting_value(values[:train])
-    while length <= len(values):
-        runs = [
-            run
-            for run in _runs_of_few_values(values, following, length, few)
-            for middle in [np.sort(values[run.start : run.stop])[len(run) // 2]]
-            if middle != resting and (middle <= low or middle >= high) == is_at_limit
-        ]
-        if sum(run.stop <= train for run in runs) < USUAL_RUNS:
-            return runs
-        length *= 2
-    return []
+    for is_at_limit, days in ((False, 1), (True, AT_LIMIT_DAYS)):
+        length = days * day
+        while length <= len(values):
+            runs = [
+                run
+                for run in _runs_of_few_values(values, following, length, few)
+                for middle in [np.sort(values[run.start : run.stop])[len(run) // 2]]
+                if middle != resting and (middle <= low or middle >= high) == is_at_limit
+            ]
+            if sum(run.stop <= train for run in runs) < USUAL_RUNS:
+                yield from runs
+                break
+            length *= 2
 
 
 def _resting_value(train: np.ndarray) -> float | None:

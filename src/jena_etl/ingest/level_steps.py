@@ -22,13 +22,7 @@ STEP_APART = 1.2  # how far apart the two must be, in usual ranges of as many tr
 
 
 def find_steps(values: np.ndarray, train: int, day: int) -> tuple[np.ndarray, str, str] | None:
-    """The first cell of each new level, what was found and what is usual; None if there are none.
-
-    Args:
-        values: the measured values, float64 of shape (cells,), in row order.
-        train: how many of them are in train rows, which come first.
-        day: how many of them make a day.
-    """
+    """The first cell of each new level; see `sensors.Rule`."""
     jumps = _jumps(values, train, day)
     apart, week = STEP_DAYS * day, WEEK * day
     shifts = [

@@ -18,15 +18,15 @@ from jena_etl.ingest.frozen import find_frozen
 from jena_etl.ingest.level_steps import find_steps
 from jena_etl.windows.grid import commonest_step
 
-DAY_SECONDS = 86_400
 DAY_ROWS = 24  # the least number of rows that count as a day, if the logger writes less often
 FAR_GAP = 1.5  # times the width of the range that holds nine tenths of the different values
 FAR_LEAST_VALUES = 12  # with fewer different values in the train rows, there is no such range
 SHOWN = 3  # how many of the far values a finding lists
 
 Check = Literal["far", "frozen", "step"]
-# Takes values, the number of them in train rows and the number in a day. Returns the suspicious
-# ones, and what was found and what was expected as text.
+# Takes the measured values, float64 of shape (cells,) in row order, the number of them in train
+# rows, which come first, and the number that make a day. Returns the suspicious cells, and what was
+# found and what was expected as text; None if no cell is suspicious.
 Rule = tuple[Check, Callable[[np.ndarray, int, int], tuple[np.ndarray, str, str] | None]]
 
 
@@ -69,7 +69,7 @@ def sensor_findings(
     step = commonest_step(timestamps)
     if step is None:
         return []
-    day = max(DAY_ROWS, round(DAY_SECONDS / (step / np.timedelta64(1, "s"))))
+    day = max(DAY_ROWS, round(np.timedelta64(1, "D") / step))
     findings = []
     for name, values in columns.items():
         rows = np.flatnonzero(np.isfinite(values))

@@ -52,7 +52,7 @@ def timestamp_card(timestamps: np.ndarray) -> TimestampCard:
     distinct, first_rows = np.unique(timestamps, return_index=True)
     seconds = np.diff(distinct).astype(np.int64)
     commonest = commonest_step(distinct)
-    step = 0 if commonest is None else int(commonest.astype("timedelta64[s]").astype(int))
+    step = 0 if commonest is None else int(commonest.astype(np.int64))
     gaps = [
         TimestampGap(
             row=int(first_rows[at]),
@@ -65,7 +65,7 @@ def timestamp_card(timestamps: np.ndarray) -> TimestampCard:
     ]
     return TimestampCard(
         step_seconds=step or None,
-        holes=[gap for gap in gaps if gap.seconds >= 2 * step],
-        irregular=[gap for gap in gaps if gap.seconds < 2 * step],
+        holes=[gap for gap in gaps if gap.rows_missing],
+        irregular=[gap for gap in gaps if not gap.rows_missing],
         repeats=np.setdiff1d(np.arange(len(timestamps)), first_rows, assume_unique=True),
     )
