@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from jena_etl.errors import DataError, ProjectError
 from jena_etl.ingest import jena
-from jena_etl.ingest.jena import SYNTHETIC_COMMENT
+from jena_etl.ingest.archives import SYNTHETIC_COMMENT
 from jena_etl.ingest.synthetic import write_synthetic
 
 TWIN = Path(__file__).parents[2] / "../shared/data/jena_climate_2009_2016_twin.csv.zip"

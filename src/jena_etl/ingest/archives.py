@@ -24,6 +24,9 @@ ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 GZIP_START = b"\x1f\x8b"
 CHUNK = 3 << 20  # bytes; smaller chunks are slower to parse, larger ones take more memory
 SHOWN = 10  # how many of several files a message names
+# The comment of a zip written by `jena-etl synth` begins with this. Wherever figures from such a
+# file are shown, they are labelled synthetic.
+SYNTHETIC_COMMENT = "synthetic data: jena-etl synth"
 
 
 class _Member(NamedTuple):
@@ -49,12 +52,8 @@ def open_members(
     """The name and the bytes of each CSV file, in the order of `members`.
 
     The bytes are unpacked chunk by chunk while they are read, so that no file is ever held whole.
-
-    Args:
-        files: the source files. The name of a zip's member is its path in the zip, the content of
-            NAME.csv.gz is called NAME.csv, and a plain file has its own name.
-        members: the names to read; None if there is only one.
-        chunk_bytes: the size of a chunk.
+    The name of a zip's member is its path in the zip, the content of NAME.csv.gz is called
+    NAME.csv, and a plain file has its own name. `members` may be None if there is only one file.
 
     Raises:
         SourceError: as `member_names`; or a name is unknown, or `members` is None although there
@@ -103,9 +102,6 @@ def check_whole(file: Path, name: str) -> None:
 
 def source_digest(file: Path) -> SourceDigest:
     """Name, size and digest of a source file, and whether `jena-etl synth` wrote it."""
-    # Imported here, so that the download stage need not depend on that module.
-    from jena_etl.ingest.jena import SYNTHETIC_COMMENT
-
     comment = b""
     if _kind(file, file.name) == "zip":
         with _unpacking(file.name), zipfile.ZipFile(file) as archive:

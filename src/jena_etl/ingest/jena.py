@@ -18,10 +18,6 @@ FloatArray = npt.NDArray[np.float64]
 DATETIME_COLUMN = "Date Time"
 DATETIME_FORMAT = "%d.%m.%Y %H:%M:%S"
 
-# The comment of a zip written by `jena-etl synth` begins with this. Wherever figures from such a
-# file are shown, they are labelled synthetic.
-SYNTHETIC_COMMENT = "synthetic data: jena-etl synth"
-
 # In the order of the original file's header.
 JENA_COLUMNS = (
     "p (mbar)",

@@ -11,15 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jena_etl.ingest.jena import (
-    FloatArray,
-    air_density,
-    potential_temperature,
-    specific_humidity,
-    vapour_pressure,
-    vapour_pressure_deficit,
-    water_concentration,
-)
+from jena_etl.ingest import jena
+from jena_etl.ingest.jena import FloatArray
 
 # The lowest and highest plausible values. "WMO" is the range that a station must be able to
 # measure: WMO-No. 8, Guide to Instruments and Methods of Observation, volume I, annex 1.A.
@@ -86,38 +79,38 @@ FORMULAS = (
     Formula(
         column="VPact (mbar)",
         inputs=("VPmax (mbar)", "rh (%)"),
-        compute=vapour_pressure,
+        compute=jena.vapour_pressure,
         words="VPmax * rh / 100",
     ),
     Formula(
         column="VPdef (mbar)",
         inputs=("VPmax (mbar)", "VPact (mbar)"),
-        compute=vapour_pressure_deficit,
+        compute=jena.vapour_pressure_deficit,
         words="VPmax - VPact",
     ),
     Formula(
         column="sh (g/kg)",
         inputs=("VPact (mbar)", "p (mbar)"),
-        compute=specific_humidity,
+        compute=jena.specific_humidity,
         words="622 * VPact / (p - 0.378 * VPact)",
     ),
     Formula(
         column="H2OC (mmol/mol)",
         inputs=("VPact (mbar)", "p (mbar)"),
-        compute=water_concentration,
+        compute=jena.water_concentration,
         words="1000 * VPact / p",
     ),
     Formula(
         column="Tpot (K)",
         inputs=("T (degC)", "p (mbar)"),
-        compute=potential_temperature,
+        compute=jena.potential_temperature,
         words="(T + 273.15) * (1000 / p) ** 0.286",
         slack=4.5e-5,  # 0.01 K in 223 K and more, as it was 273.16 before May 2020
     ),
     Formula(
         column="rho (g/m**3)",
         inputs=("T (degC)", "p (mbar)", "sh (g/kg)"),
-        compute=air_density,
+        compute=jena.air_density,
         words="1e5 * p / (287.05 * (T + 273.15) * (1 + 0.61 * sh / 1000))",
         slack=1e-4,  # as air_density says
     ),

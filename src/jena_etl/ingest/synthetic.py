@@ -19,6 +19,7 @@ import polars as pl
 from jena_etl.errors import DataError, ProjectError
 from jena_etl.files import replacing
 from jena_etl.ingest import jena
+from jena_etl.ingest.archives import SYNTHETIC_COMMENT
 from jena_etl.ingest.jena import FloatArray
 
 MEMBER = "jena_climate_2009_2016.csv"
@@ -51,18 +52,13 @@ WARMEST_HOUR = 15
 def write_synthetic(path: Path, *, rows: int, seed: int, replace: bool = False) -> None:
     """Write a zip of made-up rows, to try the pipeline without a download.
 
-    On one machine, the same `rows` and `seed` give the same bytes; from machine to machine NumPy's
-    logarithm and zlib may differ slightly.
-
-    Args:
-        path: The file to write.
-        rows: How many rows, one every ten minutes; a year has 52,560.
-        seed: The seed of the random numbers.
-        replace: Whether to replace an existing file.
+    There is a row every ten minutes, so a year has 52,560. On one machine, the same `rows` and
+    `seed` give the same bytes; from machine to machine NumPy's logarithm and zlib may differ
+    slightly.
 
     Raises:
         DataError: `rows` or `seed` is out of range.
-        ProjectError: The file exists already, or cannot be written.
+        ProjectError: the file cannot be written, or exists already and `replace` is False.
     """
     if not 1 <= rows <= MAX_ROWS:
         raise DataError(
@@ -84,21 +80,20 @@ def write_synthetic(path: Path, *, rows: int, seed: int, replace: bool = False) 
             info.create_system = 3  # Unix, whatever system this runs on
             info.external_attr = 0o100644 << 16
             archive.writestr(info, data, zipfile.ZIP_DEFLATED, compresslevel=6)
-        archive.comment = f"{jena.SYNTHETIC_COMMENT} rows={rows} seed={seed}".encode("ascii")
+        archive.comment = f"{SYNTHETIC_COMMENT} rows={rows} seed={seed}".encode("ascii")
 
 
 def _csv(columns: dict[str, FloatArray]) -> bytes:
     """Format the columns (rows,) as in the original: a quoted header, no newline at the end."""
-    names = (jena.DATETIME_COLUMN, *columns)
-    rows = len(next(iter(columns.values())))
-    last = FIRST_TIMESTAMP + (rows - 1) * STEP
+    frame = pl.DataFrame(columns)
+    last = FIRST_TIMESTAMP + (frame.height - 1) * STEP
     timestamps = pl.datetime_range(FIRST_TIMESTAMP, last, STEP, eager=True)
-    body = (
-        pl.DataFrame({jena.DATETIME_COLUMN: timestamps, **columns})
-        .write_csv(include_header=False, float_precision=2, datetime_format=jena.DATETIME_FORMAT)
-        .removesuffix("\n")
+    frame.insert_column(0, timestamps.alias(jena.DATETIME_COLUMN))
+    header = ",".join(f'"{name}"' for name in frame.columns)
+    body = frame.write_csv(
+        include_header=False, float_precision=2, datetime_format=jena.DATETIME_FORMAT
     )
-    return (",".join(f'"{name}"' for name in names) + "\n" + body).encode("ascii")
+    return f"{header}\n{body}".removesuffix("\n").encode("ascii")
 
 
 def _columns(rows: int, seed: int) -> dict[str, FloatArray]:
@@ -128,7 +123,7 @@ def _columns(rows: int, seed: int) -> dict[str, FloatArray]:
 
 def _two_decimals(values: FloatArray) -> FloatArray:
     """Round to two decimals. Adding 0.0 turns -0.0, which would be written as -0.00, into 0.0."""
-    return np.rint(values * 100.0) / 100.0 + 0.0
+    return np.round(values, 2) + 0.0
 
 
 def _ar1(drive: FloatArray, days: float) -> FloatArray:
