@@ -14,13 +14,7 @@ def main(project: Project, params: Params) -> None:
 
 
 def fetch(project: Project, block: Download, key: str) -> None:
-    """Fetch the source files of a station.
-
-    Args:
-        project: where they go.
-        block: what to fetch.
-        key: the path of `block` in params.yaml.
-    """
+    """Fetch the source files of a station; `key` is the path of `block` in params.yaml."""
     max_bytes = block.max_bytes
     for file in download(block.files, project.downloads, base=project.root, max_bytes=max_bytes):
         sys.stdout.write(f"{file.path.name}: {file.bytes:,} bytes, sha256 {file.sha256}\n")

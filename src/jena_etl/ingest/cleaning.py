@@ -24,13 +24,8 @@ class UnmeasuredCells:
     """The cells of a series that do not hold a measurement; they are counted, and filled if wanted.
 
     A gap is filled with the column's last good value by timestamp. This need not be the row before,
-    which may have a later timestamp where a stretch was logged twice.
-
-    Args:
-        sentinels: the numbers that mean "not measured".
-        on_sentinel: fill_forward, keep or error.
-        on_missing: fill_forward or error.
-        lines: names the line of a row in error messages.
+    which may have a later timestamp where a stretch was logged twice. As in params.yaml,
+    `on_sentinel` is fill_forward, keep or error, and `on_missing` is fill_forward or error.
 
     Attributes:
         are_filled: whether any cell has been filled so far.
@@ -95,7 +90,7 @@ class UnmeasuredCells:
         frozen = {item.column: item.rows for item in findings if item.check == "frozen"}
         if self._on_missing == "error":
             for name, found in frozen.items():
-                first, last = (self._lines.of(int(rows[row])) for row in (found[0], found[-1]))
+                first, last = (self._lines.of(rows[row]) for row in (found[0], found[-1]))
                 raise DataError(
                     f"{first}, column {name!r}: it hardly changes in {len(found):,} rows up to "
                     f"{last}, and convert.on_frozen treats them as missing; set "
@@ -128,7 +123,7 @@ class UnmeasuredCells:
                 "sentinel": f"{values[at]} is a sentinel",
             }[kinds[at]]
             raise DataError(
-                f"{self._lines.of(int(rows[at]))}, column {cells.name!r}: {fault} and no good "
+                f"{self._lines.of(rows[at])}, column {cells.name!r}: {fault} and no good "
                 "value comes before it; remove the lines up to the column's first good value, or "
                 "the column from convert.columns"
             )
@@ -148,13 +143,13 @@ class UnmeasuredCells:
         """Raise an error for the first missing cell or sentinel, if they are errors."""
         if self._on_missing == "error" and (at := first_marked(kinds == "missing")) is not None:
             raise DataError(
-                f"{self._lines.of(int(rows[at]))}, column {cells.name!r}: the cell is missing "
+                f"{self._lines.of(rows[at])}, column {cells.name!r}: the cell is missing "
                 "(empty, nan, NA or null); mend or remove that line, or set "
                 "convert.on_missing: fill_forward"
             )
         if self._on_sentinel == "error" and (at := first_marked(kinds == "sentinel")) is not None:
             raise DataError(
-                f"{self._lines.of(int(rows[at]))}, column {cells.name!r}: {cells[at]} is one of "
+                f"{self._lines.of(rows[at])}, column {cells.name!r}: {cells[at]} is one of "
                 "convert.sentinels; mend or remove that line, or set convert.on_sentinel: "
                 "fill_forward or keep"
             )

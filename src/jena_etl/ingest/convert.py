@@ -65,16 +65,13 @@ def convert(
 ) -> Conversion:
     """Convert the source's files to two Parquet files.
 
-    `climate` holds the timestamps in milliseconds, then the columns as float64, in the order of the
-    files' rows. `findings` holds one row for each cell without a measurement; see
-    `UnmeasuredCells.findings`.
-
     Args:
         files: the files of the source.
-        climate: the Parquet file for the series.
-        findings: the Parquet file for the cells without a measurement.
-        options: how the CSV files are written, and what to do with cells and rows that hold no
-            measurement.
+        climate: the Parquet file for the series: the timestamps in milliseconds, then the columns
+            as float64, in the order of the files' rows.
+        findings: the Parquet file for the cells without a measurement, one row each; see
+            `UnmeasuredCells.findings`.
+        options: the `convert` block of params.yaml.
         train_rows: given the timestamps of the rows to write, those of them, from the first, that
             say what is usual for a column.
         chunk_bytes: how much of a CSV file is read at a time.

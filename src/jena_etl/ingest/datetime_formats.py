@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 
@@ -31,9 +32,7 @@ YEARS = (1800, 2200)
 def datetime_column(name: str, columns: Mapping[str, Sequence[str]]) -> tuple[str, str, str]:
     """The column of the timestamps, their format, and why it is that one.
 
-    Args:
-        name: what messages call the file.
-        columns: some cells of each column.
+    `columns` holds some cells of each column of the file that messages call `name`.
 
     Raises:
         DataError: no column holds timestamps, or date and time are in two columns.
@@ -68,10 +67,8 @@ def matching_formats(cells: Sequence[str]) -> list[str]:
         return []
     tail = TAIL.search(example)
     suffix = tail[0] if tail and ":" in example else ""
-    joined = (
-        date + between + time for date in DATES for between in ("T", " ", "") for time in TIMES
-    )
-    known = [*(form + suffix for form in joined), *DATES]
+    with_time = itertools.product(DATES, ("T", " ", ""), TIMES, [suffix])
+    known = [*map("".join, with_time), *DATES]
     few = pl.Series(cells[:: max(1, len(cells) // 20)])
     # Most formats are ruled out by their punctuation alone, which costs less than parsing.
     punctuation = {re.sub(r"\w", "", cell) for cell in few}
@@ -120,4 +117,4 @@ def _most_regular(cells: Sequence[str], formats: list[str]) -> tuple[str, str]:
 
 
 def _is_day_first(form: str) -> bool:
-    return form.replace("-", "").startswith("%d")
+    return form.startswith(("%d", "%-d"))

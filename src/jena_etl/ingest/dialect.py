@@ -47,11 +47,7 @@ class DialectGuess:
 
 
 def guess_dialect(name: str, raw: bytes) -> DialectGuess:
-    """Guess how a CSV is written.
-
-    Args:
-        name: what messages call the file.
-        raw: the bytes of the file, or of its first lines.
+    """Guess how a CSV is written, from the bytes of the file or of its first lines.
 
     Raises:
         DataError: it is empty or not a CSV, or lacks a header, rows, timestamps or numbers.

@@ -35,17 +35,11 @@ def download(
 ) -> list[Downloaded]:
     """Fetch `sources` into `folder` and return what arrived, in the same order.
 
-    Each file is named after the last part of its URL. The new files take their names only when all
-    of them are known to be good, and then the files of earlier downloads are removed. Those are
-    listed in a record; if the folder holds anything else, nothing is fetched or removed.
-
-    Args:
-        sources: http(s):// or file:// URLs, or paths relative to `base`, each with the size and the
-            hexadecimal SHA-256 that the file must have; None accepts any.
-        folder: where to put the files.
-        base: the project folder.
-        max_bytes: the largest file to fetch if no size is pinned.
-        patience: how long to wait for a server; None for the defaults of `Patience`.
+    The URL of a source may be a path relative to `base`, the project folder. Each file is named
+    after the last part of its URL, and may have at most `max_bytes` if its size is not pinned. The
+    new files take their names only when all of them are known to be good, and then the files of
+    earlier downloads are removed. Those are listed in a record; if the folder holds anything else,
+    nothing is fetched or removed.
 
     Raises:
         SourceError: a file cannot be reached, is not a regular file, is too large, incomplete or

@@ -37,9 +37,7 @@ def read_record(folder: Path) -> dict[str, str]:
 def removable_files(folder: Path, place: str) -> list[Path]:
     """The files in `folder` that an earlier download wrote and that the next one may remove.
 
-    Args:
-        folder: the download folder, which need not exist.
-        place: the folder's name in messages.
+    The folder need not exist. Messages call it `place`.
 
     Raises:
         ProjectError: the folder holds anything else, or a file that was changed afterwards.

@@ -13,20 +13,18 @@ from jena_etl.ingest.source import RepeatedTimestamps
 
 
 class Repeats:
-    """Rows whose timestamp an earlier row has: found, counted, and removed where that is wanted.
+    """Rows whose timestamp an earlier row has: found, counted, and refused or removed if wanted.
 
     A logger that sends its memory twice repeats a block of rows; a clock set back in autumn
     repeats an hour with other values. Any earlier row may be repeated, so of each row 17 bytes
     are remembered: its timestamp, a hash of its values and whether it is the first of its
-    timestamp. The first rows are in time order.
-
-    Args:
-        on_duplicate: keep, first (of the whole series) or error.
-        lines: for messages.
+    timestamp. The first rows are in time order. `on_duplicate` is keep, first (of the whole
+    series) or error.
     """
 
     def __init__(self, on_duplicate: str, lines: Lines) -> None:
         self._on_duplicate, self._lines = on_duplicate, lines
+        self._removes = on_duplicate == "first"
         self._timestamps: list[np.ndarray] = []  # milliseconds; one array a block, as read
         self._is_first: list[np.ndarray] = []
         self._first_hashes: list[np.ndarray] = []
@@ -47,8 +45,7 @@ class Repeats:
     def keep(self, block: pl.DataFrame) -> np.ndarray:
         """Which rows of the next block stay in the series, bool (rows,).
 
-        Args:
-            block: timestamps, then numbers; a missing cell is null.
+        A block holds timestamps, then numbers; a missing cell is null.
 
         Raises:
             DataError: a timestamp in the future, one below its predecessor that is not a repeat,
@@ -80,10 +77,6 @@ class Repeats:
             last=again[-1].isoformat() if again else None,
             removed=self._removes and bool(again),
         )
-
-    @property
-    def _removes(self) -> bool:
-        return self._on_duplicate == "first"
 
     def _check_future(self, timestamps: pl.Series) -> None:
         tomorrow = datetime.now() + timedelta(days=1)  # noqa: DTZ005  local, as the station's clock
@@ -118,7 +111,7 @@ class Repeats:
             raise DataError(
                 f"{self._lines.of(self._rows + at)}, column {timestamps.name!r}: {timestamps[at]} "
                 # It is the first repeat, so the rows above it are the first rows.
-                f"is already on {self._lines.of(int(places[at]))}{other}; remove one of the "
+                f"is already on {self._lines.of(places[at])}{other}; remove one of the "
                 "lines, or set convert.on_duplicate: keep or first"
             )
         self._count += int(is_repeat.sum())

@@ -9,14 +9,11 @@ import numpy as np
 
 
 class Lines:
-    """Which line of which file a row was read from.
+    """Which line of which file a row was read from, given each file's name and number of rows.
 
     >>> lines = Lines([("a.csv", 3), ("b.csv", 5)])
     >>> lines.of(2), lines.of(3)
     ('a.csv, line 4', 'b.csv, line 2')
-
-    Args:
-        files: the name of each file and how many rows it has.
     """
 
     def __init__(self, files: Iterable[tuple[str, int]] = ()) -> None:

@@ -19,18 +19,12 @@ def write_parquet(
     row_group_rows: int = ROW_GROUP_ROWS,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write the rows of all frames, each row group as soon as it is complete.
+    """Write the rows of the frames, at least one, each row group as soon as it is complete.
 
     The bytes depend neither on how the rows are cut into frames nor on the number of Polars'
     threads. The first column is written as differences, so regular timestamps take almost no space.
     A station reports few different numbers, and a dictionary of them saves more bytes and time than
-    stronger compression would.
-
-    Args:
-        frames: at least one frame, all with the same schema.
-        target: the file to write.
-        row_group_rows: rows in every row group except the last.
-        metadata: texts by name, to be kept in the file's schema.
+    stronger compression would. The texts of `metadata` are kept in the file's schema, by name.
     """
     groups = _row_groups(frames, row_group_rows)
     group = next(groups)
