@@ -399,6 +399,15 @@ def peak_of(file: Path) -> tuple[str, int]:
     return shown + done.stderr, int(peak) // unit
 
 
+@pytest.mark.parametrize("rows", [2_499, 2_501, 2_503, 2_600])
+def test_a_blank_line_at_the_end_is_named_however_many_rows_there_are(
+    tmp_path: Path, rows: int
+) -> None:
+    made = Made(THREE, "%Y-%m-%d %H:%M:%S", rows=rows)
+    with pytest.raises(DataError, match=rf"line {rows + 2} is blank; remove that line"):
+        peek(save(tmp_path, "blank.csv", made.content() + b"\n"))
+
+
 @pytest.mark.slow
 def test_blank_lines_without_end_are_not_unpacked(tmp_path: Path) -> None:
     file = tmp_path / "blank.csv.gz"

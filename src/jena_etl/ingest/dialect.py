@@ -156,7 +156,7 @@ def _sample(name: str, raw: bytes) -> list[bytes]:
         place = take(place)
     for at in np.linspace(place, end, SAMPLED, endpoint=False).astype(int).tolist():
         start = raw.find(b"\n", at, end) + 1
-        if start >= place and start and sampled < SAMPLED_BYTES:
+        if start and place <= start < end and sampled < SAMPLED_BYTES:
             place = take(start)
     if len(lines[0]) > LONGEST_HEADER:
         raise DataError(
