@@ -21,7 +21,7 @@ from jena_etl.ingest.convert import convert, render_conversion
 from jena_etl.ingest.jena import JENA_COLUMNS
 from jena_etl.ingest.plausibility import RANGES
 from jena_etl.ingest.synthetic import MEMBER, write_synthetic
-from jena_etl.params import Convert, read_params
+from jena_etl.params import Convert, Window, read_params
 from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.climate import read_climate
 from jena_etl.prepare.data_card import DataCard, Reading
@@ -67,9 +67,7 @@ def card_of(tmp_path: Path, checkout: Path) -> Card:
             train_statistics(series, fractions),
             fractions,
             policy=policy,
-            gaps=gaps,
-            target=target,
-            spec=spec,
+            window=Window(target=target, gaps=gaps, **vars(spec)),
             filled_targets=marks.rows(target, filled=True),
         )
         card = describe_data(series, marks, source, splits, fractions)
@@ -264,9 +262,7 @@ def test_presets_are_what_those_params_give(tmp_path: Path, card_of: Card) -> No
         train_statistics(series, fractions),
         fractions,
         policy="strict",
-        gaps="drop",
-        target="wv (m/s)",
-        spec=SPEC,
+        window=Window(target="wv (m/s)", gaps="drop", **vars(SPEC)),
         filled_targets=CellMarks(tmp_path / "findings.parquet").rows("wv (m/s)", filled=True),
     ).splits
     counted = {name: split.windows for name, split in splits.items()}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jena_etl.errors import DataError, ProjectError, WindowError
 from jena_etl.ingest.convert import convert
-from jena_etl.params import read_params
+from jena_etl.params import Window, read_params
 from jena_etl.prepare.climate import Climate, read_climate
 from jena_etl.prepare.outputs import BySplit, Choice, Splits, Statistics
 from jena_etl.prepare.row_ranges import SplitFractions
@@ -50,9 +50,7 @@ def described(
         statistics_of(climate, statistics_rows or range(int(train * rows))),
         SplitFractions(train=train, validation=0.25),
         policy=policy,
-        gaps=gaps,
-        target="T (degC)",
-        spec=spec,
+        window=Window(target="T (degC)", gaps=gaps, **vars(spec)),
         filled_targets=np.array(filled_targets, dtype=np.int64),
     )
 
@@ -189,9 +187,7 @@ def test_statistics_of_another_series_are_refused() -> None:
             statistics_of(other, range(40)),
             SplitFractions(train=0.5, validation=0.25),
             policy="strict",
-            gaps="keep",
-            target="T (degC)",
-            spec=WindowSpec(sequence_length=3),
+            window=Window(target="T (degC)", gaps="keep", **vars(WindowSpec(sequence_length=3))),
             filled_targets=np.arange(0),
         )
 
@@ -366,9 +362,14 @@ def test_hourly_file(station_data: Path, tmp_path: Path, checkout: Path) -> None
         train_statistics(series, SplitFractions(train=0.5, validation=0.25)),
         SplitFractions(train=0.5, validation=0.25),
         policy="reference",
-        gaps="keep",
-        target="T (degC)",
-        spec=WindowSpec(sequence_length=120, sampling_rate=1, horizon=24),
+        window=Window(
+            target="T (degC)",
+            gaps="keep",
+            sequence_length=120,
+            sampling_rate=1,
+            horizon=24,
+            sequence_stride=1,
+        ),
         filled_targets=np.arange(0),
     ).splits
     assert [split.rows for split in found.values()] == [

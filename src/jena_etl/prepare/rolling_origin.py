@@ -101,30 +101,16 @@ def describe_fold(
     latest label is the observation at the time at which the first scored forecast is issued.
     `choices` and `left_out` count windows as they are without this gap.
 
-    Args:
-        climate: the rows of the fold, as a series of its own.
-        statistics: the statistics of its train rows.
-        rows: its rows.
-        policy: the rule for which windows belong to a split.
-        window: the window.
-        gap: see above.
-        filled_targets: rows of `climate` whose target cell was filled, ascending.
+    `climate` holds the rows of the fold alone, as a series of its own, and `filled_targets` counts
+    from its first row. The other arguments are those of `describe_splits`.
 
     Raises:
         DataError: train, validation or test is left with no window.
     """
-    spec = WindowSpec(**window.model_dump(exclude={"target", "gaps"}))
     splits = describe_splits(
-        climate,
-        statistics,
-        rows,
-        policy=policy,
-        gaps=window.gaps,
-        target=window.target,
-        spec=spec,
-        filled_targets=filled_targets,
+        climate, statistics, rows, policy=policy, window=window, filled_targets=filled_targets
     )
-    parts = splits.splits
+    spec, parts = WindowSpec(**splits.window.model_dump()), splits.splits
     latest = parts.test.starts[0][0] + spec.last_input - gap
     train, validation = (
         _labels_up_to(latest, one, spec) for one in (parts.train, parts.validation)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 
 from jena_etl.errors import DataError, ProjectError
-from jena_etl.params import Params
+from jena_etl.params import Params, Window
 from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.climate import Climate
 from jena_etl.prepare.outputs import (
@@ -35,16 +34,13 @@ def series_splits(
     Raises:
         ProjectError, DataError: as of `describe_splits`.
     """
-    window = params.window
     return describe_splits(
         climate,
         statistics,
         split_rows(params.split),
         policy=params.split.policy,
-        gaps=window.gaps,
-        target=window.target,
-        spec=WindowSpec(**window.model_dump(exclude={"target", "gaps"})),
-        filled_targets=marks.rows(window.target, filled=True),
+        window=params.window,
+        filled_targets=marks.rows(params.window.target, filled=True),
     )
 
 
@@ -54,9 +50,7 @@ def describe_splits(
     ranges_of: RowRanges,
     *,
     policy: str,
-    gaps: Literal["keep", "drop"],
-    target: str,
-    spec: WindowSpec,
+    window: Window,
     filled_targets: np.ndarray,
 ) -> Splits:
     """The rows, dates and windows of each split.
@@ -66,9 +60,8 @@ def describe_splits(
         statistics: the statistics of its train rows.
         ranges_of: which rows belong to which split.
         policy: the rule for which windows belong to a split; see `jena_etl.windows.policies`.
-        gaps: drop leaves out windows across a hole or a repeated timestamp, keep does not.
-        target: the column that is forecast.
-        spec: the shape of a window.
+        window: what a window reads and forecasts. Its `gaps` says whether windows across a hole or
+            a repeated timestamp are left out (drop) or not (keep).
         filled_targets: rows whose target cell was filled, ascending; no window may forecast them.
 
     Raises:
@@ -86,41 +79,38 @@ def describe_splits(
             "build it again: dvc repro statistics"
         )
     statistics.check_series(list(climate.columns), climate.sha256)
+    spec = WindowSpec(**window.model_dump(exclude={"target", "gaps"}))
     segments = {"keep": None, "drop": segments_from_timestamps(timestamps)}
 
     def windows_under(
         policy: str, gaps: str, excluded: np.ndarray | None = filled_targets
     ) -> dict[str, WindowIndex]:
         return split_windows(
-            ranges,
-            rows,
-            spec,
-            policy,
-            segments[gaps],
-            excluded=excluded,
-            history=back,
+            ranges, rows, spec, policy, segments[gaps], excluded=excluded, history=back
         )
 
-    windows = windows_under(policy, gaps)
-    with_filled = windows_under(policy, gaps, excluded=None)
+    windows = windows_under(policy, window.gaps)
+    with_filled = windows_under(policy, window.gaps, excluded=None)
     for name in SPLITS:
-        if not len(windows[name]):
+        if not windows[name]:
+            filled = len(with_filled[name])
+            all_filled = f"; all {filled:,} that fit have a {window.target} that was filled in"
             raise DataError(
                 f"the {name} split, {len(ranges[name]):,} of {rows:,} rows, holds no "
-                f"window under policy {policy}, gaps {gaps}: a window's inputs span "
+                f"window under policy {policy}, gaps {window.gaps}: a window's inputs span "
                 f"{spec.last_input + 1:,} rows, its target lies {spec.target:,} rows after its "
                 + (f"start, its features reach {back:,} rows back; " if back else "start; ")
                 + "use a longer file, "
                 + ("other split.dates, " if isinstance(ranges_of, SplitDates) else "")
                 + "or a lower window.sequence_length or horizon"
-                + _all_filled(len(with_filled[name]), target)
+                + (all_filled if filled else "")
             )
     return Splits(
         climate_sha256=climate.sha256,
         rows=rows,
         policy=policy,
-        gaps=gaps,
-        target=target,
+        gaps=window.gaps,
+        target=window.target,
         window=WindowShape(**vars(spec)),
         splits=BySplit[SplitRange](
             **{
@@ -136,11 +126,7 @@ def describe_splits(
             }
         ),
         choices=tuple(
-            Choice(
-                policy=policy,
-                gaps=gaps,
-                windows=window_counts(windows_under(policy, gaps)),
-            )
+            Choice(policy=policy, gaps=gaps, windows=window_counts(windows_under(policy, gaps)))
             for policy in POLICIES
             for gaps in segments
         ),
@@ -150,7 +136,3 @@ def describe_splits(
 def window_counts(windows: Mapping[str, WindowIndex]) -> Counts:
     """How many windows each split holds."""
     return Counts(**{name: len(index) for name, index in windows.items()})
-
-
-def _all_filled(windows: int, target: str) -> str:
-    return f"; all {windows:,} that fit have a {target} that was filled in" if windows else ""
