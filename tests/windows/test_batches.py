@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -130,15 +131,15 @@ def test_a_pass_can_begin_later(form: str, start: int, batch_size: int) -> None:
     assert len(second) == 5
 
 
-@pytest.mark.parametrize("windows", [1, 7, 8, 9, 20])
 def in_blocks(
     batches: WindowBatches, *, block_windows: int = BLOCK_WINDOWS, block_bytes: int = BLOCK_BYTES
 ) -> WindowBatches:
     """The same batches, read in blocks of another size."""
     inputs, targets = batches._readers
-    return WindowBatches(
-        batches.sampler, inputs, targets, block_windows=block_windows, block_bytes=block_bytes
-    )
+    with mock.patch.multiple(
+        "jena_etl.windows.batches", BLOCK_WINDOWS=block_windows, BLOCK_BYTES=block_bytes
+    ):
+        return WindowBatches(batches.sampler, inputs, targets)
 
 
 @pytest.mark.parametrize("windows", [1, 7, 8, 9, 20])

@@ -13,8 +13,8 @@ import numpy as np
 from jena_etl.windows.reader import SeveralReaders, WindowReader
 from jena_etl.windows.sampler import BatchSampler
 
-# Several batches are read at a time, because calling Python costs TensorFlow as much time as
-# reading a batch. Up to four such blocks are in memory at once.
+# As many batches as these allow, at least one, are read at a time, because calling Python costs
+# TensorFlow as much time as reading a batch. Up to four such blocks are in memory at once.
 BLOCK_BYTES = 24 << 20
 BLOCK_WINDOWS = 1 << 14
 PARALLEL_READS = 2
@@ -33,7 +33,6 @@ class WindowBatches:
         inputs: reads the windows' inputs, (batch, sequence_length, ...).
         targets: reads the windows' targets, (batch, ...); None yields inputs alone.
         unbatched: yield each window without the batch axis; the sampler's batch_size must be 1.
-        block_windows, block_bytes: how much is read at once at most, but for one whole batch.
     """
 
     def __init__(
@@ -43,15 +42,13 @@ class WindowBatches:
         targets: WindowReader | SeveralReaders | None = None,
         *,
         unbatched: bool = False,
-        block_windows: int = BLOCK_WINDOWS,
-        block_bytes: int = BLOCK_BYTES,
     ) -> None:
         self.sampler = sampler
         self._readers = [inputs] if targets is None else [inputs, targets]
         self._unbatched = unbatched
         self._passes = itertools.count()
         window = sum(math.prod(part.shape) * part.dtype.itemsize for part in self._readers)
-        windows = min(block_windows, block_bytes // max(1, window))
+        windows = min(BLOCK_WINDOWS, BLOCK_BYTES // max(1, window))
         self._batches_a_block = max(1, windows // sampler.batch_size)
 
     def __len__(self) -> int:
@@ -59,17 +56,16 @@ class WindowBatches:
         return self.sampler.batches
 
     def __iter__(self) -> Iterator[Any]:
-        return self._pass(next(self._passes))
-
-    def _pass(self, number: int) -> Iterator[Any]:
-        for block in self.blocks(number):
-            for batch in zip(*self.read(*block.tolist()), strict=True):
-                yield batch if len(batch) > 1 else batch[0]
+        blocks = self.blocks(next(self._passes)).tolist()
+        return itertools.chain.from_iterable(itertools.starmap(self._batches, blocks))
 
     def batch(self, number: int, *, epoch: int) -> Any:
         """Batch `number` of an epoch."""
-        batch = [part[0] for part in self.read(epoch, number, number + 1)]
-        return tuple(batch) if len(batch) > 1 else batch[0]
+        return next(self._batches(epoch, number, number + 1))
+
+    def _batches(self, epoch: int, first: int, last: int) -> Iterator[Any]:
+        for batch in zip(*self.read(epoch, first, last), strict=True):
+            yield batch if len(batch) > 1 else batch[0]
 
     def blocks(self, number: int) -> np.ndarray:
         """How pass `number`, counted from 0, is split into blocks of batches to read at once.

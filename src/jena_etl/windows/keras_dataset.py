@@ -45,8 +45,13 @@ class KerasDataset(keras.utils.PyDataset):
 
     def __getitem__(self, number: int) -> Any:
         number = range(len(self))[number]
-        if self._in_epoch and self._batches.sampler.shuffle:
-            self._check_order(number)
+        threads = max(1, self.workers)  # they may overtake one another
+        is_shuffled = self._in_epoch and self._batches.sampler.shuffle
+        if is_shuffled and number >= len(self._read) + threads:
+            raise WindowError(
+                "these batches are shuffled already, and fit would shuffle them again, in an order "
+                "that no seed reproduces; call fit(..., shuffle=False)"
+            )
         self._read.add(number)
         return self._batches.batch(number, epoch=self.epoch)
 
@@ -76,12 +81,4 @@ class KerasDataset(keras.utils.PyDataset):
             raise WindowError(
                 "use_multiprocessing must be False: worker processes would read the first epoch "
                 "again and again; to read in parallel, set only workers"
-            )
-
-    def _check_order(self, number: int) -> None:
-        threads = max(1, self.workers)  # they may overtake one another
-        if number >= len(self._read) + threads:
-            raise WindowError(
-                "these batches are shuffled already, and fit would shuffle them again, in an order "
-                "that no seed reproduces; call fit(..., shuffle=False)"
             )

@@ -58,9 +58,7 @@ def split_windows(
     excluded_starts = np.arange(0) if excluded is None else excluded - spec.target
     windows = {}
     for name, split in ranges.items():
-        first, stop = _start_bounds(split, rows, spec, policy)
-        if policy == "strict":
-            first = _after(history, first)
+        first, stop = _start_bounds(split, rows, spec, policy, history)
         starts = range(first, stop, spec.sequence_stride)
         windows[name] = WindowIndex(
             run
@@ -96,12 +94,14 @@ def _between(starts: range, first: int, end: int) -> range:
     return starts[below : max(below, -((starts.start - end) // starts.step))]
 
 
-def _start_bounds(split: range, rows: int, spec: WindowSpec, policy: str) -> tuple[int, int]:
+def _start_bounds(
+    split: range, rows: int, spec: WindowSpec, policy: str, history: int
+) -> tuple[int, int]:
     """The first start row of the split's windows, and the row after the last."""
     if policy == "reference":
         return split.start, min(split.stop, rows - spec.target) - spec.last_input
     if policy == "strict":
-        return split.start, split.stop - spec.target
+        return _after(history, split.start), split.stop - spec.target
     if policy == "lookback":
         return max(0, split.start - spec.target), split.stop - spec.target
     raise WindowError(f"policy must be one of {', '.join(POLICIES)}, found {policy!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -112,6 +112,7 @@ class SplitWindows(ABC):
         """The batches in the form that Keras' current backend trains on fastest."""
         import keras
 
+        # Under TensorFlow, too: what dvc.yaml declares must not depend on the backend.
         from jena_etl.windows.keras_dataset import KerasDataset
 
         batches = self.batches(*args, **options)
@@ -168,7 +169,6 @@ class SeriesWindows(SplitWindows):
         )
 
 
-@dataclass(frozen=True, repr=False)
 class PooledWindows(SplitWindows):
     """The windows of one split of several series, read as if the series followed each other.
 
@@ -176,19 +176,13 @@ class PooledWindows(SplitWindows):
 
     Attributes:
         parts: the windows of each series by its name, all of the same shape.
-        spec: the window.
-        index: the start rows of the windows, counted over all series.
 
     Raises:
         WindowError: there is no series, or their windows differ in shape.
     """
 
-    parts: Mapping[str, SeriesWindows]
-    spec: WindowSpec = field(init=False)
-    index: WindowIndex = field(init=False)
-
-    def __post_init__(self) -> None:
-        shapes = {name: (part.spec, part.feature_count) for name, part in self.parts.items()}
+    def __init__(self, parts: Mapping[str, SeriesWindows]) -> None:
+        shapes = {name: (part.spec, part.feature_count) for name, part in parts.items()}
         if not shapes:
             raise WindowError("no series is named; name at least one")
         first, *others = shapes
@@ -199,23 +193,16 @@ class PooledWindows(SplitWindows):
                     f"features, those of {first} {shapes[first][0]!r} with {shapes[first][1]}; "
                     "series are read together only if their windows have the same shape"
                 )
-        runs = (
+        self.parts = parts
+        self._series = list(parts.values())
+        # The row at which each series begins, counted over all of them.
+        self._first_rows = np.cumsum([0, *(len(part.targets) for part in self._series[:-1])])
+        self.spec = self._series[0].spec
+        self.index = WindowIndex(
             range(run.start + row, run.stop + row, run.step)
             for part, row in zip(self._series, self._first_rows.tolist(), strict=True)
             for run in part.index.runs
         )
-        object.__setattr__(self, "spec", self._series[0].spec)
-        object.__setattr__(self, "index", WindowIndex(runs))
-
-    @property
-    def _series(self) -> list[SeriesWindows]:
-        return list(self.parts.values())
-
-    @property
-    def _first_rows(self) -> np.ndarray:
-        """The row at which each series begins, counted over all of them, int64 (series,)."""
-        rows = [len(part.targets) for part in self._series]
-        return np.cumsum([0, *rows[:-1]])
 
     @property
     def feature_count(self) -> int:

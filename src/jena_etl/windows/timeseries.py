@@ -170,10 +170,8 @@ def _array_of_list(values: Sequence[Any]) -> np.ndarray:
 
 
 def _used_rows(start_index: int | None, end_index: int | None, rows: int) -> range:
-    first = 0
-    if start_index is not None:
-        first = whole_number("start_index", start_index, 0)
-        _check_below("start_index", first, rows)
+    first = 0 if start_index is None else whole_number("start_index", start_index, 0)
+    _check_below("start_index", first, rows)
     if end_index is None:
         return range(first, rows)
     end = whole_number("end_index", end_index, 1)
@@ -249,15 +247,10 @@ def _window_index(
     last_target: int,
     targets: int | None,
 ) -> WindowIndex:
-    """The windows whose inputs lie in the used rows and in one segment, and that have a target.
+    """The windows whose inputs lie in the used rows, and that have one of so many targets.
 
-    Args:
-        used: The rows that inputs may come from. As in Keras, a target may lie after them.
-        segments: Parts of the used rows; a window must lie within one of them, target included.
-        stride: Rows from one window to the next.
-        last_input: Rows from a window's start to its last input.
-        last_target: Rows from a window's start to its last target.
-        targets: How many targets there are; None for windows without targets.
+    Within a segment, the target must lie as well; without segments it may lie after the used rows,
+    as in Keras. `last_input` and `last_target` are rows from a window's start.
 
     Raises:
         WindowError: No window fits; the message says which argument is to blame.
