@@ -21,9 +21,8 @@ def write_arrays(project: Project, params: Params, climate: Climate) -> None:
     rate, target = params.window.sampling_rate, params.window.target
     units = project.source.units
     record = arrays_record(climate, statistics, units=units, sampling_rate=rate, target=target)
-    project.arrays_json.unlink(
-        missing_ok=True
-    )  # written last: it says that the arrays are complete
+    # Written last: it says that the arrays are complete.
+    project.arrays_json.unlink(missing_ok=True)
     write_array(project.features_npy, phase_major(normalised_features(climate, statistics), rate))
     write_array(project.targets_npy, raw_target(climate, target))
     write_array(project.timestamps_npy, climate.timestamps)

@@ -12,9 +12,8 @@ from jena_etl.prepare.row_ranges import split_rows
 from jena_etl.prepare.statistics import train_statistics
 from jena_etl.project import Project
 from jena_etl.station_project import StationProject
-from pipeline import run, show
+from pipeline import features, run, show
 from pipeline.convert import convert_source
-from pipeline.features import compute
 
 
 def main(project: Project, params: Params, name: str) -> None:
@@ -34,7 +33,7 @@ def main(project: Project, params: Params, name: str) -> None:
             show(f"{left_out_text(name, error.columns)}\n")
             return
         station.converted_lacking_json.unlink(missing_ok=True)
-        compute(station, params)
+        features.main(station, params)
         series = read_series(station.climate_parquet, station.features_parquet)
         train_statistics(series, split_rows(params.split)).write(station.own_statistics_json)
 

@@ -9,11 +9,6 @@ from pipeline import run
 
 def main(project: Project, params: Params) -> None:
     """Compute the columns that models read besides the measurements."""
-    compute(project, params)
-
-
-def compute(project: Project, params: Params) -> None:
-    """Compute the features of a station."""
     climate = read_climate(project.climate_parquet)
     check_reach(params.features, len(climate.timestamps))
     columns = compute_features(params.features, climate.columns, climate.timestamps)

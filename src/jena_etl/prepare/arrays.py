@@ -19,14 +19,7 @@ def arrays_record(
     sampling_rate: int,
     target: str,
 ) -> ArraysRecord:
-    """Record what the arrays are made from.
-
-    Args:
-        climate: the series.
-        statistics: what the features are normalised with.
-        units: the unit of each measurement.
-        sampling_rate: the rate whose phases the features are grouped by.
-        target: the column that is forecast.
+    """Record what the arrays are made from; `units` are those of the measurements.
 
     Raises:
         ProjectError: the statistics belong to another series, or there is no column `target`.

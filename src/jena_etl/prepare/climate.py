@@ -83,13 +83,7 @@ def read_climate(path: Path) -> Climate:
 
 
 def write_features(path: Path, climate: Climate, features: Climate) -> None:
-    """Write features.parquet.
-
-    Args:
-        path: the file.
-        climate: the measurements.
-        features: the columns that were computed from them.
-    """
+    """Write features.parquet: the columns `features`, which were computed from `climate`."""
     import polars as pl  # which reading does without
 
     from jena_etl.ingest.parquet import write_parquet

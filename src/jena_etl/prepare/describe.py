@@ -39,22 +39,12 @@ SHOWN = 10  # how many gaps of each kind are listed, the longest first; the othe
 
 
 def describe_data(
-    climate: Climate,
-    marks: CellMarks,
-    source: Source,
-    splits: Splits,
-    ranges_of: RowRanges,
+    climate: Climate, marks: CellMarks, source: Source, splits: Splits, ranges_of: RowRanges
 ) -> DataCard:
     """Describe what was converted, in the same bytes on every machine.
 
-    Means are summed exactly (math.fsum), so they do not depend on the processor.
-
-    Args:
-        climate: the series; of its features, only the history matters.
-        marks: its cells that hold no measurement.
-        source: what convert read.
-        splits: the splits of the series.
-        ranges_of: which rows belong to which split.
+    Means are summed exactly (math.fsum), so they do not depend on the processor. Of the features in
+    `climate`, only the history matters.
     """
     timestamps, columns = climate.timestamps, climate.measurements
     spec = WindowSpec(**splits.window.model_dump())
@@ -91,31 +81,16 @@ def describe_data(
         target_filled=Counts(**{name: split.left_out for name, split in splits.splits.items()}),
         physics=tuple(_physics(measured, timestamps, counter)),
         sensors=sensor_warnings(
-            sensor_findings(timestamps, measured, splits.splits.train.rows),
-            timestamps,
-            counter,
+            sensor_findings(timestamps, measured, splits.splits.train.rows), timestamps, counter
         ),
-        presets=_presets(
-            timestamps,
-            source.rows_read,
-            marks.rows(splits.target),
-            ranges_of=ranges_of,
-            spec=spec,
-            history=climate.history,
-        ),
+        presets=_presets(climate, source.rows_read, marks.rows(splits.target), ranges_of, spec),
     )
 
 
 def sensor_warnings(
     findings: list[SensorFinding], timestamps: np.ndarray, counter: ReadingCounter
 ) -> tuple[SensorWarning, ...]:
-    """Add to each finding its period and, for each split, the cells and the windows that read them.
-
-    Args:
-        findings: the result of `sensor_findings`.
-        timestamps: datetime64[s] of shape (rows,).
-        counter: counts the windows that read a row.
-    """
+    """Add to each finding its period and, by split, the cells and the windows that read them."""
     return tuple(
         SensorWarning(
             check=item.check,
@@ -195,13 +170,11 @@ def _contradictions(
 
 
 def _presets(
-    timestamps: np.ndarray,
+    climate: Climate,
     rows_read: int,
     unmeasured_targets: np.ndarray,
-    *,
     ranges_of: RowRanges,
     spec: WindowSpec,
-    history: int,
 ) -> dict[str, Preset]:
     """The rows, and the windows of each split, that the presets of params.yaml would give.
 
@@ -209,14 +182,15 @@ def _presets(
     so has row ranges of its own; it drops gaps, follows policy strict, and leaves out windows whose
     target was not measured.
     """
+    timestamps = climate.timestamps
     first = np.sort(np.unique(timestamps, return_index=True)[1])
     once = timestamps[first]
-
     # Nobody knows any more when the removed rows were logged; fractions need their number alone.
     removed = np.repeat(timestamps[-1:], rows_read - len(timestamps))
 
     def preset(rows: np.ndarray, policy: str, **options: Any) -> Preset:
         ranges = ranges_of.row_ranges(rows)
+        history = climate.history
         windows = split_windows(ranges, len(rows), spec, policy, history=history, **options)
         return Preset(rows=len(rows), windows=window_counts(windows))
 

@@ -47,12 +47,9 @@ class FoldRows:
 
 
 def fold_rows(timestamps: np.ndarray, origin: str, settings: RollingOrigin) -> FoldRows:
-    """The rows of the fold with this origin.
+    """The rows of the fold whose test rows begin at `origin`, a time in ISO 8601.
 
-    Args:
-        timestamps: of the whole series, datetime64[s] of shape (rows,).
-        origin: the time at which its test rows begin, in ISO 8601.
-        settings: how many rows each part has.
+    `timestamps` are those of the whole series.
 
     Raises:
         DataError: the series does not reach far enough to one side of the origin.
