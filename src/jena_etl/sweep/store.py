@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -26,10 +27,7 @@ class Store:
         text = json.dumps(shaping, sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         self.folder = root / f"checkpoints/sweep/{name}-{digest}"
-
-    @property
-    def _begun(self) -> Path:
-        return self.folder / "begun.jsonl"
+        self._begun = self.folder / "begun.jsonl"
 
     def begun(self) -> list[Trial]:
         """The trials that have begun, in order, each once."""
@@ -37,21 +35,17 @@ class Store:
             return []
         found = {}
         for line in self._begun.read_text(encoding="utf-8").splitlines():
-            try:
+            with suppress(ValidationError):  # cut off, or empty
                 trial = Trial.model_validate_json(line)
-            except ValidationError:  # cut off, or empty
-                continue
-            found[trial.key] = trial
+                found[trial.key] = trial
         return list(found.values())
 
     def results(self) -> dict[str, Result]:
         """How the trials that have ended did, by key; none that has failed."""
         found = {}
         for trial in self.begun():
-            try:
+            with suppress(OSError, ValidationError):
                 found[trial.key] = Result.model_validate_json(self._file(trial).read_bytes())
-            except (OSError, ValidationError):
-                continue
         return found
 
     def add(self, trial: Trial) -> None:

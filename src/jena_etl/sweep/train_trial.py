@@ -6,8 +6,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from jena_etl.errors import SweepError
 from jena_etl.evaluation.history import read_history
 from jena_etl.evaluation.metrics import scores
@@ -19,16 +17,11 @@ from jena_etl.sweep.trial import Result, Trial, TrialFiles, epochs_of
 from jena_etl.training.checkpoint import run_key
 from jena_etl.training.metadata import trainable_parameters
 from jena_etl.training.run import TrainingRun, prepare, train_model, written_and_loaded
-from jena_etl.windows.split_windows import SplitWindows
 
 
 @dataclass(frozen=True)
 class TrialProject(Project):
-    """A project whose windows are of a trial's own length; all else is the project's own.
-
-    Attributes:
-        key: names the trial.
-    """
+    """A project whose windows are of a trial's own length; all else is the project's own."""
 
     key: str
 
@@ -41,11 +34,8 @@ class TrialProject(Project):
 def train_trial(project: Project, params: Params, trial: Trial) -> None:
     """Train, then write the result; an interrupted training goes on from its checkpoint.
 
-    Args:
-        project: the project; a `TrialProject`, whose splits have been written, if the trial has
-            windows of its own length.
-        params: those of the trial.
-        trial: what is trained.
+    If the trial has windows of its own length, `project` is a `TrialProject` whose splits have been
+    written. The params are those of the trial.
 
     Raises:
         JenaEtlError: the inputs are stale or damaged, or the training diverges.
@@ -63,15 +53,14 @@ def train_trial(project: Project, params: Params, trial: Trial) -> None:
     write_text(files.history, history)
     model = written_and_loaded(model, checkpoint_file.with_suffix(".keras"), run, prepared)
     predicted = forecast(
-        model,
-        validation,
-        batch_size=params.train.batch_size,
-        order=architecture.order,
+        model, validation, batch_size=params.train.batch_size, order=architecture.order
     )
+    # As `evaluate` scores it.
+    mae = scores(validation.observations(), predicted, validation.last_observations()).mae
     maes = read_history(files.history, built_by=f"train@{name}").val_mae
     result = Result(
         trial=trial,
-        validation_mae=_mae(validation, predicted),
+        validation_mae=mae,
         history=tuple(maes),
         epochs=epochs_of(params, name),
         stopped=False,
@@ -87,8 +76,3 @@ def _run_key(project: Project, trial: Trial, device: str) -> str:
     """The key of the training on the files as they are now."""
     files = project.training_dependencies(trial.architecture)
     return run_key(files, trial=trial.key, device=device)
-
-
-def _mae(windows: SplitWindows, predicted: np.ndarray) -> float:
-    """As `evaluate` scores it."""
-    return scores(windows.observations(), predicted, windows.last_observations()).mae

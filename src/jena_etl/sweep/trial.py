@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from jena_etl.params import Params
 from jena_etl.stage_output import Part
 
 ARCHITECTURE = "architecture"
-FOLDER = "checkpoints/sweep/trials"
 # Params that shape no trial, or are part of its base in another form.
 OF_NO_TRIAL = (
     *("architectures", "ensembles", "further_horizons", "further_seeds", "report"),
@@ -75,51 +73,34 @@ class Result(Part):
     seconds: float
 
 
-@dataclass(frozen=True)
 class TrialFiles:
-    """Where the files of a trial lie in a project folder; git-ignored."""
+    """Where the files of a trial lie in a project folder; git-ignored.
 
-    root: Path
-    key: str
+    Attributes:
+        root: the project folder.
+        trial: what is to be trained.
+        splits: which windows it is trained and scored on.
+        history: its history, which grows while it is trained.
+        result: how it ended.
+        lock: held by the node that trains it.
+        log: what its training prints.
+    """
 
-    @property
-    def trial(self) -> Path:
-        """What is to be trained."""
-        return self.root / FOLDER / f"{self.key}.json"
-
-    @property
-    def splits(self) -> Path:
-        """Which windows it is trained and scored on."""
-        return self.root / FOLDER / f"{self.key}-splits.json"
-
-    @property
-    def history(self) -> Path:
-        """Its history, which grows while it is trained."""
-        return self.root / FOLDER / f"{self.key}.csv"
-
-    @property
-    def result(self) -> Path:
-        """How it ended."""
-        return self.root / FOLDER / f"{self.key}-result.json"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the node that trains it."""
-        return self.root / FOLDER / f"{self.key}.lock"
-
-    @property
-    def log(self) -> Path:
-        """What its training prints."""
-        return self.root / f"logs/sweep/trial-{self.key}.log"
+    def __init__(self, root: Path, key: str) -> None:
+        folder = root / "checkpoints/sweep/trials"
+        self.root = root
+        self.trial = folder / f"{key}.json"
+        self.splits = folder / f"{key}-splits.json"
+        self.history = folder / f"{key}.csv"
+        self.result = folder / f"{key}-result.json"
+        self.lock = folder / f"{key}.lock"
+        self.log = root / f"logs/sweep/trial-{key}.log"
 
 
 def base_of(raw_params: Mapping[str, Any], architecture: str, files: Mapping[str, str]) -> str:
     """A digest of all that shapes the trials of an architecture besides their own values.
 
-    Args:
-        raw_params: the content of params.yaml.
-        architecture: its name.
-        files: the digests of the data and the code that its train stage reads, by path.
+    That is the content of params.yaml, and the digests of the files that its train stage reads.
     """
     params = {key: value for key, value in raw_params.items() if key not in OF_NO_TRIAL}
     block = raw_params["models"][architecture]
@@ -129,6 +110,4 @@ def base_of(raw_params: Mapping[str, Any], architecture: str, files: Mapping[str
 
 def epochs_of(params: Params, architecture: str) -> int:
     """How many epochs an architecture is trained for at most; 1 if it is fitted in one go."""
-    block = params.models[architecture]
-    epochs: int = block.get("epochs", 1)
-    return epochs
+    return int(params.models[architecture].get("epochs", 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,6 @@ from jena_etl.sweep.trial import Result, Trial, TrialFiles
 MAE, PROGRESS, HISTORY, ERROR, RESULT = "validation_mae", "progress", "history", "error", "result"
 # How far a trial is, in percent of its epochs; the last one is for the forecasts of its best epoch.
 WHOLE, TRAINED = 100, 99
-WORST = float("inf")
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -36,12 +36,8 @@ def run_trial(
 ) -> None:
     """Train a trial on this node, or repeat what is known of one that has ended before.
 
-    Args:
-        config: as a search draws it.
-        bases: a digest of all else that shapes a trial, by architecture.
-        epochs: how many epochs an architecture has, if the config does not say.
-        place: the project.
-        known: the results of earlier trials, as JSON, by key.
+    The config is as a search draws it, `bases` and `epochs` are those of the `Search`, and `known`
+    holds the results of earlier trials, as JSON, by key.
     """
     from ray import tune
 
@@ -56,7 +52,7 @@ def run_trial(
         with _turn(files.lock):
             result = _result(files) or _train(files, trial, place, tune.report, wanted)
     except (JenaEtlError, OSError) as error:
-        tune.report(_reported(WORST, 0, error=one_line(error)))
+        tune.report(_reported(math.inf, 0, error=one_line(error)))
         return
     tune.report(_reported(result.validation_mae, WHOLE, result.history, result=result))
 
@@ -98,11 +94,11 @@ def _train(files: TrialFiles, trial: Trial, place: Place, report: Report, epochs
 
 def _repeat(result: Result, report: Report) -> None:
     """Report what is known of a trial, so that the others are compared with it as before."""
-    progress = 0.0
-    for epoch in range(1, len(result.history) + 1):
-        history, progress = result.history[:epoch], TRAINED * epoch / result.epochs
-        report(_reported(min(history), progress, history))
-    last = progress if result.stopped else WHOLE
+    done = len(result.history)
+    for epoch in range(1, done + 1):
+        history = result.history[:epoch]
+        report(_reported(min(history), TRAINED * epoch / result.epochs, history))
+    last = TRAINED * done / result.epochs if result.stopped else WHOLE
     report(_reported(result.validation_mae, last, result.history, result=result))
 
 
