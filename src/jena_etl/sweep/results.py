@@ -13,13 +13,6 @@ from jena_etl.sweep.space import Value
 from jena_etl.sweep.trial import Result
 from jena_etl.text import printable
 
-# The columns of the Parquet file that are not values of the space.
-COLUMNS = (
-    *("rank", "key", "architecture", "state", "validation_mae", "epochs_done", "epochs"),
-    *("parameters", "seconds"),
-)
-FINISHED, STOPPED = "finished", "stopped"
-
 
 def ranked(results: Mapping[str, Result]) -> list[Result]:
     """The finished trials, best first, then those that were stopped early, best first."""
@@ -55,12 +48,22 @@ def write_parquet(path: Path, results: Mapping[str, Result], paths: Sequence[str
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = [_row(rank, one) for rank, one in enumerate(ranked(results), start=1)]
-    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in COLUMNS}
-    columns["history"] = [list(one.history) for one in ranked(results)]
+    trials = ranked(results)
+    columns: dict[str, list[Any]] = {
+        "rank": list(range(1, len(trials) + 1)),
+        "key": [one.trial.key for one in trials],
+        "architecture": [one.trial.architecture for one in trials],
+        "state": ["stopped" if one.stopped else "finished" for one in trials],
+        "validation_mae": [one.validation_mae for one in trials],
+        "epochs_done": [len(one.history) for one in trials],
+        "epochs": [one.epochs for one in trials],
+        "parameters": [one.parameters for one in trials],
+        "seconds": [one.seconds for one in trials],
+        "history": [list(one.history) for one in trials],
+    }
     for name in paths:
         # Numbers stay numbers; a param that may be a number or a word becomes words.
-        values = [one.trial.values.get(name) for one in ranked(results)]
+        values = [one.trial.values.get(name) for one in trials]
         kinds = {type(value) for value in values if value is not None}
         mixed = len(kinds - {int, float}) + bool(kinds & {int, float}) > 1
         columns[name] = [str(value) if mixed and value is not None else value for value in values]
@@ -81,18 +84,17 @@ def write_page(
     """Write the results as an HTML page in the style of the report."""
     from jena_etl.report.page import Page, Section, Table, render_page
 
-    best = winner(results)
-    rows = [_row(rank, one) for rank, one in enumerate(ranked(results), start=1)]
-    stopped = sum(one.stopped for one in results.values())
+    best, trials = winner(results), ranked(results)
+    stopped = sum(one.stopped for one in trials)
     summary = (
-        f"{len(results)} trials, {stopped} of them stopped early. The best has a validation MAE of "
+        f"{len(trials)} trials, {stopped} of them stopped early. The best has a validation MAE of "
         f"{best.validation_mae:.4g} {unit}: {best.trial.architecture}."
         if best
-        else f"{len(results)} trials, none of them trained to the end."
+        else f"{len(trials)} trials, none of them trained to the end."
     )
-    names = [
-        f"{row['rank']}. {row['architecture']}{', stopped' if row['state'] == STOPPED else ''}"
-        for row in rows
+    labels = [
+        f"{rank}. {one.trial.architecture}{', stopped' if one.stopped else ''}"
+        for rank, one in enumerate(trials, start=1)
     ]
     table = Table(
         title="the trials",
@@ -100,15 +102,15 @@ def write_page(
         rows=[
             (
                 label,
-                f"{row['validation_mae']:.4g}",
-                f"{row['epochs_done']} of {row['epochs']}",
-                "" if row["parameters"] is None else f"{row['parameters']:,}",
-                f"{row['seconds']:.0f}",
+                f"{one.validation_mae:.4g}",
+                f"{len(one.history)} of {one.epochs}",
+                "" if one.parameters is None else f"{one.parameters:,}",
+                f"{one.seconds:.0f}",
                 ", ".join(f"{key}={value}" for key, value in one.trial.values.items()),
             )
-            for label, row, one in zip(names, rows, ranked(results), strict=True)
+            for label, one in zip(labels, trials, strict=True)
         ],
-        quiet=[label for label, row in zip(names, rows, strict=True) if row["state"] == STOPPED],
+        quiet=[label for label, one in zip(labels, trials, strict=True) if one.stopped],
     )
     sections = [
         Section("Trials", paragraphs=["The test split was not looked at."], tables=[table]),
@@ -125,20 +127,6 @@ def write_page(
         sections=sections,
     )
     write_text(path, render_page(page))
-
-
-def _row(rank: int, result: Result) -> dict[str, Any]:
-    return {
-        "rank": rank,
-        "key": result.trial.key,
-        "architecture": result.trial.architecture,
-        "state": STOPPED if result.stopped else FINISHED,
-        "validation_mae": result.validation_mae,
-        "epochs_done": len(result.history),
-        "epochs": result.epochs,
-        "parameters": result.parameters,
-        "seconds": result.seconds,
-    }
 
 
 def _is_there(raw_params: Mapping[str, Any], path: str) -> bool:
