@@ -13,7 +13,6 @@ from typing import Any
 
 from jena_etl.errors import DeviceError, SweepError
 
-NEEDED = ("ray", "optuna")
 # Ray's store of objects holds the files of a finished training, and these are small.
 OBJECT_STORE_BYTES = 100 * 1024**2
 STARTS = 3  # Ray gives up after half a minute, which may be too short for a busy machine
@@ -49,7 +48,7 @@ def check_packages() -> None:
     Raises:
         SweepError: one is not installed.
     """
-    missing = [name for name in NEEDED if find_spec(name) is None]
+    missing = [name for name in ("ray", "optuna") if find_spec(name) is None]
     if missing:
         raise SweepError(
             f"a sweep needs the package {' and '.join(missing)}, which is not installed; "
@@ -61,13 +60,11 @@ def check_packages() -> None:
 def joined(cluster: RayCluster) -> Iterator[Any]:
     """The package `ray`, connected to a cluster while the block runs.
 
-    Args:
-        cluster: where. One on this machine alone ends with the block, or with this process.
+    A cluster on this machine alone ends with the block, or with this process.
 
     Raises:
-        SweepError: a package is missing, there is no cluster at the address, or Ctrl-C.
+        SweepError: there is no cluster at the address, or Ctrl-C.
     """
-    check_packages()
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     import ray
@@ -85,16 +82,13 @@ def joined(cluster: RayCluster) -> Iterator[Any]:
 
 def _connect(ray: Any, address: str | None) -> None:
     """Join the cluster at the address, or start one here."""
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    local: dict[str, Any] = {
-        "address": "local",  # even where RAY_ADDRESS names another
-        "include_dashboard": False,
-        "object_store_memory": OBJECT_STORE_BYTES,
-    }
+    # "local" starts a new one, even where RAY_ADDRESS names another.
+    new = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+    where = {"address": address} if address else {"address": "local", **new}
     reason = ""
     for _ in range(1 if address else STARTS):
         try:
-            ray.init(**quiet, **({"address": address} if address else local))
+            ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as error:  # noqa: BLE001  Ray raises a dozen kinds of error
             reason = f"{' '.join(str(error).split()):.200}"
             ray.shutdown()
@@ -114,13 +108,8 @@ def _connect(ray: Any, address: str | None) -> None:
 def room_for_each(ray: Any, cluster: RayCluster, device: str) -> dict[str, float]:
     """What each training asks Ray for: a share of a GPU only where there is one, and it is wanted.
 
-    Args:
-        ray: the package, connected.
-        cluster: what was asked for.
-        device: train.device of params.yaml.
-
     Raises:
-        DeviceError: a GPU is wanted, and no node has one.
+        DeviceError: `device`, which is train.device, is gpu, and no node has one.
         SweepError: no node has as many cores.
     """
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]

@@ -20,14 +20,12 @@ class Row:
     """A training in the table.
 
     Attributes:
-        name: what is trained.
         state: one of the words above.
         detail: what it printed last, or why it failed.
         started: when it began to run, by the monotonic clock.
         seconds: how long it has run.
     """
 
-    name: str
     state: str = WAITING
     detail: str = ""
     started: float | None = None
@@ -43,7 +41,7 @@ class Table:
 
     def set(self, name: str, state: str, detail: str = "") -> None:
         """Say how a training is doing."""
-        row = self.rows.setdefault(name, Row(name))
+        row = self.rows.setdefault(name, Row())
         changed = row.state != state
         if state == RUNNING and row.started is None:
             row.started = time.monotonic()
@@ -61,10 +59,10 @@ class Table:
         from rich.text import Text
 
         table = RichTable("training", "state", "seconds", "", box=None, pad_edge=False)
-        for row in self.rows.values():
+        for name, row in self.rows.items():
             seconds = f"{row.seconds:.0f}" if row.started is not None else ""
             table.add_row(
-                *(Text(printable(text)) for text in (row.name, row.state, seconds, row.detail[:90]))
+                *(Text(printable(text)) for text in (name, row.state, seconds, row.detail[:90]))
             )
         return table
 
@@ -72,12 +70,12 @@ class Table:
 @contextmanager
 def live_table(names: Iterable[str]) -> Iterator[Table]:
     """A table of these trainings, all of them waiting, while the block runs."""
-    table = Table({name: Row(name) for name in names})
+    table = Table({name: Row() for name in names})
     if not sys.stderr.isatty():
         yield table
         return
     from rich.console import Console
     from rich.live import Live
 
-    with Live(console=Console(stderr=True), auto_refresh=False, transient=False) as table.live:
+    with Live(console=Console(stderr=True), auto_refresh=False) as table.live:
         yield table

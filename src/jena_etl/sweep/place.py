@@ -6,8 +6,8 @@ import hashlib
 import os
 import sys
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +36,15 @@ class Place:
     root: Path
     files: Mapping[str, str]
     mark: str
-    shaping: Mapping[str, str] = field(
-        default_factory=lambda: {name: os.environ[name] for name in SHAPING if name in os.environ}
-    )
+    shaping: Mapping[str, str]
 
     @classmethod
     def of(cls, root: Path, files: Mapping[str, str]) -> Place:
         """The project in `root`, in which a mark is written."""
         mark = uuid.uuid4().hex
         write_text(root / MARK, mark)
-        return cls(root=root.resolve(), files=files, mark=mark)
+        shaping = {name: os.environ[name] for name in SHAPING if name in os.environ}
+        return cls(root=root.resolve(), files=files, mark=mark, shaping=shaping)
 
     def here(self) -> Path:
         """The project's folder on this node.
@@ -100,7 +99,7 @@ def md5_of(path: Path) -> str | None:
     return md5_of_file(path) if path.is_file() else None
 
 
-def digests(folder: Path, names: list[str]) -> dict[str, str] | None:
+def digests(folder: Path, names: Sequence[str]) -> dict[str, str] | None:
     """The SHA-256 of each of these files; None if one is missing."""
     if not all((folder / name).is_file() for name in names):
         return None

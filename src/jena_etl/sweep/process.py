@@ -40,13 +40,9 @@ def follow(
 ) -> int:
     """Run `python -m MODULE ARGUMENTS` to its end; return its exit code, negative for a signal.
 
-    Args:
-        module: the name of the module, which is looked for in `cwd` first.
-        arguments: what it is given.
-        cwd: the folder in which it runs.
-        environment: all of its environment variables.
-        output: the file that its stdout and stderr are written to.
-        each_second: called about once a second while it runs; if it raises, the process is ended.
+    The module is looked for in `cwd` first, `environment` holds all of its environment variables,
+    and its stdout and stderr are written to the file `output`. `each_second` is called about once a
+    second while it runs; if it raises, the process is ended.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     with (

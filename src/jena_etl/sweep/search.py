@@ -58,12 +58,6 @@ def search(wanted: Search, store: Store, place: Place, room: Mapping[str, float]
 
     Trials that the store knows to have ended are not run again, and those that had begun are first.
 
-    Args:
-        wanted: what is searched.
-        store: where whatever is heard of a trial is kept.
-        place: the project.
-        room: what each trial asks for.
-
     Returns:
         Why trials have failed, by their keys; empty if none did.
     """
@@ -82,8 +76,8 @@ def search(wanted: Search, store: Store, place: Place, room: Mapping[str, float]
     )
     scratch = store.folder / "tune"
     shutil.rmtree(scratch, ignore_errors=True)  # of a call that was killed
+    errors: dict[str, str] = {}
     with live_table([]) as table, _quiet():
-        watch = _watch(wanted, store, table)
         tune.Tuner(
             tune.with_resources(function, {"cpu": room["num_cpus"], "gpu": room["num_gpus"]}),
             tune_config=tune.TuneConfig(
@@ -100,15 +94,15 @@ def search(wanted: Search, store: Store, place: Place, room: Mapping[str, float]
                 name="tune",
                 storage_path=str(store.folder.resolve()),
                 failure_config=tune.FailureConfig(max_failures=TRIES),
-                callbacks=[watch],
+                callbacks=[_watch(wanted, store, table, errors)],
                 verbose=0,
             ),
         ).fit()
     shutil.rmtree(scratch, ignore_errors=True)
-    for key in (key for key, result in store.results().items() if result.stopped):
-        for checkpoint in ProjectPaths(place.root).unfinished(key):
-            checkpoint.unlink()  # nobody goes on from it
-    errors: dict[str, str] = watch.errors
+    for key, result in store.results().items():
+        if result.stopped:  # nobody goes on from its checkpoint
+            for checkpoint in ProjectPaths(place.root).unfinished(key):
+                checkpoint.unlink()
     return errors
 
 
@@ -128,39 +122,29 @@ def _sampler(wanted: Search, first: list[dict[str, Any]], *, drawn: int) -> Any:
     )
 
 
-def _watch(wanted: Search, store: Store, table: Table) -> Any:
-    """What Tune calls as the trials go: it fills the store and the table."""
+def _watch(wanted: Search, store: Store, table: Table, errors: dict[str, str]) -> Any:
+    """What Tune calls as the trials go: it fills the store, the table and the errors."""
     import ray
     from ray.tune import Callback
 
     class Watch(Callback):  # Ray is imported when a sweep starts
-        """Keeps what it hears of the trials."""
+        """Keeps what it hears of the trials. Tune names all arguments, and more than these."""
 
-        def __init__(self) -> None:
-            self.errors: dict[str, str] = {}
-
-        def on_trial_start(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:  # noqa: ARG002
+        def on_trial_start(self, *, trial: Any, **_: Any) -> None:
             ours = Trial.of(trial.config, wanted.bases)
             store.add(ours)
             table.set(_name(ours), RUNNING, _values(ours))
 
-        def on_trial_result(
-            self,
-            iteration: int,  # noqa: ARG002
-            trials: Any,  # noqa: ARG002
-            trial: Any,
-            result: Mapping[str, Any],
-            **_: Any,
-        ) -> None:
+        def on_trial_result(self, *, trial: Any, result: Mapping[str, Any], **_: Any) -> None:
             ours = Trial.of(trial.config, wanted.bases)
             if not result[ERROR]:
                 mae = f"{result[MAE]:.4g} after {len(result[HISTORY])} epochs"
                 table.set(_name(ours), RUNNING, f"{mae}; {_values(ours)}")
 
-        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:  # noqa: ARG002
+        def on_trial_complete(self, *, trial: Any, **_: Any) -> None:
             ours, last = Trial.of(trial.config, wanted.bases), trial.last_result
             if last[ERROR]:
-                self.errors[ours.key] = last[ERROR]
+                errors[ours.key] = last[ERROR]
                 table.set(_name(ours), FAILED, last[ERROR])
                 return
             result = (
@@ -172,19 +156,18 @@ def _watch(wanted: Search, store: Store, table: Table) -> Any:
             state = STOPPED if result.stopped else DONE
             table.set(_name(ours), state, f"{result.validation_mae:.4g}; {_values(ours)}")
 
-        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:  # noqa: ARG002
+        def on_trial_error(self, *, trial: Any, **_: Any) -> None:
             ours = Trial.of(trial.config, wanted.bases)
-            self.errors[ours.key] = why_it_ended(
-                ray, trial.get_pickled_error() or trial.get_error()
-            )
-            table.set(_name(ours), FAILED, self.errors[ours.key])
+            error = trial.get_pickled_error() or trial.get_error()
+            errors[ours.key] = why_it_ended(ray, error)
+            table.set(_name(ours), FAILED, errors[ours.key])
 
     return Watch()
 
 
 def _stopped(trial: Trial, last: Mapping[str, Any], wanted: Search) -> Result:
     """The result of a trial that ASHA has stopped."""
-    epochs = trial.values.get(f"models.{trial.architecture}.epochs", None)
+    epochs = trial.values.get(f"models.{trial.architecture}.epochs")
     return Result(
         trial=trial,
         validation_mae=last[MAE],

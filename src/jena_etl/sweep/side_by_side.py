@@ -27,12 +27,8 @@ def run_side_by_side(
 ) -> dict[str, str]:
     """Run every stage to its end, as many at a time as the cluster has room for.
 
-    Args:
-        ray: the package, connected.
-        runs: the stages; none reads what another one writes.
-        place: the project.
-        room: what each of them asks for.
-        done: called in this process for each stage whose outs are complete in `place.root`.
+    None of them reads what another one writes. `done` is called in this process for each whose outs
+    are complete in `place.root`.
 
     Returns:
         Why the others failed, by their names; empty if none did.
@@ -47,24 +43,24 @@ def run_side_by_side(
         while waiting:
             ended, waiting = ray.wait(waiting, timeout=1, fetch_local=False)
             for ref in ended:
-                outcome = _outcome(ray, ref, by_ref[ref])
+                run, outcome = by_ref[ref], _outcome(ray, ref)
                 if outcome.error:
-                    failed[outcome.stage] = outcome.error
-                    table.set(outcome.stage, FAILED, outcome.error)
+                    failed[run.stage] = outcome.error
+                    table.set(run.stage, FAILED, outcome.error)
                     continue
                 _write(place.root, outcome)
-                done(by_ref[ref])
-                table.set(outcome.stage, DONE)
+                done(run)
+                table.set(run.stage, DONE)
             for ref in waiting:
                 _show(table, place.root, by_ref[ref].stage)
     return failed
 
 
-def _outcome(ray: Any, ref: Any, run: StageRun) -> Outcome:
+def _outcome(ray: Any, ref: Any) -> Outcome:
     try:
         outcome: Outcome = ray.get(ref)
     except ray.exceptions.RayError as error:
-        return Outcome(stage=run.stage, error=why_it_ended(ray, error))
+        return Outcome(error=why_it_ended(ray, error))
     return outcome
 
 

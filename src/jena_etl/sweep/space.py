@@ -131,11 +131,10 @@ class Space(Block):
 
     def all_configs(self, at_most: int) -> list[dict[str, Value]] | None:
         """Every config that there is; None if there are more than `at_most`."""
+        if any(one.values() is None for one in self.params.values()):
+            return None
         found = list(itertools.islice(self._configs(), at_most + 1))
-        return found if self._is_finite() and len(found) <= at_most else None
-
-    def _is_finite(self) -> bool:
-        return all(one.values() is not None for one in self.params.values())
+        return found if len(found) <= at_most else None
 
     def _configs(self) -> Iterator[dict[str, Value]]:
         for name in self.architectures:
@@ -146,11 +145,7 @@ class Space(Block):
 
 
 def read_space(path: Path, raw_params: Mapping[str, Any]) -> Space:
-    """Read a SPACE.yaml and check it against the params that it changes.
-
-    Args:
-        path: the file.
-        raw_params: the content of params.yaml.
+    """Read a SPACE.yaml and check it against the content of the params.yaml that it changes.
 
     Raises:
         SweepError: the file is missing or is not YAML, a path cannot be searched, or params.yaml

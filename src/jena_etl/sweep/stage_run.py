@@ -12,11 +12,6 @@ from jena_etl.stage_output import Part
 from jena_etl.sweep.place import Place, digests
 from jena_etl.sweep.process import follow
 
-KILLED = (
-    "was killed (signal {signal}); if the machine was out of memory, let fewer run at a time: "
-    "--cpus-per-trial 2"
-)
-
 
 class StageRun(Part):
     """A stage that is to be run.
@@ -52,12 +47,10 @@ class Outcome(Part):
     """How the run of a stage ended.
 
     Attributes:
-        stage: its name.
         error: what went wrong; None if nothing did.
         files: the bytes of its outs, if the node has a project folder of its own.
     """
 
-    stage: str
     error: str | None = None
     files: dict[str, bytes] = Field(default_factory=dict)
 
@@ -78,24 +71,21 @@ def run_stage(run: StageRun, place: Place) -> Outcome:
         root = place.here()
         if not is_done(root, run):
             output = log_file(root, run.stage)
+            environment = place.environment()
             code = follow(
-                run.module,
-                run.arguments,
-                cwd=root,
-                environment=place.environment(),
-                output=output,
+                run.module, run.arguments, cwd=root, environment=environment, output=output
             )
             if code:
-                return Outcome(stage=run.stage, error=reason(output, code))
-            outs = digests(root, list(run.outs))
+                return Outcome(error=reason(output, code))
+            outs = digests(root, run.outs)
             if outs is None:
                 raise ProjectError(f"it has not written all of {', '.join(run.outs)}")
             record = Record(inputs=run.inputs, outs=outs)
             write_text(record_file(root, run.stage), record.model_dump_json())
     except (JenaEtlError, OSError) as error:
-        return Outcome(stage=run.stage, error=one_line(error))
+        return Outcome(error=one_line(error))
     files = {} if place.is_shared(root) else {name: (root / name).read_bytes() for name in run.outs}
-    return Outcome(stage=run.stage, files=files)
+    return Outcome(files=files)
 
 
 def is_done(root: Path, run: StageRun) -> bool:
@@ -104,13 +94,16 @@ def is_done(root: Path, run: StageRun) -> bool:
         record = Record.model_validate_json(record_file(root, run.stage).read_bytes())
     except (OSError, ValueError):  # none, or of another version
         return False
-    return record.inputs == run.inputs and record.outs == digests(root, list(run.outs))
+    return record.inputs == run.inputs and record.outs == digests(root, run.outs)
 
 
 def reason(output: Path, code: int) -> str:
     """Why a command failed: the last line that it printed, or the signal that ended it."""
     if code < 0:
-        return KILLED.format(signal=-code)
+        return (
+            f"was killed (signal {-code}); if the machine was out of memory, let fewer run at a "
+            "time: --cpus-per-trial 2"
+        )
     lines = output.read_text(encoding="utf-8", errors="replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return last.removeprefix("error: ") or f"it failed with exit code {code}"
