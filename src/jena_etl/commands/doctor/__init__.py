@@ -35,9 +35,8 @@ __all__ = [
 def examine(project: Project, *, verify: bool) -> list[Check]:
     """Run all checks; a check that fails to run is reported as a fault, and the others still run.
 
-    Args:
-        project: the project, whose folder may be in any state.
-        verify: whether to recompute every hash, in the workspace and in DVC's cache.
+    The project's folder may be in any state. With `verify`, every hash is recomputed, in the
+    workspace and in DVC's cache.
     """
     root = project.root.resolve()
     params, params_check = _params(project)
@@ -58,11 +57,8 @@ def examine(project: Project, *, verify: bool) -> list[Check]:
 def examine_remote(project: Project, *, verify: bool) -> list[Check]:
     """Check whether colleagues can get from the remote what git tells them to expect there.
 
-    This needs nothing that was built, so it also runs where nothing has been pulled.
-
-    Args:
-        project: the project, whose folder may be in any state.
-        verify: whether to read every object on the remote and recompute its hash.
+    This needs nothing that was built, so it also runs where nothing has been pulled. With `verify`,
+    every object on the remote is read and its hash recomputed.
     """
     root = project.root.resolve()
     checks = [_guarded("credentials", lambda: check_credentials(root))]

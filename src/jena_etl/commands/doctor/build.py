@@ -63,13 +63,13 @@ def cache_is_sound(
         how = "every hash recomputed" if verify else "bytes: --verify"
         return Check("cache", "ok", f"{len(files)} files, {total} ({how})")
     steps = [command("rm -f", map(str, rotten))]
-    if pipeline.stale or any(output.state for output in pipeline.outputs):
-        steps += [] if rotten else [BUILD]
-    else:
+    if not (pipeline.stale or any(output.state for output in pipeline.outputs)):
         # dvc commit puts intact outputs back into the cache without running anything. If something
         # in the workspace had changed, it would record that change as the result of a run.
         touched = [*missing, *(known[path] for path in rotten if path in known)]
-        steps += [command("dvc commit -f", sorted({output.stage for output in touched}))]
+        steps.append(command("dvc commit -f", sorted({output.stage for output in touched})))
+    elif not rotten:
+        steps.append(BUILD)
     return Check("cache", "fault", first_few(wrong), in_turn(steps))
 
 

@@ -38,8 +38,8 @@ def first_few(names: Iterable[str], most: int = 3) -> str:
 
 def command(verb: str, names: Iterable[str]) -> str:
     """`verb` followed by the names, quoted for a shell; "" if there are no names."""
-    listed = " ".join(map(shlex.quote, names))
-    return listed and f"{verb} {listed}"
+    listed = shlex.join(names)
+    return f"{verb} {listed}" if listed else ""
 
 
 def in_turn(commands: Iterable[str]) -> str:

@@ -137,14 +137,9 @@ def disk(
 
     A run that changes everything adds every cached output to the cache, restores what is missing
     from the workspace, and keeps the old version of a file until the new one is complete. Before a
-    station's first run, its outputs are estimated.
+    station's first run, its outputs are estimated as `expected`, unless params.yaml cannot be read.
 
-    Args:
-        root: the project folder.
-        cache: DVC's cache, which need not exist.
-        pipeline: what has been built.
-        expected: what has not; None if params.yaml cannot be read.
-        linked: whether the cache shares its blocks with the workspace.
+    The cache need not exist; `linked` is whether it shares its blocks with the workspace.
     """
     cache = next(place for place in (cache, *cache.parents) if place.exists())
     folders = [root, root / ".dvc", root / ".dvc/tmp", cache]

@@ -66,10 +66,10 @@ def own_files(root: Path) -> Check:
         return Check("dvc", "ok", found)
     found = "; ".join(mend.found for mend in mends)
     if at_work:
-        found = f"{found}; but DVC is at work here: {first_few(at_work)}"
+        found += f"; but DVC is at work here: {first_few(at_work)}"
         return Check("dvc", "note", found, "wait for it, then run doctor again")
-    by_hand = in_turn(mend.command for mend in mends)
-    found = f"{found} (by hand: {by_hand})" if by_hand else found
+    if by_hand := in_turn(mend.command for mend in mends):
+        found += f" (by hand: {by_hand})"
     return Check("dvc", "fault", found, "jena-etl doctor --mend")
 
 
@@ -191,12 +191,9 @@ def _of_dvc_lock(root: Path) -> Mend | None:
     if parse_lock(text) is not None:
         return None
     found = f"{LOCK} is {'damaged or cut short' if text else 'empty'}"
-    for source, restore in (
-        (":", ("restore",)),
-        ("HEAD:", ("restore", "--source=HEAD", "--staged", "--worktree")),
-    ):
+    for source, options in ((":", ()), ("HEAD:", ("--source=HEAD", "--staged", "--worktree"))):
         if parse_lock(git(root, "show", f"{source}./{LOCK}")) is not None:
-            words = (*restore, "--", LOCK)
+            words = ("restore", *options, "--", LOCK)
             intent = "restore git's version; dvc repro takes newer outputs from the run cache"
             return Mend(found, intent, f"git {' '.join(words)}", partial(_replace, root, words))
     intent = "remove it, as git has none; dvc repro takes the outputs from the run cache"

@@ -9,7 +9,6 @@ import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
-from typing import Literal
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -20,8 +19,8 @@ from jena_etl.commands.programs import output_of
 PACKAGE = "jena-etl"
 # Results depend on these, so they are always shown; other packages only if they are wrong.
 SHOWN = ("dvc", "keras", "numpy", "polars", "pyarrow", "tensorflow")
-# The pip package and extra with which each Keras backend supports a GPU.
-GPU_EXTRAS = {"tensorflow": ("tensorflow", "and-cuda"), "jax": ("jax", "cuda12")}
+# The extra of its pip package with which a Keras backend supports a GPU.
+GPU_EXTRAS = {"tensorflow": "and-cuda", "jax": "cuda12"}
 
 
 def check_environment(root: Path) -> Check:
@@ -30,18 +29,16 @@ def check_environment(root: Path) -> Check:
         needed = _required(PACKAGE)
         python = metadata(PACKAGE)["Requires-Python"]
     except PackageNotFoundError:
-        return Check(
-            "environment", "fault", f"{PACKAGE} is not installed", install_command(root, PACKAGE)
-        )
+        advice = install_command(root, PACKAGE)
+        return Check("environment", "fault", f"{PACKAGE} is not installed", advice)
     running = platform.python_version()
     if running not in SpecifierSet(python):
         found = f"python is {running}, but {python} is needed"
         return Check("environment", "fault", found, "make clean .venv/.installed PYTHON=python3.13")
     wrong = {str(need): fault for need in needed if (fault := _fault(need))}
     if wrong:
-        return Check(
-            "environment", "fault", "; ".join(wrong.values()), install_command(root, *wrong)
-        )
+        advice = install_command(root, *wrong)
+        return Check("environment", "fault", "; ".join(wrong.values()), advice)
     found = ", ".join([f"python {running}", *(f"{name} {version(name)}" for name in SHOWN)])
     called = shutil.which("python")
     if not called or Path(called).parent != Path(sys.executable).parent:
@@ -54,11 +51,8 @@ def check_environment(root: Path) -> Check:
 def check_gpu(root: Path, device: str) -> Check:
     """Check for a GPU in the NVIDIA driver's own list, as asking TensorFlow would take seconds.
 
-    Args:
-        root: the project folder.
-        device: train.device; with gpu, it is a fault if no GPU can be used.
+    The device is train.device; with gpu, it is a fault if no GPU can be used.
     """
-    fault: Literal["fault", "note"] = "fault" if device == "gpu" else "note"
     listed = output_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader", timeout=20)
     cards = (listed or "").strip().splitlines()
     if not cards:
@@ -69,15 +63,14 @@ def check_gpu(root: Path, device: str) -> Check:
         return Check("gpu", "note", f"{found}; models train on the CPU")
     found = ", ".join(cards)
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if backend in GPU_EXTRAS:
-        package, extra = GPU_EXTRAS[backend]
-        if lacking := [need.name for need in _required(package, extra) if _fault(need)]:
-            found += f"; but {backend} lacks {first_few(lacking)} and trains on the CPU"
-            locked = "uv sync --extra gpu" if backend == "tensorflow" else ""
-            return Check(
-                "gpu", fault, found, install_command(root, f"{package}[{extra}]", locked=locked)
-            )
-    return Check("gpu", "ok", found)
+    extra = GPU_EXTRAS.get(backend)
+    lacking = [need.name for need in _required(backend, extra) if _fault(need)] if extra else []
+    if not lacking:
+        return Check("gpu", "ok", found)
+    found += f"; but {backend} lacks {first_few(lacking)} and trains on the CPU"
+    locked = "uv sync --extra gpu" if backend == "tensorflow" else ""
+    advice = install_command(root, f"{backend}[{extra}]", locked=locked)
+    return Check("gpu", "fault" if device == "gpu" else "note", found, advice)
 
 
 def install_command(root: Path, *requirements: str, locked: str = "uv sync --frozen") -> str:

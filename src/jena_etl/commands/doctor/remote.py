@@ -71,9 +71,7 @@ class Shared:
 def check_remote(root: Path, *, verify: bool) -> list[Check]:
     """Report each output that the remote lacks, after a line that says how many were looked for.
 
-    Args:
-        root: the project folder.
-        verify: whether to read every object on the remote and recompute its hash.
+    With `verify`, every object on the remote is read and its hash recomputed.
     """
     with dvc_repo.open_repo(root, rehash=False) as repo:
         outs = _pushable(repo)
@@ -189,8 +187,7 @@ def _objects(odb: Any, out: Any) -> dict[str, tuple[str, int | None]]:
             tree = Tree.load(source, out.hash_info)
         except (FileNotFoundError, ObjectFormatError, KeyError, TypeError):  # or damaged
             continue
-        objects |= {content.value: ("/".join(key), meta.size) for key, meta, content in tree}
-        break
+        return objects | {item.value: ("/".join(key), meta.size) for key, meta, item in tree}
     return objects
 
 
