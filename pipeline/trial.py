@@ -32,8 +32,8 @@ def main(project: Project, params: Params, key: str) -> None:  # noqa: ARG001  a
     if LENGTH in trial.values:
         climate = read_series(project.climate_parquet, project.features_parquet)
         marks = CellMarks(project.findings_parquet)
+        splits.write(project.splits_json)
         splits = series_splits(climate, project.statistics, changed, marks)
-        splits.write(files.splits)
         project = TrialProject(project.root, key)
     train_trial(project, changed, trial)
 

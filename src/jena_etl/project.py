@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -88,6 +89,10 @@ class Project(ProjectPaths):
         for number, name in enumerate(self.stations.names):
             yield number, self.station(name)
 
+    def about(self) -> AbstractContextManager[None]:
+        """Add to what goes wrong which part of the project it is about; to the whole, nothing."""
+        return nullcontext()
+
     def trained_model_file(self, name: str) -> Path:
         """The file of an architecture's model, or of an ensemble that is on the leaderboard."""
         return self.ensemble_file(name) if name in self.ensembles else self.model_file(name)
@@ -160,7 +165,8 @@ class Project(ProjectPaths):
         Raises:
             ProjectError: for the same reasons as `windows`.
         """
-        return self._array(self.timestamps_npy, (self._checked_splits().rows,), "datetime64[s]")
+        with self.about():
+            return self._array(self.timestamps_npy, (self._checked_splits().rows,), "datetime64[s]")
 
     def windows(self, split: str, stations: Sequence[str] | None = None) -> SplitWindows:
         """The windows of train, validation or test, read from memory-mapped arrays.
@@ -217,6 +223,10 @@ class Project(ProjectPaths):
             ProjectError: a file is missing, damaged, or was not made from the same data and params
                 as the others; or the pipeline has run since this project was opened.
         """
+        with self.about():
+            return self._series_windows(split)
+
+    def _series_windows(self, split: str) -> SeriesWindows:
         from jena_etl.windows.index import SPLITS, WindowIndex
         from jena_etl.windows.spec import WindowSpec
         from jena_etl.windows.split_windows import SeriesWindows

@@ -11,32 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-# dvc.yaml's placeholder for an architecture's name, in a foreach and in a matrix.
-ITEM = re.compile(re.escape("${item") + r"(\.architecture)?}")
+# dvc.yaml's placeholder for what an item of a foreach or a matrix names.
+ITEM = re.compile(re.escape("${item") + r"(?:\.(\w+))?}")
 
 
-class _Path:
-    """A path in a project folder, written relative to it."""
+class PathIn:
+    """A path in a project folder; `within` names the attribute that it is relative to.
 
-    def __init__(self, relative: str) -> None:
-        self._relative = relative
+    In braces, it may have fields of the project, such as the name of a station.
+    """
 
-    def __get__(self, paths: ProjectPaths, _: type[ProjectPaths]) -> Path:
-        return paths.root / self._relative
-
-
-class _InterimPath(_Path):
-    """A path in the folder of what was converted."""
+    def __init__(self, relative: str, within: str = "root") -> None:
+        self._relative, self._within = relative, within
 
     def __get__(self, paths: ProjectPaths, _: type[ProjectPaths]) -> Path:
-        return paths.interim / self._relative
-
-
-class _ProcessedPath(_Path):
-    """A path in the folder of what was prepared for the training."""
-
-    def __get__(self, paths: ProjectPaths, _: type[ProjectPaths]) -> Path:
-        return paths.processed / self._relative
+        folder: Path = getattr(paths, self._within)
+        return folder / self._relative.format_map(vars(paths))
 
 
 @dataclass(frozen=True)
@@ -49,64 +39,48 @@ class ProjectPaths:
 
     root: Path
 
-    params_yaml = _Path("params.yaml")
+    params_yaml = PathIn("params.yaml")
     # Written once params.yaml has been checked; every other stage waits for it.
-    params_checked = _Path("data/params_checked.txt")
-    climate_parquet = _InterimPath("climate.parquet")
+    params_checked = PathIn("data/params_checked.txt")
+    # Where the download stage keeps the source files; nothing else may lie there.
+    downloads = PathIn("data/download")
+    # What was converted, and what was prepared for the training.
+    interim = PathIn("data/interim")
+    processed = PathIn("data/processed")
+    climate_parquet = PathIn("climate.parquet", "interim")
     # The cells of climate.parquet that hold no measurement.
-    findings_parquet = _InterimPath("findings.parquet")
+    findings_parquet = PathIn("findings.parquet", "interim")
     # The features of params.yaml: columns computed from those of climate.parquet.
-    features_parquet = _InterimPath("features.parquet")
+    features_parquet = PathIn("features.parquet", "interim")
     # What convert read, and from which files.
-    source_json = _InterimPath("source.json")
+    source_json = PathIn("source.json", "interim")
     # The stations of the project. It lies in both folders of the further stations, so that they
     # exist and stages can depend on them even if there are none.
-    stations_json = _Path("data/processed/stations/stations.json")
-    interim_stations_json = _Path("data/interim/stations/stations.json")
-    statistics_json = _ProcessedPath("statistics.json")
-    features_npy = _ProcessedPath("features.npy")
-    targets_npy = _ProcessedPath("targets.npy")
-    timestamps_npy = _ProcessedPath("timestamps.npy")
+    stations_json = PathIn("data/processed/stations/stations.json")
+    interim_stations_json = PathIn("data/interim/stations/stations.json")
+    statistics_json = PathIn("statistics.json", "processed")
+    # The rows and windows of each split.
+    splits_json = PathIn("splits.json", "processed")
+    features_npy = PathIn("features.npy", "processed")
+    targets_npy = PathIn("targets.npy", "processed")
+    timestamps_npy = PathIn("timestamps.npy", "processed")
     # What the three files above were made from.
-    arrays_json = _ProcessedPath("arrays.json")
-    leaderboard_csv = _Path("reports/leaderboard.csv")
-    leaderboard_md = _Path("reports/leaderboard.md")
+    arrays_json = PathIn("arrays.json", "processed")
+    # What the files hold, and what is wrong with them.
+    data_card_json = PathIn("reports/data_card.json")
+    leaderboard_csv = PathIn("reports/leaderboard.csv")
+    leaderboard_md = PathIn("reports/leaderboard.md")
     # How far off each model was on the validation split, and so may be again.
-    prediction_intervals_json = _Path("reports/prediction_intervals.json")
-    report_html = _Path("reports/index.html")
+    prediction_intervals_json = PathIn("reports/prediction_intervals.json")
+    report_html = PathIn("reports/index.html")
     # What others fetch by name: a copy of the model that is best on validation, and its card.
-    best_model = _Path("data/best_model.keras")
-    model_card_md = _Path("reports/MODEL_CARD.md")
+    best_model = PathIn("data/best_model.keras")
+    model_card_md = PathIn("reports/MODEL_CARD.md")
     # For `dvc plots`: the validation MAE of all models, and two weeks of forecasts.
-    validation_curves_csv = _Path("reports/plots/validation_curves.csv")
-    forecasts_csv = _Path("reports/plots/forecasts.csv")
+    validation_curves_csv = PathIn("reports/plots/validation_curves.csv")
+    forecasts_csv = PathIn("reports/plots/forecasts.csv")
     # Duration, device and versions of each run; git-ignored, not an output of any stage.
-    run_log = _Path("logs/runs.jsonl")
-
-    @property
-    def downloads(self) -> Path:
-        """Where the download stage keeps the source files; nothing else may lie here."""
-        return self.root / "data/download"
-
-    @property
-    def interim(self) -> Path:
-        """The folder of what was converted."""
-        return self.root / "data/interim"
-
-    @property
-    def processed(self) -> Path:
-        """The folder of what was prepared for the training."""
-        return self.root / "data/processed"
-
-    @property
-    def splits_json(self) -> Path:
-        """The rows and windows of each split."""
-        return self.processed / "splits.json"
-
-    @property
-    def data_card_json(self) -> Path:
-        """What the files hold, and what is wrong with them."""
-        return self.root / "reports/data_card.json"
+    run_log = PathIn("logs/runs.jsonl")
 
     @property
     def inspect_command(self) -> str:
@@ -137,7 +111,12 @@ class ProjectPaths:
 
         declared = YAML(typ="safe", pure=True).load(self.root / "dvc.yaml")["stages"][stage]
         names = declared.get("do", declared)["deps"]  # the first of a foreach, not of a matrix
-        return [self.root / ITEM.sub(architecture, name) for name in names]
+        fields = vars(self) | {"architecture": architecture}
+
+        def value(item: re.Match[str]) -> str:
+            return str(fields.get(item[1] or "architecture", item[0]))
+
+        return [self.root / ITEM.sub(value, name) for name in names]
 
     def model_file(self, architecture: str) -> Path:
         return self.root / f"models/{architecture}.keras"

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from jena_etl.errors import JenaEtlError
 from jena_etl.prepare.outputs import LACKING, Splits, StationList, Statistics
 from jena_etl.project import Project
+from jena_etl.project_paths import PathIn
 
 if TYPE_CHECKING:  # a stage that reads no windows must not depend on them
     from jena_etl.prepare.data_card import DataCard
-    from jena_etl.windows.split_windows import SeriesWindows
 
 # The stage that builds for a further station what others build for the first one.
 STAGES = {
@@ -30,17 +28,6 @@ STAGES = {
     "arrays": "prepare_station",
 }
 COMMAND = re.compile(rf"(?<=dvc repro )(-f )?({'|'.join(STAGES)})( splits| arrays)?(?![@\w])")
-
-
-@contextmanager
-def about_station(name: str) -> Iterator[None]:
-    """Add the name of a further station to what goes wrong, and name its own stages."""
-    try:
-        yield
-    except JenaEtlError as error:
-        named = f"station {name}: "  # already there, if the project itself has said it
-        message = with_own_stages(str(error).removeprefix(named), name)
-        raise type(error)(f"{named}{message}") from None
 
 
 def with_own_stages(message: str, name: str) -> str:
@@ -86,10 +73,6 @@ class OneStation(Project):
         """The architecture or ensemble that `forecaster` would load for this name."""
         return self._trained_in.trained_model(model)
 
-    def about(self) -> AbstractContextManager[None]:
-        """Add to what goes wrong that it is about this station, if it is a further one."""
-        return nullcontext()
-
 
 @dataclass(frozen=True)
 class StationProject(OneStation):
@@ -103,44 +86,26 @@ class StationProject(OneStation):
 
     name: str
 
-    def about(self) -> AbstractContextManager[None]:
+    downloads = PathIn("data/download_stations/{name}")
+    interim = PathIn("data/interim/stations/{name}")
+    processed = PathIn("data/processed/stations/{name}")
+    # Those of the station's own train rows, to be pooled with the others'.
+    own_statistics_json = PathIn("statistics.json", "interim")
+    # Which columns the files lack, if the station is left out: as convert_station found, and as
+    # prepare_station tells the stages that read all stations.
+    converted_lacking_json = PathIn(LACKING, "interim")
+    lacking_json = PathIn(LACKING, "processed")
+    data_card_json = PathIn("data_card.json", "processed")
+
+    @contextmanager
+    def about(self) -> Iterator[None]:
         """Add the name of the station to what goes wrong, and name its own stages."""
-        return about_station(self.name)
-
-    @property
-    def downloads(self) -> Path:
-        """The folder of the source files; nothing else may lie there."""
-        return self.root / "data/download_stations" / self.name
-
-    @property
-    def interim(self) -> Path:
-        """The folder of what was converted."""
-        return self.interim_stations_json.parent / self.name
-
-    @property
-    def processed(self) -> Path:
-        """The folder of what was prepared for the training."""
-        return self.stations_json.parent / self.name
-
-    @property
-    def own_statistics_json(self) -> Path:
-        """The statistics of the station's own train rows, to be pooled with the others'."""
-        return self.interim / "statistics.json"
-
-    @property
-    def converted_lacking_json(self) -> Path:
-        """Which columns the files lack, if the station is left out, as convert_station found."""
-        return self.interim / LACKING
-
-    @property
-    def lacking_json(self) -> Path:
-        """The same, as prepare_station tells the stages that read all stations."""
-        return self.processed / LACKING
-
-    @property
-    def data_card_json(self) -> Path:
-        """What the station's files hold, and what is wrong with them."""
-        return self.processed / "data_card.json"
+        try:
+            yield
+        except JenaEtlError as error:
+            named = f"station {self.name}: "  # already there, if the project itself has said it
+            message = with_own_stages(str(error).removeprefix(named), self.name)
+            raise type(error)(f"{named}{message}") from None
 
     @property
     def inspect_command(self) -> str:
@@ -164,14 +129,3 @@ class StationProject(OneStation):
         """What the station's files hold, and what is wrong with them."""
         with self.about():
             return super().data_card
-
-    @property
-    def timestamps(self) -> np.ndarray:
-        """The timestamps of all rows, datetime64[s] of shape (rows,), memory-mapped."""
-        with self.about():
-            return super().timestamps
-
-    def series_windows(self, split: str) -> SeriesWindows:
-        """The windows of the station: of train, validation or test."""
-        with self.about():
-            return super().series_windows(split)

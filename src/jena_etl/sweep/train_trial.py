@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from jena_etl.errors import SweepError
 from jena_etl.evaluation.history import read_history
@@ -13,7 +12,8 @@ from jena_etl.evaluation.predictions import forecast
 from jena_etl.files import write_text
 from jena_etl.params import Params
 from jena_etl.project import Project
-from jena_etl.sweep.trial import Result, Trial, TrialFiles, epochs_of
+from jena_etl.project_paths import PathIn
+from jena_etl.sweep.trial import FOLDER, Result, Trial, TrialFiles, epochs_of
 from jena_etl.training.checkpoint import run_key
 from jena_etl.training.metadata import trainable_parameters
 from jena_etl.training.run import TrainingRun, prepare, train_model, written_and_loaded
@@ -25,10 +25,7 @@ class TrialProject(Project):
 
     key: str
 
-    @property
-    def splits_json(self) -> Path:
-        """The rows and windows of each split."""
-        return TrialFiles(self.root, self.key).splits
+    splits_json = PathIn(f"{FOLDER}/{{key}}-splits.json")
 
 
 def train_trial(project: Project, params: Params, trial: Trial) -> None:

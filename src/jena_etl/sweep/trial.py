@@ -12,6 +12,7 @@ from jena_etl.params import Params
 from jena_etl.stage_output import Part
 
 ARCHITECTURE = "architecture"
+FOLDER = "checkpoints/sweep/trials"
 # Params that shape no trial, or are part of its base in another form.
 OF_NO_TRIAL = (
     *("architectures", "ensembles", "further_horizons", "further_seeds", "report"),
@@ -79,7 +80,6 @@ class TrialFiles:
     Attributes:
         root: the project folder.
         trial: what is to be trained.
-        splits: which windows it is trained and scored on.
         history: its history, which grows while it is trained.
         result: how it ended.
         lock: held by the node that trains it.
@@ -87,10 +87,9 @@ class TrialFiles:
     """
 
     def __init__(self, root: Path, key: str) -> None:
-        folder = root / "checkpoints/sweep/trials"
+        folder = root / FOLDER
         self.root = root
         self.trial = folder / f"{key}.json"
-        self.splits = folder / f"{key}-splits.json"
         self.history = folder / f"{key}.csv"
         self.result = folder / f"{key}-result.json"
         self.lock = folder / f"{key}.lock"
