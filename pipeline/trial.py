@@ -4,8 +4,6 @@ checkpoints/sweep/trials/KEY.json says what to train, KEY.csv is its history, KE
 ended.
 """
 
-from ruamel.yaml import YAML
-
 from jena_etl.errors import SweepError
 from jena_etl.params import Params
 from jena_etl.params_check import check, load_yaml
@@ -27,14 +25,14 @@ def main(project: Project, params: Params, key: str) -> None:  # noqa: ARG001  a
             f"there is no trial {key} in {files.trial.parent}; jena-etl sweep makes it"
         )
     trial = Trial.model_validate_json(files.trial.read_bytes())
-    raw = load_yaml(project.params_yaml, YAML(typ="safe", pure=True))
+    raw = load_yaml(project.params_yaml)
     changed = check(Params, with_values(raw, trial.values), "")
     if LENGTH in trial.values:
         climate = read_series(project.climate_parquet, project.features_parquet)
         marks = CellMarks(project.findings_parquet)
-        splits.write(project.splits_json)
         splits = series_splits(climate, project.statistics, changed, marks)
         project = TrialProject(project.root, key)
+        splits.write(project.splits_json)
     train_trial(project, changed, trial)
 
 

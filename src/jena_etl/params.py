@@ -20,15 +20,13 @@ from pydantic import (
     PositiveInt,
     model_validator,
 )
-from ruamel.yaml import YAML
 
 from jena_etl.csv_dialect import Dialect, Names, Text
-from jena_etl.errors import ParamsError
-from jena_etl.params_check import Block, check, load_yaml
+from jena_etl.params_check import Block, check, check_known, listed, load_yaml
 from jena_etl.params_features import Features, check_features
 from jena_etl.params_rolling_origin import RollingOrigin, Time
 from jena_etl.params_stations import Stations
-from jena_etl.text import nearest, without_credentials
+from jena_etl.text import without_credentials
 
 REMOTE = ("http", "https")
 SPLIT_DATES = ("validation", "test")  # what begins at each of split.dates
@@ -174,11 +172,8 @@ class Convert(Block, Dialect):
     @model_validator(mode="after")
     def _units_are_of_columns(self) -> Convert:
         for name in self.units:
-            if name not in self.columns:
-                raise ValueError(
-                    f"units names {name!r}, which is not one of columns"
-                    + nearest(name, self.columns)
-                )
+            fault = f"units names {name!r}, which is not one of columns"
+            check_known(name, self.columns, fault)
         return self
 
 
@@ -283,14 +278,12 @@ class Params(Block):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Params:
-        if self.window.target not in self.convert.columns:
-            msg = f"window.target {self.window.target!r} is not one of convert.columns"
-            raise ValueError(msg + nearest(self.window.target, self.convert.columns))
-        check_features(self.features, self.convert.columns)
+        target, columns = self.window.target, self.convert.columns
+        check_known(target, columns, f"window.target {target!r} is not one of convert.columns")
+        check_features(self.features, columns)
         for name in self.architectures:
-            if name not in self.models:
-                msg = f"architectures names {name!r}, but there is no block models.{name}"
-                raise ValueError(msg + nearest(name, self.models))
+            fault = f"architectures names {name!r}, but there is no block models.{name}"
+            check_known(name, self.models, fault)
         if len(set(self.architectures)) < len(self.architectures):
             raise ValueError("architectures names a model twice; name each once")
         return self
@@ -338,9 +331,8 @@ class Params(Block):
                 )
             taken.add(name.casefold())
             for member in members:
-                if member not in self.architectures:
-                    msg = f"{where} names {member!r}, which is not one of architectures"
-                    raise ValueError(msg + nearest(member, self.architectures))
+                fault = f"{where} names {member!r}, which is not one of architectures"
+                check_known(member, self.architectures, fault)
                 if self.models[member].get("order") == "reversed":
                     raise ValueError(
                         f"{where} names {member!r}, which reads its windows reversed; an ensemble "
@@ -356,16 +348,8 @@ class Params(Block):
         return self
 
     def members(self, ensemble: str) -> tuple[str, ...]:
-        """The members of the ensemble that a command line names.
-
-        Raises:
-            ParamsError: there is none of that name.
-        """
-        if ensemble not in self.ensembles:
-            raise ParamsError(
-                f"{ensemble} is not one of ensembles {list(self.ensembles)} in params.yaml; add it"
-            )
-        return self.ensembles[ensemble]
+        """The members of the ensemble that a command line names."""
+        return self.ensembles[listed(ensemble, "ensembles", self.ensembles)]
 
     def station_sources(self, name: str) -> Download:
         """The block `download` of one of the further stations; nothing is pinned unless it says so.
@@ -388,33 +372,18 @@ class Params(Block):
         return check(Convert, shared | own, f"stations.further.{name}.convert")
 
     def further_seed(self, text: str) -> int:
-        """The one of `further_seeds` that a command line names.
-
-        Raises:
-            ParamsError: it is not one of them.
-        """
-        return _listed(text, "further_seeds", self.further_seeds)
+        """The one of `further_seeds` that a command line names."""
+        return listed(text, "further_seeds", self.further_seeds)
 
     def further_horizon(self, text: str) -> int:
-        """The one of `further_horizons` that a command line names.
-
-        Raises:
-            ParamsError: it is not one of them.
-        """
-        return _listed(text, "further_horizons", self.further_horizons)
-
-
-def _listed(text: str, key: str, numbers: tuple[int, ...]) -> int:
-    for number in numbers:
-        if str(number) == text:
-            return number
-    raise ParamsError(f"{text} is not one of {key} {list(numbers)} in params.yaml; add it")
+        """The one of `further_horizons` that a command line names."""
+        return listed(text, "further_horizons", self.further_horizons)
 
 
 def read_params(path: Path) -> Params:
-    """Read and check params.yaml (YAML 1.2, as DVC writes it).
+    """Read and check params.yaml.
 
     Raises:
         ParamsError: the file is missing or is not YAML, or a key or value is not allowed.
     """
-    return check(Params, load_yaml(path, YAML(typ="safe", pure=True)), "")
+    return check(Params, load_yaml(path), "")

@@ -6,7 +6,7 @@ No message repeats a text that may hold a password, such as the address of a dow
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -39,16 +39,21 @@ class Block(BaseModel):
 
 
 AnyBlock = TypeVar("AnyBlock", bound=Block)
+Value = TypeVar("Value", int, str)
 
 
-def load_yaml(path: Path, yaml: YAML) -> Any:
-    """Load a params.yaml without checking its values.
+def load_yaml(path: Path, yaml: YAML | None = None) -> Any:
+    """Load a params.yaml, in YAML 1.2, as DVC writes it, without checking its values.
+
+    Args:
+        path: the file.
+        yaml: what reads it, if it has to keep the comments.
 
     Raises:
         ParamsError: the file is missing or is not YAML; the message does not repeat its text.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"))
+        return (yaml or YAML(typ="safe", pure=True)).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ParamsError(
             f"{path.name} is missing in {path.parent}; run this in a jena-etl project folder"
@@ -90,12 +95,34 @@ def check(block: type[AnyBlock], raw: object, where: str) -> AnyBlock:
         raise ParamsError(text) from None
 
 
+def check_known(name: str, known: Collection[str], fault: str) -> None:
+    """Refuse a name that is not a known one, for the reason `fault`; says which is the nearest.
+
+    Raises:
+        ValueError: as pydantic expects of a check.
+    """
+    if name not in known:
+        raise ValueError(fault + nearest(name, known))
+
+
+def listed(text: str, key: str, values: Iterable[Value]) -> Value:
+    """The one of the values of `key` that a command line names.
+
+    Raises:
+        ParamsError: it is not one of them.
+    """
+    found = {str(value): value for value in values}
+    if text not in found:
+        raise ParamsError(
+            f"{text} is not one of {key} {list(found.values())} in params.yaml; add it"
+        )
+    return found[text]
+
+
 def _follows_from_another(fault: Mapping[str, Any]) -> bool:
     """Whether a list is called too short only because one of its items is wrong."""
-    if fault["type"] != "too_short":
-        return False
-    found, expected = len(fault["input"]), int(fault["ctx"]["min_length"])
-    return found >= expected
+    is_short = fault["type"] == "too_short"
+    return is_short and len(fault["input"]) >= int(fault["ctx"]["min_length"])
 
 
 def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
@@ -111,10 +138,9 @@ def _fault(block: type[Block], fault: dict[str, Any], where: str) -> str:
     message = re.sub(r"dictionary( or object to extract fields from)?", "block of keys", message)
     message = re.sub(r" or instance of \w+$", "", message)  # a class, of which a user knows nothing
     if fault["type"] == "union_tag_invalid":  # a block of several kinds, such as a feature
+        kind = str(fault["ctx"]["tag"])
         kinds = re.findall("'([^']*)'", fault["ctx"]["expected_tags"])
-        return f"{full}: there is no kind {fault['ctx']['tag']!r}" + nearest(
-            str(fault["ctx"]["tag"]), kinds
-        )
+        return f"{full}: there is no kind {kind!r}" + nearest(kind, kinds)
     if fault["type"] == "union_tag_not_found":
         message = "kind is missing, which says what the block asks for"
     if fault["type"] == "value_error":

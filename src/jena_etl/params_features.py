@@ -12,8 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from jena_etl.csv_dialect import Text
-from jena_etl.params_check import Block
-from jena_etl.text import nearest
+from jena_etl.params_check import Block, check_known
 
 
 class FeatureBlock(Block):
@@ -26,8 +25,7 @@ class FeatureBlock(Block):
     def _keys_are_known(cls, block: object) -> object:
         """Say which key was meant, which `params_check` cannot for a block of several kinds."""
         for key in block if isinstance(block, Mapping) else ():
-            if key not in cls.model_fields:
-                raise ValueError(f"{key} is not a key" + nearest(str(key), cls.model_fields))
+            check_known(str(key), cls.model_fields, f"{key} is not a key")
         return block
 
     @property
@@ -190,9 +188,7 @@ Features = Annotated[tuple[Feature, ...], Field(strict=False)]
 def feature_units(features: Iterable[FeatureBlock], units: Mapping[str, str]) -> dict[str, str]:
     """The unit of each feature's columns, by name, in order; "" where there is none.
 
-    Args:
-        features: the features.
-        units: the unit of each measurement.
+    `units` are those of the measurements, by name.
     """
     return {
         name: units[feature.unit_of] if feature.unit_of else ""
@@ -224,11 +220,8 @@ def check_features(features: Iterable[FeatureBlock], columns: Sequence[str]) -> 
     taken = set(columns)
     for feature in features:
         for key, column in feature.inputs.items():
-            if column not in columns:
-                raise ValueError(
-                    f"features.{feature.kind}.{key}: {column!r} is not one of convert.columns"
-                    + nearest(column, columns)
-                )
+            fault = f"features.{feature.kind}.{key}: {column!r} is not one of convert.columns"
+            check_known(column, columns, fault)
         for name in feature.names:
             if name in taken:
                 raise ValueError(

@@ -8,8 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
-from jena_etl.errors import ParamsError
-from jena_etl.params_check import Block
+from jena_etl.params_check import Block, listed
 
 
 def _origin(text: object) -> object:
@@ -58,14 +57,5 @@ class RollingOrigin(Block):
         return self
 
     def origin(self, text: str) -> str:
-        """The one of `origins` that a command line names.
-
-        Raises:
-            ParamsError: it is not one of them.
-        """
-        if text not in self.origins:
-            raise ParamsError(
-                f"{text} is not one of rolling_origin.origins {list(self.origins)} in params.yaml; "
-                "add it"
-            )
-        return text
+        """The one of `origins` that a command line names."""
+        return listed(text, "rolling_origin.origins", self.origins)

@@ -8,9 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from jena_etl.csv_dialect import Text
-from jena_etl.errors import ParamsError
-from jena_etl.params_check import Block
-from jena_etl.text import nearest
+from jena_etl.params_check import Block, check_known, listed
 
 LONGEST_NAME = 60
 
@@ -83,11 +81,8 @@ class Stations(Block):
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"two stations are called {twice!r}; call one of them something else")
         for name in self.unseen:
-            if name not in self.further:
-                raise ValueError(
-                    f"unseen names {name!r}, which is not one of further"
-                    + nearest(name, self.further)
-                )
+            fault = f"unseen names {name!r}, which is not one of further"
+            check_known(name, self.further, fault)
         return self
 
     @property
@@ -96,13 +91,5 @@ class Stations(Block):
         return (str(self.first), *self.further) if self.further else ()
 
     def further_station(self, name: str) -> FurtherStation:
-        """The one of `further` that a command line names.
-
-        Raises:
-            ParamsError: it is not one of them.
-        """
-        if name not in self.further:
-            raise ParamsError(
-                f"{name} is not one of stations.further {list(self.further)} in params.yaml; add it"
-            )
-        return self.further[name]
+        """The one of `further` that a command line names."""
+        return self.further[listed(name, "stations.further", self.further)]

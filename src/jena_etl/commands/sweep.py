@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from jena_etl.commands.dvc_training import (
     digests_of,
     files_of_training,
@@ -192,7 +190,7 @@ def _written(
 
 
 def _raw_params(project: Project) -> dict[str, Any]:
-    raw: dict[str, Any] = load_yaml(project.params_yaml, YAML(typ="safe", pure=True))
+    raw: dict[str, Any] = load_yaml(project.params_yaml)
     return raw
 
 

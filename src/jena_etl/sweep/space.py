@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
-from ruamel.yaml import YAML
 
 from jena_etl.csv_dialect import Names
 from jena_etl.errors import ParamsError, SweepError
@@ -154,7 +153,7 @@ def read_space(path: Path, raw_params: Mapping[str, Any]) -> Space:
     if not path.is_file():
         raise SweepError(f"there is no file {path}; docs/sweeps.md shows one")
     try:
-        raw = load_yaml(path, YAML(typ="safe", pure=True))
+        raw = load_yaml(path)
         if isinstance(raw, dict) and isinstance(raw.get("params"), dict):
             raw["params"] = {str(key): _values(key, value) for key, value in raw["params"].items()}
         space = check(Space, raw, "")
