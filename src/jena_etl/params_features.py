@@ -54,24 +54,15 @@ class FeatureBlock(Block):
         return next(iter(self.inputs.values()), None)
 
 
-class TimeOfDay(FeatureBlock):
-    """Sine and cosine of the time of day, by the station's clock."""
+class CyclicTime(FeatureBlock):
+    """Sine and cosine of the time of day, by the station's clock, or of the time of year."""
 
-    kind: Literal["time_of_day"]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return "time of day, sine", "time of day, cosine"
-
-
-class TimeOfYear(FeatureBlock):
-    """Sine and cosine of the time of year."""
-
-    kind: Literal["time_of_year"]
+    kind: Literal["time_of_day", "time_of_year"]
 
     @property
     def names(self) -> tuple[str, ...]:
-        return "time of year, sine", "time of year, cosine"
+        time = self.kind.replace("_", " ")
+        return f"{time}, sine", f"{time}, cosine"
 
 
 class WindVector(FeatureBlock):
@@ -172,13 +163,7 @@ class DewPointDepression(FeatureBlock):
 
 
 Feature = Annotated[
-    TimeOfDay
-    | TimeOfYear
-    | WindVector
-    | Difference
-    | PressureTendency
-    | Rolling
-    | DewPointDepression,
+    CyclicTime | WindVector | Difference | PressureTendency | Rolling | DewPointDepression,
     Field(discriminator="kind"),
 ]
 # YAML has lists only; strict mode would refuse one where a tuple is declared.
@@ -205,7 +190,7 @@ def feature_names(features: Iterable[FeatureBlock]) -> tuple[str, ...]:
 def history(features: Iterable[FeatureBlock]) -> int:
     """How many rows before a row its features are computed from.
 
-    >>> history([Difference(kind="difference", column="T", rows=6), TimeOfDay(kind="time_of_day")])
+    >>> history([Difference(kind="difference", column="T", rows=6), CyclicTime(kind="time_of_day")])
     6
     """
     return max((max(feature.rows_back) for feature in features), default=0)

@@ -16,19 +16,19 @@ import numpy as np
 
 from jena_etl.errors import DataError
 from jena_etl.params_features import (
+    CyclicTime,
     DewPointDepression,
     Difference,
     FeatureBlock,
     PressureTendency,
     Rolling,
-    TimeOfDay,
-    TimeOfYear,
     WindVector,
 )
 
 Columns: TypeAlias = Mapping[str, np.ndarray]
-DAY_SECONDS = 86_400
-YEAR_SECONDS = 31_556_952  # the mean year of the Gregorian calendar, 365.2425 days
+# The year is the mean year of the Gregorian calendar, 365.2425 days, counted from 1970, so that a
+# leap year makes no step.
+PERIOD_SECONDS = {"time_of_day": 86_400, "time_of_year": 31_556_952}
 # Processors compute a sine to a different last digit; rounded, the outputs have the same bytes.
 DECIMALS = 7
 
@@ -73,18 +73,9 @@ def _values(
 
 
 @_values.register
-def _(_: TimeOfDay, __: Columns, timestamps: np.ndarray) -> tuple[np.ndarray, ...]:
-    return _on_a_circle(timestamps, DAY_SECONDS)
-
-
-@_values.register
-def _(_: TimeOfYear, __: Columns, timestamps: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Counted from 1970 in mean years, so that a leap year makes no step."""
-    return _on_a_circle(timestamps, YEAR_SECONDS)
-
-
-def _on_a_circle(timestamps: np.ndarray, period: int) -> tuple[np.ndarray, ...]:
-    """Sine and cosine of a clock's hand that goes round once in `period` seconds."""
+def _(feature: CyclicTime, _: Columns, timestamps: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Sine and cosine of a clock's hand that goes round once in a period."""
+    period = PERIOD_SECONDS[feature.kind]
     seconds = timestamps.astype("datetime64[s]").astype(np.int64)
     return _sine_and_cosine(2 * np.pi * (seconds % period) / period)
 
