@@ -63,19 +63,11 @@ class FetchedProject(Project):
     address: str = field(repr=False, compare=False)  # with credentials, if there are any
 
     def model_file(self, architecture: str) -> Path:
-        """The model file of an architecture, fetched if it is not here yet.
-
-        Raises:
-            ProjectError: it cannot be fetched.
-        """
+        """The model file of an architecture, fetched if it is not here yet."""
         return self.fetch(f"models/{architecture}.keras")
 
     def ensemble_file(self, name: str) -> Path:
-        """The file of an ensemble, fetched if it is not here yet.
-
-        Raises:
-            ProjectError: it cannot be fetched.
-        """
+        """The file of an ensemble, fetched if it is not here yet."""
         return self.fetch(f"data/ensembles/{name}.keras")
 
     def trained_model(self, model: str) -> str:
@@ -137,17 +129,7 @@ class FetchedProject(Project):
 def open_fetched(
     address: str | Path, *, rev: str | None, cache_dir: str | Path | None
 ) -> FetchedProject:
-    """Open a project in another git repository; `jena_etl.open_project` says more.
-
-    Args:
-        address: the URL or the path of the repository.
-        rev: a branch, a tag or a full commit; None for the default branch.
-        cache_dir: the folder of the cache; None for the user's cache folder.
-
-    Raises:
-        ProjectError: git does not reach the repository, it has no such revision or no project, or
-            its data was never pushed, is damaged or cannot be fetched.
-    """
+    """Open a project in another git repository; `jena_etl.open_project` explains the arguments."""
     address = str(Path(address).resolve()) if Path(address).is_dir() else os.fspath(address)
     url = without_credentials(address)
     commit = commit_of(address, url, rev)

@@ -152,17 +152,14 @@ def commit_of(address: str, url: str, rev: str | None) -> str:
     if listed is None:
         raise _unreachable(url)
     commits = {name: commit for commit, name in map(str.split, listed.splitlines())}
-    wanted = (
-        ("HEAD",)
-        if rev is None
-        # An annotated tag is listed twice: as itself, and as the commit it points to.
-        else (f"refs/tags/{rev}^{{}}", f"refs/tags/{rev}", f"refs/heads/{rev}")
-    )
-    for name in wanted:
+    if rev is None:
+        if "HEAD" not in commits:
+            raise ProjectError(f"{url} has no commit yet; git push the project first")
+        return commits["HEAD"]
+    # An annotated tag is listed twice: as itself, and as the commit it points to.
+    for name in (f"refs/tags/{rev}^{{}}", f"refs/tags/{rev}", f"refs/heads/{rev}"):
         if name in commits:
             return commits[name]
-    if rev is None:
-        raise ProjectError(f"{url} has no commit yet; git push the project first")
     known = [re.sub("^refs/(heads|tags)/", "", name) for name in commits if "^" not in name]
     raise ProjectError(
         f"{url} has no branch or tag {rev!r}, and it is not a full commit"
