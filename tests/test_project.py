@@ -314,3 +314,31 @@ def test_a_further_station_names_its_own_stages(tmp_path: Path) -> None:
         station.about(),
     ):
         station.data_card  # noqa: B018  it is named once
+
+
+def test_a_damaged_window_of_a_fold_names_its_own_stage(tmp_path: Path) -> None:
+    fold = Project(tmp_path).fold("2014-01-01")
+    build(fold)
+    rewritten(fold.splits_json, "windows", 12, starts=[[5, 17, 1]])
+    again = r"spans 10 rows, of 20; build it: dvc repro -f fold@2014-01-01$"
+    with pytest.raises(ProjectError, match=rf"^data/folds/2014-01-01: splits\.json .*{again}"):
+        fold.windows("test")
+
+
+def test_timestamps_of_another_length_name_the_horizons_own_splits(tmp_path: Path) -> None:
+    ahead = Project(tmp_path).further_horizon(30)
+    build(ahead)
+    write_array(ahead.timestamps_npy, np.arange(19).astype("datetime64[s]"))
+    with pytest.raises(ProjectError, match=r"\(19,\), data/horizons/30/splits\.json asks for"):
+        ahead.timestamps  # noqa: B018  what is read is what fails
+
+
+def test_a_fold_and_a_horizon_are_trained_on_their_own_files(checkout: Path) -> None:
+    project = Project(checkout)
+    fold = project.fold("2014-01-01").training_dependencies("dense", stage="train_fold")
+    ahead = project.further_horizon(30).training_dependencies("dense", stage="train_horizon")
+    assert checkout / "data/folds/2014-01-01/splits.json" in fold
+    assert checkout / "data/horizons/30/splits.json" in ahead
+    for dependencies in (fold, ahead):
+        assert checkout / "src/jena_etl/models/dense.py" in dependencies
+        assert not [path for path in dependencies if "$" in str(path)]
