@@ -13,7 +13,7 @@ from jena_etl.files import write_text
 from jena_etl.params import Params
 from jena_etl.project import Project
 from jena_etl.project_paths import PathIn
-from jena_etl.sweep.trial import FOLDER, Result, Trial, TrialFiles, epochs_of
+from jena_etl.sweep.trial import TRIALS, Result, Trial, TrialFiles, epochs_of
 from jena_etl.training.checkpoint import run_key
 from jena_etl.training.metadata import trainable_parameters
 from jena_etl.training.run import TrainingRun, prepare, train_model, written_and_loaded
@@ -25,7 +25,7 @@ class TrialProject(Project):
 
     key: str
 
-    splits_json = PathIn(f"{FOLDER}/{{key}}-splits.json")
+    splits_json = PathIn(f"{TRIALS}/{{key}}-splits.json")
 
 
 def train_trial(project: Project, params: Params, trial: Trial) -> None:

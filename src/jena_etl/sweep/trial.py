@@ -12,7 +12,7 @@ from jena_etl.params import Params
 from jena_etl.stage_output import Part
 
 ARCHITECTURE = "architecture"
-FOLDER = "checkpoints/sweep/trials"
+TRIALS = "checkpoints/sweep/trials"
 # Params that shape no trial, or are part of its base in another form.
 OF_NO_TRIAL = (
     *("architectures", "ensembles", "further_horizons", "further_seeds", "report"),
@@ -87,7 +87,7 @@ class TrialFiles:
     """
 
     def __init__(self, root: Path, key: str) -> None:
-        folder = root / FOLDER
+        folder = root / TRIALS
         self.root = root
         self.trial = folder / f"{key}.json"
         self.history = folder / f"{key}.csv"
