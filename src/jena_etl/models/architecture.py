@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -19,21 +18,10 @@ if TYPE_CHECKING:
     from jena_etl.windows.split_windows import SplitWindows
 
 Optimizer = Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 # The name of the layer that finds the target's last observation in a window; it is not trained.
 LAST_OBSERVATION = "last_observation"
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A model that was fitted in one go, and the choices that were tried.
-
-    Attributes:
-        model: the Keras model, with the weights of the best choice.
-        history: loss and MAE on train, then on validation, of every choice that was tried.
-    """
-
-    model: Any
-    history: list[list[float]]
 
 
 class Architecture(Block):
@@ -43,6 +31,7 @@ class Architecture(Block):
     # What the trained layers give: the target itself, as in the reference's models, or its change
     # since the last observation in the window. The model's output is the target in either case.
     target_as: Literal["value", "change"] = "value"
+    any_length: ClassVar[bool] = False  # whether the model's input may have any number of steps
 
     @abstractmethod
     def layers(self, keras: Any) -> list[Any]:
@@ -63,10 +52,6 @@ class Architecture(Block):
         """What turns that into the forecast: one number, of 32 bits even in mixed precision."""
         return [keras.layers.Dense(1, dtype="float32")]
 
-    def input_length(self, sequence_length: int) -> int | None:
-        """The number of steps in the model's input; None if it takes any number."""
-        return sequence_length
-
     def build(self, sequence_length: int, features: int) -> Any:
         """A compiled Keras model: (batch, sequence_length, features) -> (batch, 1).
 
@@ -84,7 +69,7 @@ class Architecture(Block):
             if self.target_as == "change":
                 model = self._with_last_observation(layers, sequence_length, features)
             else:
-                window = keras.Input((self.input_length(sequence_length), features))
+                window = keras.Input((None if self.any_length else sequence_length, features))
                 if all(isinstance(layer, keras.Layer) for layer in layers):
                     model = keras.Sequential([window, *layers])
                 else:
@@ -104,13 +89,17 @@ class Architecture(Block):
 
         window = keras.Input((steps, features))
         change = _applied(layers, window)
-        earlier = (steps - 1, 0) if self.order == "forward" else (0, steps - 1)
-        last = keras.layers.Flatten()(keras.layers.Cropping1D(earlier)(window))
+        last = keras.layers.Flatten()(self.without_oldest(keras, window, steps - 1))
         # Made of Keras' own layers, so that the model's file can be loaded without this package.
         observation = keras.layers.Dense(
             1, name=LAST_OBSERVATION, trainable=False, dtype="float32"
         )(last)
         return keras.Model(window, keras.layers.Add(dtype="float32")([change, observation]))
+
+    def without_oldest(self, keras: Any, window: Any, steps: int) -> Any:
+        """The window without its oldest `steps`."""
+        cropping = (steps, 0) if self.order == "forward" else (0, steps)
+        return keras.layers.Cropping1D(cropping)(window)
 
 
 class FittedAtOnce(Architecture):
@@ -126,13 +115,17 @@ class FittedAtOnce(Architecture):
         windows: Mapping[str, SplitWindows],
         *,
         seed: int,
-    ) -> Fitted:
+    ) -> tuple[Any, list[list[float]]]:
         """Fit the model to the train windows, and choose by the validation windows.
 
         Args:
             build: builds the Keras model of an architecture for these windows.
             windows: those of train and validation.
             seed: the seed of whatever is drawn at random.
+
+        Returns:
+            The Keras model with the weights of the best choice; and loss and MAE on train, then on
+            validation, of every choice that was tried.
         """
 
     def compile_options(self, keras: Any) -> dict[str, Any]:  # noqa: ARG002  needs nothing of it
@@ -152,7 +145,7 @@ class NeuralNetwork(Architecture):
 
     epochs: PositiveInt
     optimizer: Optimizer
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    learning_rate: Positive
     # Layers of Dense(n, relu) before the forecast, and the number of epochs without a better
     # validation loss after which training stops. The reference's models have neither.
     dense: Annotated[tuple[PositiveInt, ...], Field(strict=False)] = ()
@@ -165,8 +158,8 @@ class NeuralNetwork(Architecture):
     loss: Literal["mse", "mae", "huber"] = "mse"
     learning_rate_schedule: Literal["constant", "cosine"] = "constant"
     # As Keras' optimizers call them; None leaves them at the optimizer's default.
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    global_clipnorm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    weight_decay: NotNegative | None = None
+    global_clipnorm: Positive | None = None
 
     @model_validator(mode="after")
     def _bias_suits_the_target(self) -> Self:
@@ -194,17 +187,9 @@ class NeuralNetwork(Architecture):
 
     def compile_options(self, keras: Any) -> dict[str, Any]:
         """The optimizer and the loss."""
-        config = {
-            "learning_rate": self.learning_rate,
-            "weight_decay": self.weight_decay,
-            "global_clipnorm": self.global_clipnorm,
-        }
-        optimizer = keras.optimizers.get(
-            {
-                "class_name": self.optimizer,
-                "config": {key: value for key, value in config.items() if value is not None},
-            }
-        )
+        options = {"learning_rate", "weight_decay", "global_clipnorm"}
+        config = self.model_dump(include=options, exclude_none=True)
+        optimizer = keras.optimizers.get({"class_name": self.optimizer, "config": config})
         if keras.config.dtype_policy().name == "mixed_float16":
             # Keras would add it as well, but not save it with the model.
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -223,9 +208,8 @@ class NeuralNetwork(Architecture):
         steps = window.shape[1]
         if size > steps:
             raise ValueError(f"patch_size is {size}, expected at most the window's {steps} steps")
-        left_out = (steps % size, 0) if self.order == "forward" else (0, steps % size)
-        if steps % size:
-            window = keras.layers.Cropping1D(left_out)(window)
+        if left_out := steps % size:
+            window = self.without_oldest(keras, window, left_out)
         return keras.layers.Conv1D(filters, size, strides=size)(window)
 
 

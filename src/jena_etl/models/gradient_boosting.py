@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from jena_etl.errors import TrainingError
-from jena_etl.models.architecture import Architecture, Fitted, FittedAtOnce
+from jena_etl.models.architecture import Architecture, FittedAtOnce, NotNegative, Positive
 
 if TYPE_CHECKING:
     from jena_etl.windows.split_windows import SplitWindows
@@ -19,7 +19,7 @@ BATCH_SIZE = 1024  # windows whose lags are computed at once
 # Slope that makes a ReLU cut off at 1 a step from 0 to 1: normalised float32 values that differ at
 # all differ by more than 2^-60. Multiplying by a power of two does not round.
 STEEP = 2.0**60
-OBJECTIVES = {"mse": "regression", "mae": "regression_l1", "huber": "huber"}  # LightGBM's names
+LOSSES = {"mse": "l2", "mae": "l1", "huber": "huber"}  # LightGBM's names
 SHOWN_ROUNDS = 50  # a line of progress every so many rounds
 LAGS, SPLITS, LEAVES = "lags", "splits", "leaves"
 
@@ -48,12 +48,12 @@ class Model(FittedAtOnce):
     boosting_rounds: PositiveInt
     early_stopping: PositiveInt | None = None
     loss: Literal["mse", "mae", "huber"] = "mse"
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    learning_rate: Positive
     num_leaves: Annotated[int, Field(ge=2)]
     min_data_in_leaf: PositiveInt
     feature_fraction: Fraction
     bagging_fraction: Fraction
-    lambda_l2: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    lambda_l2: NotNegative
     # Thresholds drawn at random instead of searched for (P. Geurts et al., Extremely Randomized
     # Trees, 2006): faster, and less inclined to learn noise.
     extra_trees: bool = False
@@ -95,7 +95,7 @@ class Model(FittedAtOnce):
         windows: Mapping[str, SplitWindows],
         *,
         seed: int,
-    ) -> Fitted:
+    ) -> tuple[Any, list[list[float]]]:
         """Grow the trees, and keep those up to the round with the best validation loss.
 
         Raises:
@@ -109,29 +109,26 @@ class Model(FittedAtOnce):
             for split in ("train", "validation")
         )
         validation.set_reference(train)
-        metric = {"mse": "l2", "mae": "l1", "huber": "huber"}[self.loss]
+        loss = LOSSES[self.loss]
         scores: dict[str, dict[str, list[float]]] = {}
         callbacks = [lightgbm.record_evaluation(scores), lightgbm.log_evaluation(SHOWN_ROUNDS)]
         if self.early_stopping:
             callbacks.append(
                 lightgbm.early_stopping(self.early_stopping, first_metric_only=True, verbose=False)
             )
-        names = (
-            "learning_rate",
-            "num_leaves",
-            "min_data_in_leaf",
-            "feature_fraction",
-            "bagging_fraction",
-            "lambda_l2",
-            "extra_trees",
-        )
         booster = lightgbm.train(
             {
-                "objective": OBJECTIVES[self.loss],
+                "objective": loss,
                 "alpha": 1.0,  # where Huber's loss turns linear, as in Keras
-                "metric": [metric, "l1"],
+                "metric": [loss, "l1"],
+                "learning_rate": self.learning_rate,
+                "num_leaves": self.num_leaves,
+                "min_data_in_leaf": self.min_data_in_leaf,
+                "feature_fraction": self.feature_fraction,
+                "bagging_fraction": self.bagging_fraction,
                 "bagging_freq": 1,
-                **{name: getattr(self, name) for name in names},
+                "lambda_l2": self.lambda_l2,
+                "extra_trees": self.extra_trees,
                 "seed": seed,
                 # Threads wait for each other after every split: with another job on the machine,
                 # two took four times as long as one.
@@ -146,13 +143,13 @@ class Model(FittedAtOnce):
             valid_names=["train", "validation"],
             callbacks=callbacks,
         )
-        columns = [scores[name][score] for name in scores for score in (metric, "l1")]
+        columns = [scores[name][score] for name in scores for score in (loss, "l1")]
         history = [list(row) for row in zip(*columns, strict=True)]
-        rounds = 1 + int(np.argmin(scores["validation"][metric]))
+        rounds = 1 + int(np.argmin(scores["validation"][loss]))
         trees = booster.dump_model(num_iteration=rounds)["tree_info"]
         model = build(self._grown(rounds))
         self._set_weights(model, [tree["tree_structure"] for tree in trees])
-        return Fitted(model, history)
+        return model, history
 
     def _grown(self, rounds: int) -> Self:
         """The same with another number of trees."""
@@ -188,12 +185,11 @@ class Model(FittedAtOnce):
         for at, tree in enumerate(trees):
             for leaf in _leaves_of(tree):
                 values[at, leaf.index] = leaf.value
-                turns = [1.0 if turn.right else -1.0 for turn in leaf.path]
-                unreached[at, leaf.index] = 1 - 2 * turns.count(1.0)
-                for turn, sign in zip(leaf.path, turns, strict=True):
+                unreached[at, leaf.index] = 1 - 2 * sum(turn.right for turn in leaf.path)
+                for turn in leaf.path:
                     kernel[turn.column, at, turn.node] = STEEP
                     thresholds[at, turn.node] = -STEEP * turn.threshold
-                    paths[at, turn.node, leaf.index] = 2 * sign
+                    paths[at, turn.node, leaf.index] = 2 if turn.right else -2
         model.get_layer(LAGS).set_weights([filters])
         model.get_layer(SPLITS).set_weights(
             [kernel.reshape(len(kernel), -1), thresholds.reshape(-1)]

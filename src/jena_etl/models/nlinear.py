@@ -29,7 +29,5 @@ class Model(NeuralNetwork):
         return [lambda window: self._differences(keras, window), keras.layers.Flatten()]
 
     def _differences(self, keras: Any, window: Any) -> Any:
-        steps = window.shape[1]
-        earlier = (steps - 1, 0) if self.order == "forward" else (0, steps - 1)
-        last = keras.layers.Cropping1D(earlier)(window)
+        last = self.without_oldest(keras, window, window.shape[1] - 1)
         return keras.layers.Subtract()([window, last])  # of shape (batch, 1, features), broadcast

@@ -28,17 +28,11 @@ class Model(NeuralNetwork):
 
     def layers(self, keras: Any) -> list[Any]:
         """The patches, the blocks, and the last step of what the last block gives."""
-
-        def patches(window: Any) -> Any:
-            return self.patches(keras, window, self.patch_size, self.units)
-
-        def block(sequence: Any) -> Any:
-            return self._block(keras, sequence)
-
-        def last_block(sequence: Any) -> Any:
-            return self._block(keras, sequence, return_sequences=False)
-
-        return [patches, *[block] * (self.depth - 1), last_block]
+        return [
+            lambda window: self.patches(keras, window, self.patch_size, self.units),
+            *[lambda sequence: self._block(keras, sequence)] * (self.depth - 1),
+            lambda sequence: self._block(keras, sequence, return_sequences=False),
+        ]
 
     def _block(self, keras: Any, sequence: Any, *, return_sequences: bool = True) -> Any:
         learnt = keras.layers.GRU(self.units, return_sequences=return_sequences)(sequence)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from jena_etl.models.architecture import Architecture, Fitted, FittedAtOnce
+from jena_etl.models.architecture import Architecture, FittedAtOnce, Positive
 
 if TYPE_CHECKING:
     from jena_etl.windows.split_windows import SplitWindows
@@ -26,10 +26,7 @@ class Model(FittedAtOnce):
     """
 
     more = "further penalties"
-    penalties: Annotated[
-        tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...],
-        Field(strict=False, min_length=1),
-    ]
+    penalties: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)]
 
     def layers(self, keras: Any) -> list[Any]:
         """All steps and columns, as one vector for the linear layer of the forecast."""
@@ -41,7 +38,7 @@ class Model(FittedAtOnce):
         windows: Mapping[str, SplitWindows],
         *,
         seed: int,  # noqa: ARG002  nothing is drawn at random
-    ) -> Fitted:
+    ) -> tuple[Any, list[list[float]]]:
         """Solve for the weights of every penalty, reading the train windows twice.
 
         The windows themselves are not kept in memory.
@@ -67,7 +64,7 @@ class Model(FittedAtOnce):
         model = build(self)
         forecast = next(layer for layer in model.layers if layer.trainable_weights)
         forecast.set_weights([kernels[:, best : best + 1], biases[best : best + 1]])
-        return Fitted(model, history.tolist())
+        return model, history.tolist()
 
     def _errors(self, windows: SplitWindows, kernels: np.ndarray, biases: np.ndarray) -> np.ndarray:
         """Mean squared and mean absolute error of each penalty's model, of shape (penalties, 2)."""
@@ -80,8 +77,8 @@ class Model(FittedAtOnce):
     def _batches(self, windows: SplitWindows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Inputs of shape (windows, steps * columns) and goals of shape (windows, 1), float64."""
         goals = self.goals(windows)[:, np.newaxis]
-        first = 0
-        for inputs, _ in windows.batches(BATCH_SIZE, order=self.order):
-            end = first + len(inputs)
-            yield inputs.reshape(len(inputs), -1).astype(np.float64), goals[first:end]
-            first = end
+        firsts = range(0, len(goals), BATCH_SIZE)
+        batches = windows.batches(BATCH_SIZE, order=self.order)
+        for first, (inputs, _) in zip(firsts, batches, strict=True):
+            rows = inputs.reshape(len(inputs), -1).astype(np.float64)
+            yield rows, goals[first : first + BATCH_SIZE]

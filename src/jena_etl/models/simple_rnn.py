@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import PositiveInt
@@ -13,15 +13,12 @@ from jena_etl.models.architecture import NeuralNetwork
 class Model(NeuralNetwork):
     """SimpleRNN(units) on inputs of any length."""
 
+    any_length: ClassVar[bool] = True
     units: PositiveInt
 
     def layers(self, keras: Any) -> list[Any]:
         """One recurrent layer, of which the last output counts."""
         return [keras.layers.SimpleRNN(self.units)]
-
-    def input_length(self, sequence_length: int) -> None:  # noqa: ARG002  unused
-        """None: it takes windows of any length."""
-        return
 
 
 def simple_rnn(

@@ -35,15 +35,10 @@ def seeded_model(
     This is the only place that touches the global state of the process: its random numbers and,
     while the layers are built, Keras' dtype policy.
 
-    Args:
-        architecture: the architecture to build.
-        windows: the windows that the model will read.
-        task: how their features were normalised, and which of them is the target.
-        seed: the seed of weights and dropout.
-        mixed_precision: layers compute in float16; weights, forecast and loss stay float32, and
-            Keras scales the loss so that small gradients do not vanish. Not bfloat16: tensor cores
-            have had float16 since 2017 (Volta) and bfloat16 since 2020 (Ampere), and normalised
-            inputs do not need its range.
+    With `mixed_precision`, layers compute in float16; weights, forecast and loss stay float32, and
+    Keras scales the loss so that small gradients do not vanish. Not bfloat16: tensor cores have had
+    float16 since 2017 (Volta) and bfloat16 since 2020 (Ampere), and normalised inputs do not need
+    its range.
     """
     import keras
 
@@ -179,24 +174,17 @@ def fit_at_once(
 ) -> tuple[Any, str]:
     """Fit an architecture that is not trained epoch by epoch; return its model and the history.
 
-    Args:
-        architecture: the architecture.
-        windows: those of train and validation.
-        task: how their features were normalised, and which of them is the target.
-        seed: the seed of whatever is drawn at random.
-        naive_mae: as in `train`.
+    The arguments are those of `seeded_model` and `train`.
 
     Raises:
         TrainingError: a package that the architecture needs is not installed.
     """
-
-    def build(chosen: Architecture) -> Any:
-        return seeded_model(chosen, windows["train"], task, seed=seed)
-
-    fitted = architecture.fit(build, windows, seed=seed)
-    progress = checkpoint.Progress(fitted.history)
+    model, scores = architecture.fit(
+        lambda chosen: seeded_model(chosen, windows["train"], task, seed=seed), windows, seed=seed
+    )
+    progress = checkpoint.Progress(scores)
     sys.stdout.write(_hint(progress, architecture.more))
-    return fitted.model, _History(naive_mae, None).csv(progress)
+    return model, _History(naive_mae, None).csv(progress)
 
 
 def trained_variables(model: Any) -> list[Any]:
