@@ -196,16 +196,15 @@ def normalised_features(
 ) -> np.ndarray:
     """What a model reads, features included: float32 of shape (rows, columns).
 
-    In the first `metadata.history` rows, the features are made from fewer rows than usual.
-
-    Args:
-        metadata: the model's.
-        measurements: the measured columns by name, float64 of shape (rows,).
-        timestamps: datetime64 of shape (rows,).
+    The measurements are float64 of shape (rows,) by column. In the first `metadata.history` rows,
+    the features are made from fewer rows than usual.
     """
     computed = compute_features(metadata.features, measurements, timestamps)
     columns = {**measurements, **computed}
-    return metadata.normalised([columns[name] for name in metadata.columns])
+    features = np.empty((len(timestamps), len(metadata.columns)), dtype=np.float32)
+    for at, name in enumerate(metadata.columns):
+        features[:, at] = (columns[name] - metadata.mean[at]) / metadata.std[at]
+    return features
 
 
 def load_forecaster(

@@ -7,7 +7,6 @@ deviation, which the model file holds.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -75,17 +74,11 @@ class ColumnLikeness(Part):
             yield f"farthest value is {farthest:+.1f} standard deviations from their mean"
 
 
-class ScorableWindows(NamedTuple):
-    """The windows of an export that can be scored, and how many cannot."""
+def scorable_windows(series: Series, metadata: ModelMetadata) -> tuple[SeriesWindows, LeftOut]:
+    """The windows of an export that can be scored, and how many are left out.
 
-    windows: SeriesWindows
-    left_out: LeftOut
-
-
-def scorable_windows(series: Series, metadata: ModelMetadata) -> ScorableWindows:
-    """Every window of the export, one for each row, whose inputs and target were all measured.
-
-    Where features are computed from rows before the window, those must have been measured as well.
+    They are all, one for each row, whose inputs and target were measured. Where features are
+    computed from rows before the window, those must have been measured as well.
 
     Raises:
         DataError: the rows are not as far apart as those that the model was trained on, or there is
@@ -125,7 +118,7 @@ def scorable_windows(series: Series, metadata: ModelMetadata) -> ScorableWindows
     features = phase_major(features, spec.sampling_rate)
     runs = np.split(kept, np.flatnonzero(np.diff(kept) > 1) + 1)
     index = WindowIndex(range(int(run[0]), int(run[-1]) + 1) for run in runs)
-    return ScorableWindows(SeriesWindows(features, target, spec, index), left_out)
+    return SeriesWindows(features, target, spec, index), left_out
 
 
 def left_out_text(left_out: LeftOut) -> str:

@@ -18,8 +18,6 @@ from jena_etl.prepare.climate import Climate, read_climate
 from jena_etl.project import Project
 from jena_etl.training.metadata import ModelMetadata
 
-FINDING = ("row", "column", "kind", "value")  # what is read of findings.parquet
-
 
 @dataclass(frozen=True)
 class Series:
@@ -103,10 +101,10 @@ class Series:
 
     def _findings(self, rows: np.ndarray) -> list[dict[str, Any]]:
         """The cells of these rows that hold no measurement."""
-        found = np.flatnonzero(np.isin(self.findings["row"].to_numpy(), rows))
-        return [
-            {name: self.findings[name][at].as_py() for name in FINDING} for at in found.tolist()
-        ]
+        found: list[dict[str, Any]] = self.findings.filter(
+            np.isin(self.findings["row"].to_numpy(), rows)
+        ).to_pylist()
+        return found
 
 
 def project_series(project: Project) -> Series:
@@ -169,7 +167,8 @@ def _check_columns(file: Path, options: Convert, metadata: ModelMetadata) -> Non
 
 
 def _read(name: str, climate: Path, findings: Path, *, warnings: tuple[str, ...] = ()) -> Series:
-    table = read_parquet(findings, built_by="convert", columns=FINDING)
+    columns = ("row", "column", "kind", "value")  # what is read of it
+    table = read_parquet(findings, built_by="convert", columns=columns)
     return Series(name, read_climate(climate), table, warnings)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -109,17 +108,6 @@ class ForecastTask(Part):
             sampling_rate=self.sampling_rate,
             horizon=self.horizon,
         )
-
-    def normalised(self, columns: Sequence[np.ndarray]) -> np.ndarray:
-        """What a model reads of measurements in their units: float32 (rows, columns).
-
-        Args:
-            columns: float64 arrays of shape (rows,), in the order of `columns`.
-        """
-        features = np.empty((len(columns[0]), len(self.columns)), dtype=np.float32)
-        for at, values in enumerate(columns):
-            features[:, at] = (values - self.mean[at]) / self.std[at]
-        return features
 
     @property
     def lead_time(self) -> timedelta:
