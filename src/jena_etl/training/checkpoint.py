@@ -63,15 +63,9 @@ class Progress:
 def run_key(dependencies: Iterable[Path], **settings: Any) -> str:
     """Name a training run by all that shapes its result, so that no other run uses its checkpoint.
 
-    The contents of the dependencies count, and so do the versions of Keras, NumPy and the backend.
-
-    Args:
-        dependencies: the data and code that the train stage declares in dvc.yaml. Of a folder,
-            its JSON files count, which say what the arrays beside them were made from.
-        settings: whatever else defines the run, in values that JSON can hold.
-
-    Returns:
-        16 hexadecimal digits.
+    That is its settings, the versions of Keras, NumPy and the backend, and the contents of the data
+    and code that its stage depends on. Of a folder, its JSON files count, which say what the arrays
+    beside them were made from.
     """
     files = [
         file

@@ -93,11 +93,7 @@ def train_batches(
     part = windows.batches(
         batch_size // count, shuffle=True, seed=seed, epoch=epoch, order=order, shard=shard
     )
-
-    def weighted(inputs: Any, targets: Any) -> Any:
-        return inputs, targets, tf.ones_like(targets)
-
-    dataset = part.dataset().map(weighted)
+    dataset = part.dataset().map(lambda inputs, targets: (inputs, targets, tf.ones_like(targets)))
     if len(part) < -(-len(windows) // batch_size):
         inputs, targets = windows.batches(1, order=order).batch(0, epoch=0)
         padding = (inputs, targets, np.zeros_like(targets))
@@ -139,18 +135,15 @@ def sharded_model(model: Any, processes: Processes) -> Any:
 def together(model: Any, processes: Processes, *, run: str, train: int, validation: int) -> Any:
     """A Keras callback by which all processes begin alike and go on with the same losses.
 
-    Args:
-        model: what is trained.
-        processes: those that train it.
-        run: the name of the run, which must be the same in all processes.
-        train: the number of train windows of all shards.
-        validation: the number of validation windows of all shards.
+    They must agree on the name of the `run`. All their shards together have `train` and
+    `validation` windows.
     """
     import keras
 
+    windows = {"train": train, "validation": validation}
     own = {
-        split: len(range(processes.number, windows, processes.count))
-        for split, windows in (("train", train), ("validation", validation))
+        split: len(range(processes.number, count, processes.count))
+        for split, count in windows.items()
     }
 
     class Together(keras.callbacks.Callback):
@@ -185,7 +178,6 @@ def together(model: Any, processes: Processes, *, run: str, train: int, validati
             splits = ["validation" if name.startswith("val_") else "train" for name in logs]
             sums = [mean * own[split] for mean, split in zip(logs.values(), splits, strict=True)]
             totals = np.asarray(processes.sum(np.array(sums)))
-            windows = {"train": train, "validation": validation}
             for name, split, total in zip(logs, splits, totals, strict=True):
                 logs[name] = float(total / windows[split])
 

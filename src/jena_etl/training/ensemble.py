@@ -14,26 +14,20 @@ def ensemble_model(
     """A model that forecasts the weighted mean of what its members forecast.
 
     It is made of the members and of Keras' own layers, so that its file is loaded, exported and
-    shared like any other model's. A member whose weight is 0 is left out.
-
-    Args:
-        members: the trained Keras models, by name; they read windows in the same order.
-        weights: by name.
-        steps: the steps of a window.
-        columns: the columns of a window.
+    shared like any other model's. A member whose weight is 0 is left out. All members read the
+    steps of a window in the same order.
     """
     import keras
 
     window = keras.Input((steps, columns))
+    used = {name: weight for name, weight in weights.items() if weight}
     forecasts = []
-    used = [weight for weight in weights.values() if weight]
-    for name, model in members.items():
-        if weights[name]:
-            model.name = name  # Keras calls them all functional or sequential
-            forecasts.append(model(window))
+    for name in used:
+        members[name].name = name  # Keras calls them all functional or sequential
+        forecasts.append(members[name](window))
     joined = keras.layers.Concatenate(dtype="float32")(forecasts) if len(used) > 1 else forecasts[0]
     mean = keras.layers.Dense(1, use_bias=False, name="weights", dtype="float32")
     ensemble = keras.Model(window, mean(joined))
-    mean.set_weights([np.array(used, np.float32)[:, np.newaxis]])
+    mean.set_weights([np.array([*used.values()], np.float32)[:, np.newaxis]])
     ensemble.compile(optimizer="sgd", loss="mse", metrics=["mae"])  # never trained as a whole
     return ensemble

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import io
 import json
-import lzma
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +32,6 @@ from jena_etl.training.metadata import (
 # The stage that writes a project's model files, by the folder they lie in.
 STAGES = {"models": "train", "ensembles": "ensemble"}
 _MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
-# What zipfile raises for damaged bytes; these errors have no common base class.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    KeyError,
-    OSError,
-    RuntimeError,
-    ValueError,
-)
 
 
 def write_model(
@@ -53,13 +40,6 @@ def write_model(
     """Write a compiled Keras model with its optimizer, and what is needed to forecast with it.
 
     An existing file is replaced only when the new one is complete.
-
-    Args:
-        model: the model.
-        path: the file to write.
-        task: what the model reads and what it forecasts.
-        architecture: the architecture's name in params.yaml.
-        order: the order of the steps in a window.
     """
     metadata = ModelMetadata(
         **dict(task),
@@ -70,7 +50,9 @@ def write_model(
     )
     with replacing(path) as part:
         members = _saved_by_keras(model, path)
-        members["metadata.json"] = _canonical_metadata(members["metadata.json"], metadata)
+        saved = json.loads(members["metadata.json"])
+        saved |= {"date_saved": "1980-01-01@00:00:00", "jena_etl": metadata.model_dump(mode="json")}
+        members["metadata.json"] = json.dumps(saved).encode()
         members["config.json"] = _canonical_config(members["config.json"])
         # Stored, not deflated, as deflate's output depends on the zlib that Python was built with.
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
@@ -142,11 +124,6 @@ def _saved_by_keras(model: Any, path: Path) -> dict[str, bytes]:
         return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
 
-def _canonical_metadata(saved: bytes, metadata: ModelMetadata) -> bytes:
-    fixed = {"date_saved": "1980-01-01@00:00:00", "jena_etl": metadata.model_dump(mode="json")}
-    return json.dumps(json.loads(saved) | fixed).encode()
-
-
 def _canonical_config(saved: bytes) -> bytes:
     """Remove what depends on the process and on the device.
 
@@ -185,7 +162,7 @@ def _read_members(path: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return {name: archive.read(name) for name in {*_MEMBERS, *archive.namelist()}}
-    except _DAMAGE as error:
+    except Exception as error:  # noqa: BLE001  damaged files raise a dozen kinds of error
         reason = error.args[0] if error.args else "it ends too early"
         raise TrainingError(
             f"{_shown(path)} is damaged ({reason}), expected a whole .keras file; {_remedy(path)}"

@@ -57,26 +57,13 @@ class TrainingRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """What a training begins with.
-
-    Attributes:
-        architecture: what is trained, with its settings.
-        windows: the train and validation windows, by split.
-        task: what the model reads and what it forecasts.
-        settings: those of the device, for the run log.
-        device: where it is trained.
-    """
+    """What a training begins with: the windows by split, and the device with its settings."""
 
     architecture: FittedAtOnce | NeuralNetwork
     windows: dict[str, SplitWindows]
     task: ForecastTask
     settings: dict[str, Any]
     device: str
-
-    @property
-    def xla(self) -> bool:
-        """Whether XLA compiles the training step on a CPU."""
-        return self.device == "cpu" and _xla_on_cpu(self.architecture)
 
 
 def prepare(project: Project, params: Params, name: str) -> Prepared:
@@ -93,7 +80,8 @@ def prepare(project: Project, params: Params, name: str) -> Prepared:
         for split in SCORED:
             station.series_windows(split)
     settings = params.train.model_dump(exclude={"batch_size", "device", "shards"})
-    device = use_device(params.train.device, xla_on_cpu=_xla_on_cpu(architecture), **settings)
+    xla_on_cpu = isinstance(architecture, NeuralNetwork) and architecture.xla_on_cpu
+    device = use_device(params.train.device, xla_on_cpu=xla_on_cpu, **settings)
     return Prepared(
         architecture=architecture,
         windows=windows,
@@ -101,10 +89,6 @@ def prepare(project: Project, params: Params, name: str) -> Prepared:
         settings=settings,
         device=device,
     )
-
-
-def _xla_on_cpu(architecture: FittedAtOnce | NeuralNetwork) -> bool:
-    return isinstance(architecture, NeuralNetwork) and architecture.xla_on_cpu
 
 
 def train_and_forecast(project: Project, params: Params, run: TrainingRun) -> None:
@@ -127,7 +111,13 @@ def train_and_forecast(project: Project, params: Params, run: TrainingRun) -> No
         if params.train.shards > 1:
             entry["shards"] = params.train.shards
         model, history = train_model(project, params, run, prepared, checkpoint_file)
-        _refuse_if_outdated(key, project, run, prepared.device)
+        # Results of inputs that have changed meanwhile would be recorded by DVC as up to date.
+        if _run_key(project, run, prepared.device) != key:
+            raise TrainingError(
+                f"params.yaml, data or code of {run.name} changed while it was being trained, so "
+                "nothing was written. To train it as it is now: dvc repro. If you change it back, "
+                "dvc repro resumes from the epochs done"
+            )
         model_file = run.model_file or checkpoint_file.with_suffix(".keras")
         model = written_and_loaded(model, model_file, run, prepared)
         if run.history_file:
@@ -181,7 +171,7 @@ def train_model(
         checkpoint_file=checkpoint_file,
         history_file=run.history_file,
         naive_mae=naive,
-        xla=prepared.xla,
+        xla=prepared.device == "cpu" and architecture.xla_on_cpu,
     )
     return model, history
 
@@ -227,13 +217,3 @@ def _run_key(project: Project, run: TrainingRun, device: str) -> str:
         train=params.train.model_dump(),
         device=device,
     )
-
-
-def _refuse_if_outdated(key: str, project: Project, run: TrainingRun, device: str) -> None:
-    """Refuse to write results if the inputs changed, as DVC would record them as up to date."""
-    if _run_key(project, run, device) != key:
-        raise TrainingError(
-            f"params.yaml, data or code of {run.name} changed while it was being trained, so "
-            "nothing was written. To train it as it is now: dvc repro. If you change it back, dvc "
-            "repro resumes from the epochs done"
-        )

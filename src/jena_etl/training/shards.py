@@ -28,15 +28,7 @@ EXAMPLE = '{"cluster": {"worker": ["A:1", "B:1"]}, "task": {"type": "worker", "i
 class ShardedTraining:
     """A training, as each of its processes is told of it.
 
-    Attributes:
-        project: where the windows are.
-        architecture: what to train.
-        settings: the block `train` of params.yaml.
-        task: how the features were normalised, and which of them is the target.
-        seed: the seed of weights, dropout and shuffling.
-        checkpoint_file: written after every epoch; an interrupted run resumes from it.
-        history_file: where the history grows; None if it is not kept.
-        naive_mae: as in `training.fit.train`.
+    The settings are the block `train` of params.yaml; the rest is as in `seeded_model` and `train`.
     """
 
     project: Project
@@ -52,10 +44,7 @@ class ShardedTraining:
 def train_in_shards(model: Any, training: ShardedTraining, *, device: str) -> None:
     """Train in as many processes as the settings say, and leave all epochs in the checkpoint.
 
-    Args:
-        model: the model as it was built, to read the checkpoint with.
-        training: what to train.
-        device: the name of the device that was chosen.
+    The model, as it was built, is only used to read the checkpoint with.
 
     Raises:
         TrainingError: this device or backend is not supported, TF_CONFIG does not fit, a process
