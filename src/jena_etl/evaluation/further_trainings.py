@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from jena_etl.evaluation.forecasts import Forecasts
@@ -27,18 +28,13 @@ def scores_over_seeds(
     scores: dict[str, dict[str, Scores]],
     naive: dict[str, Predictions],
 ) -> dict[str, dict[str, Spread]]:
-    """The spread of the MAE over all seeds; nothing if there is one seed.
+    """The spread of the MAE over all seeds, by name and split; nothing if there is one seed.
 
-    Args:
-        project: where the forecasts are.
-        params: names the architectures, the ensembles and the seeds.
-        scores: of every architecture and ensemble with `seed`, by split.
-        naive: the naive forecasts, by split.
+    `scores` are those of the trainings with `seed`, by name and split.
     """
     if not params.further_seeds:
         return {}
-    names = (*params.architectures, *params.ensembles)
-    trainings = {name: [scores[name]] for name in names}
+    trainings = {name: [scores[name]] for name in (*params.architectures, *params.ensembles)}
     for seed in params.further_seeds:
         forecasts = Forecasts(
             project, params.architectures, params.ensembles, partial(with_seed, seed=seed)
@@ -51,15 +47,10 @@ def scores_over_seeds(
 
 def scores_in_folds(project: Project, params: Params) -> dict[str, FoldScores]:
     """The scores of all forecasts in the folds of the rolling origin; nothing if there are none."""
-    if not params.rolling_origin.origins:
-        return {}
-    trained = (*BASELINES, *params.architectures)
-    mae: dict[str, dict[str, float]] = {name: {} for name in (*trained, *params.ensembles)}
+    mae: dict[str, dict[str, float]] = {}
     for origin in params.rolling_origin.origins:
-        forecasts = Forecasts(project, trained, params.ensembles, partial(in_fold, origin=origin))
-        for name, found in forecasts.items():
-            scores = evaluate(in_fold(name, origin), found, forecasts[NAIVE])
-            mae[name][origin] = scores["test"].mae
+        for name, error in _test_mae(project, params, partial(in_fold, origin=origin)).items():
+            mae.setdefault(name, {})[origin] = error
     return {name: FoldScores(by_origin, mae[NAIVE]) for name, by_origin in mae.items()}
 
 
@@ -68,25 +59,27 @@ def scores_by_lead_time(
 ) -> dict[str, LeadTimeScores]:
     """The scores of all forecasts at all horizons; nothing if there is one horizon.
 
-    Args:
-        project: where the forecasts are.
-        params: names the architectures, the ensembles and the further horizons.
-        scores: of all forecasts with the window's own horizon, by name and split.
+    `scores` are those with the window's own horizon, by name and split.
     """
     if not params.further_horizons:
         return {}
     own = project.splits.window.horizon
     mae = {name: {own: found["test"].mae} for name, found in scores.items()}
     for horizon in params.further_horizons:
-        trained = (*BASELINES, *params.architectures)
-        forecasts = Forecasts(
-            project, trained, params.ensembles, partial(at_horizon, horizon=horizon)
-        )
-        for name, found in forecasts.items():
-            scored = evaluate(at_horizon(name, horizon), found, forecasts[NAIVE])
-            mae[name][horizon] = scored["test"].mae
+        for name, error in _test_mae(project, params, partial(at_horizon, horizon=horizon)).items():
+            mae[name][horizon] = error
     ascending = {name: dict(sorted(found.items())) for name, found in mae.items()}
     return {name: LeadTimeScores(found, ascending[NAIVE]) for name, found in ascending.items()}
+
+
+def _test_mae(project: Project, params: Params, file_of: Callable[[str], str]) -> dict[str, float]:
+    """The MAE on the test split of all forecasts of another training, by name."""
+    trained = (*BASELINES, *params.architectures)
+    forecasts = Forecasts(project, trained, params.ensembles, file_of)
+    return {
+        name: evaluate(file_of(name), found, forecasts[NAIVE])["test"].mae
+        for name, found in forecasts.items()
+    }
 
 
 def validation_mae(
@@ -94,9 +87,7 @@ def validation_mae(
 ) -> dict[str, float]:
     """What each is ranked by: its MAE on the validation split, averaged over the seeds if it can.
 
-    Args:
-        scores: by name and split.
-        seeds: the spread over the seeds, of the names that have one.
+    `seeds` holds the spread over the seeds of the names that have one.
     """
     means = {name: spread["validation"].mean for name, spread in seeds.items()}
     return {name: found["validation"].mae for name, found in scores.items()} | means

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jena_etl.evaluation.metrics import read_mae, skill_of, skill_text
 from jena_etl.evaluation.predictions import NAIVE
 from jena_etl.text import markdown_table
 
@@ -39,8 +40,7 @@ class LeadTimeScores:
     @property
     def skill(self) -> dict[int, float | None]:
         """1 - MAE / the naive forecast's, by horizon; None where the naive forecast is perfect."""
-        naive = self.naive_mae
-        return {at: 1 - mae / naive[at] if naive[at] else None for at, mae in self.mae.items()}
+        return {at: skill_of(mae, self.naive_mae[at]) for at, mae in self.mae.items()}
 
     def figures(self) -> dict[str, float | None]:
         """The scores by the names of their columns."""
@@ -48,18 +48,13 @@ class LeadTimeScores:
         return mae | {f"{PREFIX}skill_{at}": skill for at, skill in self.skill.items()}
 
 
-def read_lead_times(rows: Iterable[Mapping[str, str]]) -> dict[str, LeadTimeScores]:
+def read_lead_times(rows: Sequence[Mapping[str, str]]) -> dict[str, LeadTimeScores]:
     """The scores by name from the rows of the leaderboard; none without further horizons."""
-    start = f"{PREFIX}mae_"
     by_name = {
-        row["architecture"]: {
-            int(column.removeprefix(start)): float(value)
-            for column, value in row.items()
-            if column.startswith(start)
-        }
-        for row in rows
+        name: {int(horizon): error for horizon, error in mae.items()}
+        for name, mae in read_mae(rows, f"{PREFIX}mae_(.+)").items()
     }
-    return {name: LeadTimeScores(mae, by_name[NAIVE]) for name, mae in by_name.items() if mae}
+    return {name: LeadTimeScores(mae, by_name[NAIVE]) for name, mae in by_name.items()}
 
 
 def step_seconds(card: DataCard, window: WindowShape) -> float | None:
@@ -88,9 +83,7 @@ def table(
 ) -> tuple[list[str], list[list[str]]]:
     """The heads and cells of a table of these scores, in the order given.
 
-    Args:
-        scores: by name.
-        seconds: as for `lead_time`.
+    `seconds` is that of `lead_time`.
     """
     times = [lead_time(at, seconds) for at in next(iter(scores.values())).mae]
     heads = ["architecture", *(f"{what} {time}" for what in ("MAE", "skill") for time in times)]
@@ -98,7 +91,7 @@ def table(
         [
             name,
             *(f"{mae:.3f}" for mae in found.mae.values()),
-            *("" if skill is None else f"{skill:+.3f}" for skill in found.skill.values()),
+            *map(skill_text, found.skill.values()),
         ]
         for name, found in scores.items()
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +66,37 @@ def scores(actual: np.ndarray, predicted: np.ndarray, naive: np.ndarray) -> Scor
         mae=mae,
         rmse=float(np.sqrt((error**2).mean())),
         bias=float(error.mean()),
-        skill=1 - mae / naive_mae if naive_mae else None,
+        skill=skill_of(mae, naive_mae),
         windows=len(error),
     )
+
+
+def skill_of(mae: float, naive_mae: float) -> float | None:
+    """1 - MAE / the naive forecast's; None if the naive forecast is perfect."""
+    return 1 - mae / naive_mae if naive_mae else None
+
+
+def skill_text(found: float | None) -> str:
+    """A skill with its sign, or nothing."""
+    return "" if found is None else f"{found:+.3f}"
+
+
+def read_mae(rows: Sequence[Mapping[str, str]], pattern: str) -> dict[str, dict[str, float]]:
+    """Mean absolute errors from the rows of the leaderboard; none without such columns.
+
+    Args:
+        rows: at least one.
+        pattern: a regular expression for the names of the columns. Its group is what an error is
+            of, such as a station.
+
+    Returns:
+        The errors by the name of the forecast and by what they are of.
+    """
+    matches = {column: re.fullmatch(pattern, column) for column in rows[0]}
+    parts = {column: match[1] for column, match in matches.items() if match}
+    if not parts:
+        return {}
+    return {
+        row["architecture"]: {part: float(row[column]) for column, part in parts.items()}
+        for row in rows
+    }

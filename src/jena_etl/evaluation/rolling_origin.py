@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from jena_etl.evaluation.metrics import read_mae, skill_of, skill_text
 from jena_etl.evaluation.predictions import NAIVE
 from jena_etl.evaluation.spread import Spread, spread, spread_text
 from jena_etl.text import markdown_table
@@ -40,8 +41,7 @@ class FoldScores:
     @property
     def skill(self) -> float | None:
         """1 - mean MAE / the naive forecast's; None if the naive forecast is perfect."""
-        naive = statistics.fmean(self.naive_mae.values())
-        return 1 - self.spread.mean / naive if naive else None
+        return skill_of(self.spread.mean, statistics.fmean(self.naive_mae.values()))
 
     def summary(self) -> dict[str, float | None]:
         """The figures over all folds, by the names of their columns."""
@@ -54,17 +54,10 @@ class FoldScores:
         return self.summary() | {f"{PREFIX}mae_{at}": mae for at, mae in self.mae.items()}
 
 
-def read_fold_scores(rows: Iterable[Mapping[str, str]]) -> dict[str, FoldScores]:
+def read_fold_scores(rows: Sequence[Mapping[str, str]]) -> dict[str, FoldScores]:
     """The scores in the folds from the rows of the leaderboard, by name; none without folds."""
-    by_name = {
-        row["architecture"]: {
-            column.removeprefix(f"{PREFIX}mae_"): float(value)
-            for column, value in row.items()
-            if column.startswith(f"{PREFIX}mae_") and column[-1].isdigit()
-        }
-        for row in rows
-    }
-    return {name: FoldScores(mae, by_name[NAIVE]) for name, mae in by_name.items() if mae}
+    by_name = read_mae(rows, rf"{PREFIX}mae_(.+\d)")  # ends with a date, and not with `mean`
+    return {name: FoldScores(mae, by_name[NAIVE]) for name, mae in by_name.items()}
 
 
 def table(scores: Mapping[str, FoldScores]) -> tuple[list[str], list[list[str]]]:
@@ -75,7 +68,7 @@ def table(scores: Mapping[str, FoldScores]) -> tuple[list[str], list[list[str]]]
         [
             name,
             spread_text(found.spread),
-            "" if found.skill is None else f"{found.skill:+.3f}",
+            skill_text(found.skill),
             *(f"{mae:.3f}" for mae in found.mae.values()),
         ]
         for name, found in scores.items()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from jena_etl.evaluation.metrics import read_mae, skill_of
 from jena_etl.evaluation.predictions import NAIVE, Predictions
 from jena_etl.prepare.outputs import StationList
 from jena_etl.text import markdown, markdown_table
@@ -36,57 +37,32 @@ class StationScores:
     @property
     def skill(self) -> dict[str, float | None]:
         """1 - MAE / the naive forecast's; None where the naive forecast is perfect."""
-        return {
-            name: 1 - mae / self.naive_mae[name] if self.naive_mae[name] else None
-            for name, mae in self.mae.items()
-        }
+        return {name: skill_of(mae, self.naive_mae[name]) for name, mae in self.mae.items()}
 
     def figures(self) -> dict[str, float | None]:
         """All columns of the leaderboard."""
-        skill = self.skill
-        return {
-            f"{PREFIX}{what}_{name}": value
-            for what, values in (("mae", self.mae), ("skill", skill))
-            for name, value in values.items()
-        }
+        mae = {f"{PREFIX}mae_{name}": mae for name, mae in self.mae.items()}
+        return mae | {f"{PREFIX}skill_{name}": skill for name, skill in self.skill.items()}
 
 
 def mae_by_station(test: Predictions, stations: StationList) -> dict[str, float]:
-    """The mean absolute error of a forecast at every station; nothing if there is one.
-
-    Args:
-        test: the forecasts of the test split for all stations.
-        stations: the stations.
-    """
-    found = {}
-    for number, name in enumerate(stations.names):
-        found[name] = float(np.abs(test.of_stations([number]).errors()).mean())
-    return found
-
-
-def read_station_scores(rows: Iterable[Mapping[str, str]]) -> dict[str, StationScores]:
-    """The scores by station from the rows of the leaderboard, by name; none with one station."""
-    start = f"{PREFIX}mae_"
-    by_name = {
-        row["architecture"]: {
-            column.removeprefix(start): float(value)
-            for column, value in row.items()
-            if column.startswith(start)
-        }
-        for row in rows
+    """The mean absolute error of a forecast at every station; nothing if there is one."""
+    return {
+        name: float(np.abs(test.of_stations([number]).errors()).mean())
+        for number, name in enumerate(stations.names)
     }
-    return {name: StationScores(mae, by_name[NAIVE]) for name, mae in by_name.items() if mae}
+
+
+def read_station_scores(rows: Sequence[Mapping[str, str]]) -> dict[str, StationScores]:
+    """The scores by station from the rows of the leaderboard, by name; none with one station."""
+    by_name = read_mae(rows, f"{PREFIX}mae_(.+)")
+    return {name: StationScores(mae, by_name[NAIVE]) for name, mae in by_name.items()}
 
 
 def table(
     found: Mapping[str, StationScores], stations: StationList
 ) -> tuple[list[str], list[list[str]]]:
-    """The heads and cells of a table with a row for each forecast and a column for each station.
-
-    Args:
-        found: in the order of the rows.
-        stations: the stations.
-    """
+    """The heads and cells of a table with a row for each forecast and a column for each station."""
     names = [f"{one} (unseen)" if one in stations.unseen else one for one in stations.names]
     cells = [
         [
