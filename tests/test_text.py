@@ -17,7 +17,7 @@ from jena_etl.evaluation.intervals import Comparison
 from jena_etl.evaluation.leaderboard import Entry, as_markdown, title
 from jena_etl.evaluation.metrics import Scores
 from jena_etl.ingest.source import SourceSummary
-from jena_etl.prepare.outputs import Splits, WindowShape
+from jena_etl.prepare.outputs import Splits, StationList, WindowShape
 from jena_etl.text import markdown, printable
 from tests.command_line import jena_etl
 from tests.pipeline.repository import Repo
@@ -147,8 +147,8 @@ def test_names_do_not_break_the_leaderboards_table() -> None:
         window=WindowShape(sequence_length=120, sampling_rate=6, horizon=24, sequence_stride=1),
     )
     source = SourceSummary(name="a*b.zip", synthetic=False, files=(), members=())
-    heading = title(splits, source)
-    text = as_markdown(entries, heading)
+    stations = StationList(first=None, further=(), unseen=(), statistics="pooled")
+    text = as_markdown(entries, title(splits, source, stations), None, stations)
     assert is_safe(text)
     assert [unescaped(text, sign) for sign in "<>`*["] == [0, 0, 0, 0, 0]
     table = [line for line in text.splitlines() if line.startswith("|")]

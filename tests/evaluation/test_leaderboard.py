@@ -27,7 +27,9 @@ from jena_etl.evaluation.prediction_intervals import IntervalScores
 from jena_etl.evaluation.predictions import NAIVE
 from jena_etl.evaluation.spread import Spread
 from jena_etl.ingest.source import SourceSummary
-from jena_etl.prepare.outputs import Splits, WindowShape
+from jena_etl.prepare.outputs import Splits, StationList, WindowShape
+
+ALONE = StationList(first=None, further=(), unseen=(), statistics="pooled")
 
 
 def entry(
@@ -99,7 +101,7 @@ def test_the_leaderboard_is_read_back(tmp_path: Path) -> None:
 
 
 def test_a_model_worse_than_naive_is_marked() -> None:
-    lines = as_markdown(ENTRIES, "what").splitlines()
+    lines = as_markdown(ENTRIES, "what", None, ALONE).splitlines()
     marked = [line for line in lines if "beaten by naive" in line]
     (line,) = marked
     assert line.startswith("| 4 | worse (beaten by naive) | 1,234 | 5 | 2.500 | 2.500 |")
@@ -109,7 +111,7 @@ def test_a_model_worse_than_naive_is_marked() -> None:
 
 
 def test_what_cannot_be_told_apart_is_said() -> None:
-    lines = as_markdown(ENTRIES, "what").splitlines()
+    lines = as_markdown(ENTRIES, "what", None, ALONE).splitlines()
     assert "| 2.550 to 3.300 | the best |" in lines[6]
     assert "| 2.650 to 3.400 | not distinguishable |" in lines[7]
     assert "blocks of 7 days" in lines[-3]
@@ -119,7 +121,7 @@ def test_what_cannot_be_told_apart_is_said() -> None:
 
 def test_a_short_test_split_has_no_intervals() -> None:
     short = [entry("any", 1.0, 1.0, verdict="unknown")]
-    lines = as_markdown(short, "what").splitlines()
+    lines = as_markdown(short, "what", None, ALONE).splitlines()
     assert lines[-3] == (
         "The test split has fewer than 60 days of forecasts, too few for an interval."
     )
@@ -129,7 +131,7 @@ def test_a_short_test_split_has_no_intervals() -> None:
 
 
 def test_a_perfect_naive_forecast_leaves_the_skill_out() -> None:
-    line = as_markdown([entry("any", 1.0, 1.0, None)], "what").splitlines()[6]
+    line = as_markdown([entry("any", 1.0, 1.0, None)], "what", None, ALONE).splitlines()[6]
     assert line.startswith("| 1 | any (beaten by naive) | 1,234 | 5 | 1.000 | 1.000 |")
     assert line.endswith("| worse |  |  | 1.500 | 78.8% |")
 
@@ -145,11 +147,11 @@ def test_the_title_tells_policy_and_synthetic_data() -> None:
         gaps="keep",
         window=WindowShape(sequence_length=120, sampling_rate=6, horizon=24, sequence_stride=1),
     )
-    made_up = title(splits, source(synthetic=True))
+    made_up = title(splits, source(synthetic=True), ALONE)
     assert made_up == "T (degC), 24 steps of 6 rows ahead, policy strict, a.zip (synthetic data)"
-    dropped = title(splits.model_copy(update={"gaps": "drop"}), source(synthetic=False))
+    dropped = title(splits.model_copy(update={"gaps": "drop"}), source(synthetic=False), ALONE)
     assert dropped.endswith("policy strict, a.zip, windows across gaps dropped")
-    assert "synthetic" not in title(splits, source(synthetic=False))
+    assert "synthetic" not in title(splits, source(synthetic=False), ALONE)
 
 
 def repeated(name: str, validation: float, mean: float, std: float = 0.125) -> Entry:
@@ -176,7 +178,7 @@ def test_several_seeds_rank_by_their_mean() -> None:
         ["3", "2.5", "0.125", "3.5", "0.125"],
     ]
     assert best_on_validation({e.architecture: e.validation_mae for e in SEVERAL_SEEDS}) == "even"
-    lines = as_markdown(SEVERAL_SEEDS, "what").splitlines()
+    lines = as_markdown(SEVERAL_SEEDS, "what", None, ALONE).splitlines()
     assert lines[-5:-2] == [
         "|:--|--:|--:|",
         "| even | 2.250 ± 0.125 | 3.250 ± 0.125 |",
@@ -198,4 +200,4 @@ def test_the_spread_is_read_back(tmp_path: Path) -> None:
 def test_one_seed_leaves_no_trace() -> None:
     assert as_csv(ENTRIES).splitlines()[0] == ",".join(COLUMNS)
     assert not set(SEED_COLUMNS) & set(as_metrics(ENTRIES[2]))
-    assert "seeds" not in as_markdown(ENTRIES, "what")
+    assert "seeds" not in as_markdown(ENTRIES, "what", None, ALONE)

@@ -52,12 +52,7 @@ def as_sum(weights: Mapping[str, float]) -> str:
 
 
 def weighted_mean(weights: Mapping[str, float], members: Mapping[str, Predictions]) -> Predictions:
-    """The ensemble's forecasts of one split.
-
-    Args:
-        weights: by member.
-        members: the forecasts of the same split, by member.
-    """
+    """The ensemble's forecasts of one split, from its members' forecasts of that split."""
     first = next(iter(members.values()))
     mean = sum(
         weight * members[name].prediction.astype(np.float64) for name, weight in weights.items()

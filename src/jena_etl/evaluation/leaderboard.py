@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jena_etl.errors import ProjectError
 from jena_etl.evaluation.ensemble import as_sum
-from jena_etl.evaluation.intervals import (
-    FEWEST_DAYS,
-    LEVEL,
-    RESAMPLES,
-    Comparison,
-    Interval,
-)
+from jena_etl.evaluation.intervals import FEWEST_DAYS, LEVEL, RESAMPLES, Comparison, Interval
 from jena_etl.evaluation.lead_times import PREFIX as LEAD_TIME
 from jena_etl.evaluation.lead_times import LeadTimeScores
 from jena_etl.evaluation.lead_times import as_markdown as lead_times_markdown
-from jena_etl.evaluation.metrics import Scores
+from jena_etl.evaluation.metrics import Scores, skill_text
 from jena_etl.evaluation.prediction_intervals import COVERAGE, IntervalScores
 from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED
 from jena_etl.evaluation.rolling_origin import PREFIX as FOLD
@@ -143,9 +137,9 @@ class Entry:
         """The spread over the seeds by the names of SEED_COLUMNS; None without further seeds."""
         if not self.seeds:
             return dict.fromkeys(SEED_COLUMNS)
-        spreads = {split: self.seeds[split] for split in SCORED}
-        figures = [figure for found in spreads.values() for figure in (found.mean, found.std)]
-        return dict(zip(SEED_COLUMNS, [spreads[SCORED[0]].count, *figures], strict=True))
+        spreads = [self.seeds[split] for split in SCORED]
+        figures = [figure for found in spreads for figure in (found.mean, found.std)]
+        return dict(zip(SEED_COLUMNS, [spreads[0].count, *figures], strict=True))
 
 
 def best_on_validation(mae: Mapping[str, float]) -> str:
@@ -162,12 +156,11 @@ def ranked(entries: list[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda e: (e.validation_mae, e.architecture))
 
 
-def title(splits: Splits, source: SourceSummary, stations: StationList | None = None) -> str:
+def title(splits: Splits, source: SourceSummary, stations: StationList) -> str:
     """A line that says what was forecast, under which policy, on which file or stations."""
-    where = (stations.named if stations else "") or source.name
     text = (
         f"{splits.target}, {splits.window.horizon} steps of {splits.window.sampling_rate} rows "
-        f"ahead, policy {splits.policy}, {where}"
+        f"ahead, policy {splits.policy}, {stations.named or source.name}"
     )
     if splits.gaps == "drop":
         text += ", windows across gaps dropped"
@@ -176,11 +169,9 @@ def title(splits: Splits, source: SourceSummary, stations: StationList | None = 
 
 def as_csv(entries: list[Entry]) -> str:
     """The leaderboard for programs and for `dvc plots`."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
     several_seeds = any(entry.seeds for entry in entries)
     extra = [*(SEED_COLUMNS if several_seeds else ()), *_further_figures(entries[0])]
-    rows.writerow([*COLUMNS, *extra])
+    rows: list[list[object]] = [[*COLUMNS, *extra]]
     for rank, entry in enumerate(ranked(entries), start=1):
         named = [rank, entry.architecture, entry.kind, entry.parameters, entry.best_epoch]
         found = entry.comparison
@@ -189,7 +180,14 @@ def as_csv(entries: list[Entry]) -> str:
         spread = [own.crps, own.coverage, own.width] if own else [None] * 3
         repeated = [*(entry.seed_figures().values() if several_seeds else ())]
         repeated += _further_figures(entry).values()
-        rows.writerow([*named, *entry.figures().values(), *compared, *spread, *repeated])
+        rows.append([*named, *entry.figures().values(), *compared, *spread, *repeated])
+    return csv_text(rows)
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """These rows as a CSV; the first one names the columns."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
@@ -230,10 +228,7 @@ def read_spread(row: dict[str, str], split: str) -> Spread | None:
 
 
 def as_markdown(
-    entries: list[Entry],
-    heading: str,
-    step_seconds: float | None = None,
-    stations: StationList | None = None,
+    entries: list[Entry], heading: str, step_seconds: float | None, stations: StationList
 ) -> str:
     """The leaderboard for people.
 
@@ -241,8 +236,9 @@ def as_markdown(
         entries: its lines, in any order.
         heading: what was forecast.
         step_seconds: the seconds from one sampled step to the next; None if that is not known.
-        stations: the stations, if the entries have scores by station.
+        stations: the stations of the project.
     """
+    entries = ranked(entries)
     heads = (
         "| | architecture | parameters | epoch | MAE validation | test "
         f"| {LEVEL:.0%} interval | against the best | skill validation | test "
@@ -250,7 +246,7 @@ def as_markdown(
     )
     lines = ["# Leaderboard", "", markdown(heading), "", heads]
     lines.append("|--:|:--|--:|--:|--:|--:|:-:|:--|--:|--:|--:|--:|")
-    for rank, entry in enumerate(ranked(entries), start=1):
+    for rank, entry in enumerate(entries, start=1):
         validation, test = entry.scores["validation"], entry.scores["test"]
         remarks = [] if entry.kind == "model" else [entry.kind]
         remarks += ["beaten by naive"] if entry.is_beaten else []
@@ -258,8 +254,8 @@ def as_markdown(
         lines.append(
             f"| {rank} | {name} | {entry.parameters:,} | {entry.best_epoch or ''} "
             f"| {validation.mae:.3f} | {test.mae:.3f} | {interval_text(entry.comparison.mae)} "
-            f"| {VERDICTS[entry.comparison.verdict]} | {_skill(validation)} | {_skill(test)} "
-            f"| {_spread(entry.intervals)} |"
+            f"| {VERDICTS[entry.comparison.verdict]} | {skill_text(validation.skill)} "
+            f"| {skill_text(test.skill)} | {_spread(entry.intervals)} |"
         )
     lines += [
         "",
@@ -270,16 +266,10 @@ def as_markdown(
         ABOUT_PREDICTION_INTERVALS,
         *_weights_markdown(entries),
         *_seeds_markdown(entries),
-        *(
-            stations_markdown(
-                {e.architecture: e.stations for e in ranked(entries) if e.stations}, stations
-            )
-            if stations
-            else ()
-        ),
-        *folds_markdown({e.architecture: e.folds for e in ranked(entries) if e.folds}),
+        *stations_markdown({e.architecture: e.stations for e in entries if e.stations}, stations),
+        *folds_markdown({e.architecture: e.folds for e in entries if e.folds}),
         *lead_times_markdown(
-            {e.architecture: e.lead_times for e in ranked(entries) if e.lead_times}, step_seconds
+            {e.architecture: e.lead_times for e in entries if e.lead_times}, step_seconds
         ),
     ]
     return "\n".join(lines) + "\n"
@@ -290,7 +280,7 @@ def _weights_markdown(entries: list[Entry]) -> list[str]:
     found = [
         f"{markdown(entry.architecture)} = {markdown(as_sum(entry.weights))}, with the lowest "
         "squared error that such weights reach on the validation split."
-        for entry in ranked(entries)
+        for entry in entries
         if entry.weights
     ]
     return [line for text in found for line in ("", text)]
@@ -298,15 +288,14 @@ def _weights_markdown(entries: list[Entry]) -> list[str]:
 
 def _seeds_markdown(entries: list[Entry]) -> list[str]:
     """A table of the spread over the seeds; nothing if there is one seed."""
-    found = [(entry, entry.seeds) for entry in ranked(entries) if entry.seeds]
+    found = {entry.architecture: entry.seeds for entry in entries if entry.seeds}
     if not found:
         return []
     heads = ["architecture", "MAE validation", "test"]
     rows = [
-        [entry.architecture, *(spread_text(seeds[split]) for split in SCORED)]
-        for entry, seeds in found
+        [name, *(spread_text(seeds[split]) for split in SCORED)] for name, seeds in found.items()
     ]
-    title = f"## {seeds_title(found[0][1]['validation'].count)}"
+    title = f"## {seeds_title(next(iter(found.values()))['validation'].count)}"
     return ["", title, "", *markdown_table(heads, rows), "", ABOUT_SEEDS]
 
 
@@ -349,7 +338,3 @@ def as_metrics(entry: Entry) -> dict[str, Any]:
 
 def _spread(found: IntervalScores | None) -> str:
     return f"{found.crps:.3f} | {found.coverage:.1%}" if found else "|"
-
-
-def _skill(score: Scores) -> str:
-    return "" if score.skill is None else f"{score.skill:+.3f}"

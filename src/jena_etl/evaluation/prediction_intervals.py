@@ -117,13 +117,7 @@ def conformal_quantiles(residuals: Floats, model_sha256: str | None) -> Residual
 def interval_scores(
     quantiles: ResidualQuantiles, validation: Predictions, test: Predictions
 ) -> IntervalScores:
-    """Score the intervals of a forecast on the test split.
-
-    Args:
-        quantiles: of the residuals of the validation split.
-        validation: the forecasts of that split.
-        test: those of the test split.
-    """
+    """Score the intervals of a forecast, made from the validation split, on the test split."""
     residuals = residuals_of(test)
     return IntervalScores(
         coverage=quantiles.coverage(residuals),

@@ -67,15 +67,12 @@ class Predictions:
         begins, ends = (np.searchsorted(self.station, wanted, side) for side in ("left", "right"))
         if (ends - begins).sum() == len(self.station):
             return self
-        pieces = [slice(*ends_of_one) for ends_of_one in zip(begins, ends, strict=True)]
-        if len(pieces) == 1:  # a view, which takes no memory
-            return Predictions(**{name: values[pieces[0]] for name, values in vars(self).items()})
-        return Predictions(
-            **{
-                name: np.concatenate([values[piece] for piece in pieces])
-                for name, values in vars(self).items()
-            }
-        )
+        columns = {}
+        for name, values in vars(self).items():
+            pieces = [values[begin:end] for begin, end in zip(begins, ends, strict=True)]
+            # A single piece is a view, which takes no memory.
+            columns[name] = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        return Predictions(**columns)
 
     def sharing(self, other: Predictions) -> Predictions:
         """The same forecasts, with the arrays of `other` in place of equal ones.
