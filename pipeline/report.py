@@ -16,12 +16,12 @@ from jena_etl.report.compose import (
     Models,
     compose_page,
     forecasts_csv,
-    names_shown,
     validation_curves_csv,
 )
 from jena_etl.report.data_pictures import draw_data
 from jena_etl.report.figure import Picture
 from jena_etl.report.model_card import ModelFile, StationData, render_model_card
+from jena_etl.report.optional_sections import names_shown
 from jena_etl.report.page import render_page
 from jena_etl.report.series_pictures import Series
 from jena_etl.report.station_pictures import STATIONS_SHOWN, side_by_side

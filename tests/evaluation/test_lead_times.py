@@ -71,10 +71,13 @@ def test_a_lead_time_is_a_time_if_the_step_is_known(
 
 
 def test_the_page_draws_the_best_models_and_the_baselines() -> None:
-    (section,) = lead_times_section(rows(), 3600, "K", most=1)
-    assert [row[0] for row in section.tables[0].rows] == list(MAE)
+    better = [{**rows()[0], "architecture": name} for name in ("first", "second")]
+    (section,) = lead_times_section([*better, *rows()], 3600, "K")
+    assert [row[0] for row in section.tables[0].rows] == ["first", "second", *MAE]
     (picture,) = section.pictures
     for drawn in (
+        "first",
+        "second",
         "lstm",
         "naive",
         "climatology",
@@ -89,5 +92,5 @@ def test_the_page_draws_the_best_models_and_the_baselines() -> None:
 def test_nothing_is_said_with_one_lead_time() -> None:
     once = [{"architecture": "dense", "test_mae": "1.0"}]
     assert read_lead_times(once) == {}
-    assert lead_times_section(once, 3600, "K", most=3) == []
+    assert lead_times_section(once, 3600, "K") == []
     assert as_markdown({}, 3600) == []

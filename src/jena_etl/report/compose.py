@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -17,6 +15,7 @@ from jena_etl.evaluation.leaderboard import (
     ABOUT_PREDICTION_INTERVALS,
     VERDICTS,
     about_intervals,
+    csv_text,
     interval_text,
     test_interval,
 )
@@ -28,12 +27,15 @@ from jena_etl.report.figure import Picture
 from jena_etl.report.forecast_pictures import against_observation, errors, middle_days
 from jena_etl.report.lead_times import lead_times_section
 from jena_etl.report.model_pictures import architectures, leaderboard, training_curves
-from jena_etl.report.optional_sections import folds_section, seeds_section, stations_section
+from jena_etl.report.optional_sections import (
+    folds_section,
+    names_shown,
+    seeds_section,
+    stations_section,
+)
 from jena_etl.report.page import Page, Section, Table
 from jena_etl.training.metadata import Layer
 
-DAYS_SHOWN = 14
-MODELS_SHOWN = 3  # in pictures where more lines could not be told apart: the best ones
 ABOUT_ENSEMBLES = (
     "An ensemble is a weighted mean of models; reports/leaderboard.md has its weights, which were "
     "chosen on the validation split."
@@ -69,18 +71,12 @@ class Models:
     @property
     def shown(self) -> dict[str, Predictions]:
         """The forecasts of the best architectures and the naive forecast."""
-        return {n: self.predictions[n] for n in (NAIVE, *names_shown(self.leaderboard))}
+        return {name: self.predictions[name] for name in (NAIVE, *names_shown(self.leaderboard))}
 
     @property
     def shown_at_first_station(self) -> dict[str, Predictions]:
         """The same for the project's first station alone, as a series in time order."""
         return {name: found.of_stations([0]) for name, found in self.shown.items()}
-
-
-def names_shown(leaderboard: Iterable[Mapping[str, str]]) -> list[str]:
-    """The names of the models and ensembles whose forecasts are drawn, the best ones first."""
-    ranked = [row["architecture"] for row in leaderboard]
-    return [name for name in ranked if name not in BASELINES][:MODELS_SHOWN]
 
 
 def compose_page(
@@ -97,21 +93,7 @@ def compose_page(
     synthetic: bool,
     params: str,
 ) -> Page:
-    """Put the report together.
-
-    Args:
-        card: the data card.
-        statistics: the statistics of the train rows.
-        splits: the splits.
-        models: what is known about the models.
-        data_pictures: the pictures of the data.
-        stations: the stations of the project.
-        station_pictures: the pictures of all of them; none if there is one.
-        credit: who recorded the data, and its licence.
-        label: a word in large letters below the title.
-        synthetic: whether SYNTHETIC DATA stands beside it.
-        params: the text of params.yaml.
-    """
+    """Put the report together; `params` is the text of params.yaml."""
     unit = card.columns[splits.target].unit
     pictures = {picture.name: picture for picture in data_pictures}
     faults = pictures.pop("events", None)
@@ -125,9 +107,7 @@ def compose_page(
             _leaderboard_section(models.leaderboard, unit),
             *seeds_section(models.leaderboard, unit),
             *folds_section(models.leaderboard, unit),
-            *lead_times_section(
-                models.leaderboard, step_seconds(card, splits.window), unit, most=MODELS_SHOWN
-            ),
+            *lead_times_section(models.leaderboard, step_seconds(card, splits.window), unit),
             *stations_section(models.leaderboard, stations, unit, station_pictures),
             _forecasts_section(models, splits.target, unit),
             _models_section(models, unit),
@@ -169,7 +149,7 @@ def _summary(
         trained += f" and {ensembles} ensemble{'s' if ensembles > 1 else ''} of them"
     baseline = next(row for row in rows if row["architecture"] in BASELINES)
     naive = next(row for row in rows if row["architecture"] == NAIVE)
-    better = [m for m in models if all(float(m[_mae(s)]) < float(naive[_mae(s)]) for s in SCORED)]
+    better = [row for row in models if all(_mae(row, s) < _mae(naive, s) for s in SCORED)]
     best = models[0] if models else naive
     where = f"between {card.first[:10]} and {card.last[:10]}"
     if stations.names:
@@ -179,8 +159,8 @@ def _summary(
         f"{len(card.columns)} measured columns {where}. "
         f"Of {trained}, {len(better)} beat the naive forecast on both the validation "
         f"and the test split. The best on the validation split is {best['architecture']}, with a "
-        f"mean absolute error on the test split of {float(best['test_mae']):.2f} {unit}; that of "
-        f"the naive forecast is {float(naive['test_mae']):.2f} {unit}."
+        f"mean absolute error on the test split of {_mae(best, 'test'):.2f} {unit}; that of "
+        f"the naive forecast is {_mae(naive, 'test'):.2f} {unit}."
         + _about_baseline(baseline, best, unit)
     )
 
@@ -189,14 +169,14 @@ def _about_baseline(baseline: dict[str, str], best: dict[str, str], unit: str) -
     name = baseline["architecture"]
     if name == NAIVE:
         return ""
-    text = f" The best baseline is {name}, with {float(baseline['test_mae']):.2f} {unit}"
+    text = f" The best baseline is {name}, with {_mae(baseline, 'test'):.2f} {unit}"
     if best["architecture"] not in BASELINES and int(baseline["rank"]) < int(best["rank"]):
         text += "; on the validation split it is better than every model"
     return f"{text}."
 
 
-def _mae(split: str) -> str:
-    return f"{split}_mae"
+def _mae(row: Mapping[str, str], split: str) -> float:
+    return float(row[f"{split}_mae"])
 
 
 def _leaderboard_section(rows: list[dict[str, str]], unit: str) -> Section:
@@ -219,8 +199,7 @@ def _leaderboard_section(rows: list[dict[str, str]], unit: str) -> Section:
             row["architecture"] + (" (ensemble)" if row["kind"] == "ensemble" else ""),
             f"{int(row['parameters']):,}",
             row["best_epoch"] or "-",
-            f"{float(row['validation_mae']):.3f}",
-            f"{float(row['test_mae']):.3f}",
+            *(f"{_mae(row, split):.3f}" for split in SCORED),
             interval_text(intervals[row["architecture"]]) or "-",
             VERDICTS[row["against_best"]] or "-",
             f"{float(row['test_skill']):+.3f}" if row["test_skill"] else "-",
@@ -229,7 +208,7 @@ def _leaderboard_section(rows: list[dict[str, str]], unit: str) -> Section:
         )
         for row in rows
     ]
-    scores = {r["architecture"]: {s: float(r[_mae(s)]) for s in SCORED} for r in rows}
+    scores = {row["architecture"]: {s: _mae(row, s) for s in SCORED} for row in rows}
     return Section(
         title="Leaderboard",
         paragraphs=[
@@ -248,9 +227,7 @@ def _forecasts_section(models: Models, target: str, unit: str) -> Section:
     return Section(
         title="Forecasts of the test split",
         pictures=[
-            against_observation(
-                models.shown_at_first_station, models.residuals, target, days=DAYS_SHOWN
-            ),
+            against_observation(models.shown_at_first_station, models.residuals, target),
             errors(models.shown, unit),
         ],
     )
@@ -261,7 +238,7 @@ def _models_section(models: Models, unit: str) -> Section:
     pictures = []
     if models.histories:
         pictures = [
-            training_curves(models.histories, float(naive["validation_mae"]), unit),
+            training_curves(models.histories, _mae(naive, "validation"), unit),
             architectures(models.layers),
         ]
     return Section(title="Models", pictures=pictures)
@@ -338,25 +315,17 @@ def validation_curves_csv(histories: Mapping[str, History]) -> str:
         for name, history in histories.items()
         for step, mae in enumerate(history.val_mae, start=1)
     ]
-    return _csv(("step", "architecture", "val_mae"), rows)
+    return csv_text([("step", "architecture", "val_mae"), *rows])
 
 
 def forecasts_csv(models: Models) -> str:
     """Observation, naive forecast and best forecast of a fortnight, for `dvc plots`."""
     naive, *others = models.shown_at_first_station.values()
     best = others[0] if others else naive
-    at = np.flatnonzero(middle_days(naive, DAYS_SHOWN))
+    at = np.flatnonzero(middle_days(naive))
     rows = zip(
         (str(timestamp) for timestamp in naive.timestamp[at]),
         *(values[at].tolist() for values in (naive.observation, naive.prediction, best.prediction)),
         strict=True,
     )
-    return _csv(("timestamp", "observation", "naive", "best_model"), rows)
-
-
-def _csv(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text([("timestamp", "observation", "naive", "best_model"), *rows])

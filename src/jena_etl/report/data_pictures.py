@@ -26,14 +26,7 @@ MARKS = 1_000  # that can be told apart along a time line
 
 
 def draw_data(climate: Climate, marks: CellMarks, card: DataCard, splits: Splits) -> list[Picture]:
-    """Draw all pictures of the data.
-
-    Args:
-        climate: the series.
-        marks: its cells that hold no measurement.
-        card: the data card of the series.
-        splits: the splits of the series.
-    """
+    """Draw all pictures of the data; `marks` are the cells that hold no measurement."""
     target = Series(splits.target, climate.timestamps, climate.columns[splits.target])
     rows = {name: split.rows for name, split in splits.splits.items()}
     pictures = [
@@ -68,15 +61,7 @@ def faults(timestamps: np.ndarray, marks: CellMarks, card: DataCard) -> dict[str
 
 
 def events(faults: Mapping[str, Sequence[Period]], timestamps: np.ndarray) -> Picture | None:
-    """Draw a time line of what is wrong with the file.
-
-    Args:
-        faults: the first and last timestamp of each event, by what is wrong.
-        timestamps: those of all rows.
-
-    Returns:
-        None if nothing is wrong.
-    """
+    """Draw a time line of what is wrong with the file; None if nothing is wrong."""
     if not faults:
         return None
     start, end = timestamps.min(), timestamps.max()
@@ -117,12 +102,7 @@ def _apart(periods: Sequence[Period], least: np.timedelta64) -> list[Period]:
 
 
 def splits_and_window(splits: Splits, step_seconds: int | None) -> Picture:
-    """Draw the splits, and one window, each to scale.
-
-    Args:
-        splits: the splits and the window.
-        step_seconds: the time from one row to the next; None if there is none.
-    """
+    """Draw the splits, and one window, each to scale."""
     spec = WindowSpec(**splits.window.model_dump())
     hours = (step_seconds or 3600) / 3600
 
@@ -164,12 +144,7 @@ def splits_and_window(splits: Splits, step_seconds: int | None) -> Picture:
 
 
 def columns_by_split(columns: Mapping[str, Floats], splits: Mapping[str, range]) -> Picture:
-    """Draw the distribution of each column in each split.
-
-    Args:
-        columns: values of shape (rows,) by name.
-        splits: the rows of each split.
-    """
+    """Draw the distribution of each column, (rows,), in the rows of each split."""
     rows = -(-len(columns) // 2)
 
     def plot(figure: Figure) -> None:

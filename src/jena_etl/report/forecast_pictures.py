@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+DAYS_SHOWN = 14
+
 
 def against_observation(
     forecasts: Mapping[str, Predictions],
     residuals: Mapping[str, ResidualQuantiles],
     target: str,
-    *,
-    days: int = 14,
 ) -> Picture:
     """Draw forecasts and observations of the days in the middle of the split.
 
@@ -40,10 +40,9 @@ def against_observation(
         forecasts: of one split by architecture, the best first; the naive forecast among them.
         residuals: the quantiles of the errors on the validation split, by architecture.
         target: the column that is forecast, with its unit.
-        days: how many days.
     """
     observed = next(iter(forecasts.values()))
-    shown = middle_days(observed, days)
+    shown = middle_days(observed)
     best = next((name for name in forecasts if name != NAIVE and name in residuals), None)
 
     def plot(figure: Figure) -> None:
@@ -75,27 +74,25 @@ def against_observation(
         plot,
         name="against-observation",
         title="Forecast and observation",
-        caption=f"The {days} days in the middle of the test split, with each forecast at the time "
-        "it was made for. A line that follows the observations a day late has only learnt to "
+        caption=f"The {DAYS_SHOWN} days in the middle of the test split, with each forecast at the "
+        "time it was made for. A line that follows the observations a day late has only learnt to "
         f"repeat the last one.{about}",
         height=2.8,
     )
 
 
-def middle_days(predictions: Predictions, days: int) -> np.ndarray:
-    """Which forecasts are for the `days` days in the middle of the split; bool (windows,)."""
+def middle_days(predictions: Predictions) -> np.ndarray:
+    """Which forecasts are for the DAYS_SHOWN days in the middle of the split; bool (windows,)."""
     times = predictions.timestamp
     start = times[len(times) // 2].astype("datetime64[D]")
-    shown: np.ndarray = (times >= start) & (times < start + np.timedelta64(days, "D"))
+    shown: np.ndarray = (times >= start) & (times < start + np.timedelta64(DAYS_SHOWN, "D"))
     return shown
 
 
 def errors(forecasts: Mapping[str, Predictions], unit: str) -> Picture:
     """Draw MAE and bias by hour of the day, by month, and by how the target changed.
 
-    Args:
-        forecasts: of one split by architecture; the naive forecast among them.
-        unit: the target's.
+    `forecasts` are of one split by architecture, the naive forecast among them.
     """
     naive = forecasts[NAIVE]
     changed = changes(naive)

@@ -14,6 +14,7 @@ from jena_etl.evaluation.lead_times import (
 )
 from jena_etl.evaluation.predictions import BASELINES
 from jena_etl.report.figure import COLOURS, GREY, Picture, draw
+from jena_etl.report.optional_sections import names_shown
 from jena_etl.report.page import Section, Table
 
 if TYPE_CHECKING:
@@ -23,22 +24,17 @@ LINES = (":", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))  # one for each baseline
 
 
 def lead_times_section(
-    rows: list[dict[str, str]], seconds: float | None, unit: str, *, most: int
+    rows: list[dict[str, str]], seconds: float | None, unit: str
 ) -> list[Section]:
-    """The scores by lead time; nothing if there is one.
+    """The scores by lead time, from the leaderboard's rows; nothing if there is one.
 
-    Args:
-        rows: of the leaderboard, best first.
-        seconds: from one sampled step to the next; None if that is not known.
-        unit: the target's.
-        most: how many models are drawn, at most: the best ones.
+    `seconds` is the time from one sampled step to the next; None if that is not known.
     """
     scores = read_lead_times(rows)
     if not scores:
         return []
     heads, cells = table(scores, seconds)
-    models = [name for name in scores if name not in BASELINES][:most]
-    drawn = {name: scores[name] for name in (*models, *BASELINES)}
+    drawn = {name: scores[name] for name in (*names_shown(rows), *BASELINES)}
     return [
         Section(
             title=TITLE,
@@ -52,13 +48,7 @@ def lead_times_section(
 def mae_by_lead_time(
     scores: Mapping[str, LeadTimeScores], seconds: float | None, unit: str
 ) -> Picture:
-    """Draw the MAE over the lead time, a line for each model and baseline.
-
-    Args:
-        scores: by name, the best first.
-        seconds: from one sampled step to the next; None if that is not known.
-        unit: the target's.
-    """
+    """Draw the MAE over the lead time, a line for each model and baseline, the best first."""
 
     def plot(figure: Figure) -> None:
         from matplotlib.ticker import MaxNLocator

@@ -6,6 +6,7 @@ Reporting (https://doi.org/10.1145/3287560.3287596).
 
 from __future__ import annotations
 
+import calendar
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 
 from jena_etl.evaluation.breakdown import FEWEST, mae_by_hour, mae_by_month
 from jena_etl.evaluation.intervals import LEVEL
+from jena_etl.evaluation.leaderboard import interval_text, test_interval
 from jena_etl.evaluation.prediction_intervals import COVERAGE
 from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED, Predictions
 from jena_etl.evaluation.stations import read_station_scores
@@ -22,13 +24,11 @@ from jena_etl.params import Params
 from jena_etl.prepare.data_card import DataCard
 from jena_etl.prepare.outputs import Splits
 from jena_etl.report.compose import POLICIES, Models, credit_line, data_label, gaps_sentence
+from jena_etl.report.page import render_template
 from jena_etl.text import markdown
 from jena_etl.training.metadata import ModelMetadata
 
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July", "August", "September"),
-    *("October", "November", "December"),
-)
+MONTHS = calendar.month_name[1:]
 HOURS = tuple(f"{hour:02}:00 to {hour:02}:59" for hour in range(24))
 HOUR = 60  # minutes
 NAMED = 6  # the months or hours that a sentence names; it counts more of them
@@ -37,13 +37,7 @@ ORDERS = {"forward": "the oldest first", "reversed": "the latest first"}
 
 @dataclass(frozen=True)
 class ModelFile:
-    """The file of the best model.
-
-    Attributes:
-        metadata: what it says about the model.
-        bytes: its size.
-        sha256: its digest.
-    """
+    """The file of the best model: what it says about the model, and its size and digest."""
 
     metadata: ModelMetadata
     bytes: int
@@ -52,10 +46,10 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class StationData:
-    """What the card says of one of several stations.
+    """A station whose data the card describes.
 
     Attributes:
-        name: its name.
+        name: its name; "" if it is the project's only one.
         data: its data card.
         splits: its splits.
         is_unseen: whether no model learns from it.
@@ -65,6 +59,10 @@ class StationData:
     data: DataCard
     splits: Splits
     is_unseen: bool
+
+    def labelled(self, text: str) -> str:
+        """A text that is about this station, with the name of the station if there are several."""
+        return f"{self.name}: {text}" if self.name else text
 
 
 def render_model_card(
@@ -88,21 +86,13 @@ def render_model_card(
         stations: all stations, the first one, too; none if the project has one.
         left_out: a sentence for each station that is left out.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("jena_etl.report", "."),
-        autoescape=True,  # a macro's result is then Markup, which is not escaped a second time
-        finalize=_escape,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    template = environment.get_template("model_card.md.jinja")
-    values = _values(file.metadata, card, splits, models, params)
-    values |= _about_stations(file.metadata.architecture, stations, models, params)
-    return template.render(file=file, model=file.metadata, left_out=left_out, **values)
+    model = file.metadata
+    values = {"file": file, "model": model, "card": card, "left_out": left_out}
+    values |= _values(model, card, splits, models, params)
+    single = StationData("", card, splits, is_unseen=False)
+    values |= _about_data(stations or [single], params)
+    values |= _about_stations(model.architecture, stations, models, params)
+    return render_template("model_card.md.jinja", values, finalize=_escape)
 
 
 def _escape(value: object) -> str:
@@ -122,10 +112,10 @@ def _values(
     baselines = [other for other in rows if other in BASELINES]
     ensembles = [other for other, row in rows.items() if row["kind"] == "ensemble"]
     ranks = {other: int(row["rank"]) for other, row in rows.items()}
+    mae = {other: float(row["validation_mae"]) for other, row in rows.items()}
     history = models.histories[name]
     errors = _errors(models.predictions[name], models.predictions[NAIVE])
     return {
-        "label": data_label(params.report.label, synthetic=card.source.synthetic),
         "credit": credit_line(params.report.credit),
         "version": version("jena-etl"),
         "ahead": _duration(step, window.sampling_rate * window.horizon),
@@ -134,19 +124,10 @@ def _values(
         "order": ORDERS[model.order],
         "rivals": [other for other in rows if other not in (*BASELINES, *ensembles)],
         "better_ensembles": [other for other in ensembles if ranks[other] < ranks[name]],
-        "unbeaten": [b for b in baselines if _mae(rows[b]) <= _mae(rows[name])],
+        "unbeaten": [other for other in baselines if mae[other] <= mae[name]],
         "seeds": rows[name].get("seeds"),
         "columns": _columns(model),
-        "source": card.source.name,
-        "synthetic": card.source.synthetic,
-        "rows": card.rows,
-        "first": _readable(card.first),
-        "last": _readable(card.last),
-        "train_last": _readable(splits.splits.train.last),
-        "faults": str(card).splitlines(),
         "failures": [s for what in errors for s in _failures(what, errors[what], model)],
-        "files": _files(card),
-        "splits": _splits(splits),
         "policy": f"{splits.policy}: {POLICIES[splits.policy]}",
         "gaps": gaps_sentence(splits.gaps),
         "best_epoch": history.best_epoch,
@@ -164,18 +145,46 @@ def _values(
             if classes
         },
         "layers": _layers(model),
+        "readable": _readable,
+    }
+
+
+def _about_data(stations: Sequence[StationData], params: Params) -> dict[str, Any]:
+    """The data of all stations, or of the only one."""
+    synthetic = any(one.data.source.synthetic for one in stations)
+    train_last = max(one.splits.splits.train.last for one in stations if not one.is_unseen)
+    return {
+        "synthetic": synthetic,
+        "label": data_label(params.report.label, synthetic=synthetic),
+        "train_last": _readable(train_last),
+        "faults": [one.labelled(line) for one in stations for line in str(one.data).splitlines()],
+        "files": [
+            (f.name + (" (synthetic)" if f.synthetic else ""), f"{f.bytes:,}", f.sha256)
+            for one in stations
+            for f in one.data.source.files
+        ],
+        "splits": [
+            (
+                one.labelled(name),
+                f"{len(split.rows):,}",
+                _readable(split.first),
+                _readable(split.last),
+                f"{split.windows:,}",
+            )
+            for one in stations
+            for name, split in one.splits.splits.items()
+        ],
     }
 
 
 def _about_stations(
     name: str, stations: Sequence[StationData], models: Models, params: Params
 ) -> dict[str, Any]:
-    """What the card says otherwise if there are several stations."""
-    learnt = [station for station in stations if not station.is_unseen]
+    """What the card says if there are several stations."""
     scores = read_station_scores(models.leaderboard)
-    about: dict[str, Any] = {
+    return {
         "stations": stations,
-        "learnt": [station.name for station in learnt],
+        "learnt": [station.name for station in stations if not station.is_unseen],
         "unseen": [station.name for station in stations if station.is_unseen],
         "pooled": params.stations.statistics == "pooled",
         "station_scores": [
@@ -185,36 +194,7 @@ def _about_stations(
             )
             for one in stations
         ],
-        "readable": _readable,
     }
-    if stations:
-        synthetic = any(station.data.source.synthetic for station in stations)
-        about |= {
-            "synthetic": synthetic,
-            "label": data_label(params.report.label, synthetic=synthetic),
-            "train_last": _readable(max(one.splits.splits.train.last for one in learnt)),
-            "faults": [
-                f"{one.name}: {line}" for one in stations for line in str(one.data).splitlines()
-            ],
-            "files": [row for station in stations for row in _files(station.data)],
-            "splits": [
-                (f"{one.name}: {row[0]}", *row[1:])
-                for one in stations
-                for row in _splits(one.splits)
-            ],
-        }
-    return about
-
-
-def _files(card: DataCard) -> list[tuple[str, ...]]:
-    return [
-        (f.name + (" (synthetic)" if f.synthetic else ""), f"{f.bytes:,}", f.sha256)
-        for f in card.source.files
-    ]
-
-
-def _mae(row: dict[str, str]) -> float:
-    return float(row["validation_mae"])
 
 
 class _Error(NamedTuple):
@@ -298,29 +278,17 @@ def _settings(params: Params, name: str) -> Iterator[tuple[str, str]]:
 
 def _scores(split: str, row: dict[str, str]) -> tuple[str, ...]:
     mae, rmse, bias = (float(row[f"{split}_{score}"]) for score in ("mae", "rmse", "bias"))
-    skill, low, high = (row.get(f"{split}_{what}") for what in ("skill", "mae_low", "mae_high"))
+    skill = row[f"{split}_skill"]
+    interval = test_interval(row) if split == "test" else None
     return (
         split,
         row["architecture"],
         f"{mae:.3f}",
-        f"{float(low):.3f} to {float(high):.3f}" if low and high else "-",
+        interval_text(interval) or "-",
         f"{rmse:.3f}",
         f"{bias:+.3f}",
         f"{float(skill):+.3f}" if skill else "-",
     )
-
-
-def _splits(splits: Splits) -> list[tuple[str, ...]]:
-    return [
-        (
-            name,
-            f"{len(split.rows):,}",
-            _readable(split.first),
-            _readable(split.last),
-            f"{split.windows:,}",
-        )
-        for name, split in splits.splits.items()
-    ]
 
 
 def _layers(model: ModelMetadata) -> list[tuple[str, ...]]:

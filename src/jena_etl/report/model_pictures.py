@@ -10,14 +10,7 @@ import numpy as np
 from jena_etl.evaluation.history import History
 from jena_etl.evaluation.intervals import LEVEL, Interval
 from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED
-from jena_etl.report.figure import (
-    BLUE,
-    INK,
-    ORANGE,
-    SPLIT_COLOURS,
-    Picture,
-    draw,
-)
+from jena_etl.report.figure import BLUE, INK, ORANGE, SPLIT_COLOURS, Picture, draw
 from jena_etl.training.metadata import Layer
 
 if TYPE_CHECKING:
@@ -32,13 +25,7 @@ _ABOUT_LONG = (
 
 
 def training_curves(histories: Mapping[str, History], naive: float, unit: str) -> Picture:
-    """Draw the MAE by epoch of each model, with the naive forecast's as a line.
-
-    Args:
-        histories: by architecture.
-        naive: the naive forecast's MAE on the validation split.
-        unit: the target's.
-    """
+    """Draw the MAE by epoch of each model, with the naive one of the validation split as a line."""
     columns = min(3, len(histories))
     rows = -(-len(histories) // columns)
 
@@ -75,11 +62,7 @@ def training_curves(histories: Mapping[str, History], naive: float, unit: str) -
 
 
 def architectures(layers: Mapping[str, Sequence[Layer]]) -> Picture:
-    """Draw the layers of each model from input to forecast, with the shape of what they put out.
-
-    Args:
-        layers: by architecture, in the order in which they compute.
-    """
+    """Draw the layers of each model from input to forecast, with the shape of what they put out."""
     drawn = {name: _boxes(chain) for name, chain in layers.items()}
     most = max(len(boxes) for boxes in drawn.values())
 
@@ -139,10 +122,7 @@ def leaderboard(
 ) -> Picture:
     """Draw the MAE of every model on both scored splits, with the naive forecast's as lines.
 
-    Args:
-        scores: by architecture, best first; the naive forecast among them.
-        intervals: of the MAE on the test split, by architecture.
-        unit: the target's.
+    The intervals are those of the test split.
     """
 
     def plot(figure: Figure) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from jena_etl.evaluation.leaderboard import read_spread
 from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED
 from jena_etl.evaluation.rolling_origin import ABOUT, TITLE, read_fold_scores, table
@@ -13,14 +15,17 @@ from jena_etl.prepare.outputs import StationList
 from jena_etl.report.figure import Picture
 from jena_etl.report.page import Section, Table
 
+MODELS_SHOWN = 3  # in pictures where more lines could not be told apart: the best ones
+
+
+def names_shown(leaderboard: Iterable[Mapping[str, str]]) -> list[str]:
+    """The names of the models and ensembles whose forecasts are drawn, the best ones first."""
+    ranked = [row["architecture"] for row in leaderboard]
+    return [name for name in ranked if name not in BASELINES][:MODELS_SHOWN]
+
 
 def seeds_section(rows: list[dict[str, str]], unit: str) -> list[Section]:
-    """The spread over the seeds; nothing if there is one seed.
-
-    Args:
-        rows: of the leaderboard, best first.
-        unit: the target's.
-    """
+    """The spread over the seeds, from the leaderboard's rows; nothing if there is one seed."""
     trained = [row for row in rows if row.get("seeds")]
     if not trained:
         return []
@@ -39,12 +44,7 @@ def seeds_section(rows: list[dict[str, str]], unit: str) -> list[Section]:
 
 
 def folds_section(rows: list[dict[str, str]], unit: str) -> list[Section]:
-    """The scores in the folds of the rolling origin; nothing if there are none.
-
-    Args:
-        rows: of the leaderboard, best first.
-        unit: the target's.
-    """
+    """The scores in the folds of the rolling origin; nothing if there are none."""
     scores = read_fold_scores(rows)
     if not scores:
         return []
@@ -56,32 +56,19 @@ def folds_section(rows: list[dict[str, str]], unit: str) -> list[Section]:
 
 
 def stations_section(
-    rows: list[dict[str, str]],
-    stations: StationList,
-    unit: str,
-    pictures: list[Picture],
-    *,
-    most: int = 3,
+    rows: list[dict[str, str]], stations: StationList, unit: str, pictures: list[Picture]
 ) -> list[Section]:
-    """The scores by station, and which are left out; nothing if there is one station.
-
-    Args:
-        rows: of the leaderboard, best first.
-        stations: the stations.
-        unit: the target's.
-        pictures: of the stations' data.
-        most: how many models are shown beside the naive forecast, the best ones.
-    """
+    """The scores by station, and which are left out; nothing if there is one station."""
     scores = read_station_scores(rows)
     left_out = [f"{text}." for text in stations.left_out_texts]
     if not scores:
         return [Section(title=STATIONS, paragraphs=left_out)] if left_out else []
-    best = [name for name in scores if name not in BASELINES][:most]
+    shown = [*names_shown(rows), NAIVE]
     cells = []
     for station in stations.names:
         name = f"{station} (unseen)" if station in stations.unseen else station
-        cells.append((name, *(f"{scores[one].mae[station]:.3f}" for one in (*best, NAIVE))))
-    heads = ("station", *(f"{one} ({unit})" for one in (*best, NAIVE)))
+        cells.append((name, *(f"{scores[one].mae[station]:.3f}" for one in shown)))
+    heads = ("station", *(f"{one} ({unit})" for one in shown))
     about = [ABOUT_STATIONS, *([UNSEEN] if stations.unseen else []), *left_out]
     tables = [Table(STATIONS, heads, cells)]
     return [Section(title=STATIONS, paragraphs=about, tables=tables, pictures=pictures)]

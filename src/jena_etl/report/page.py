@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from jena_etl.report.figure import Picture
 
@@ -54,20 +55,34 @@ class Page:
     label: str
     summary: str
     credit: str
-    sections: Sequence[Section] = field(default=())
+    sections: Sequence[Section] = ()
 
 
 def render_page(page: Page) -> str:
     """Render the page as HTML, with every value escaped."""
+    return render_template("page.html.jinja", vars(page))
+
+
+def render_template(
+    name: str, values: Mapping[str, Any], finalize: Callable[[object], str] | None = None
+) -> str:
+    """Fill in a template that lies beside this module, with every value escaped.
+
+    Args:
+        name: the template's file.
+        values: by the names that they have in it.
+        finalize: what is done to each value in place of escaping it for HTML. It marks as Markup
+            what is not to be escaped for HTML as well.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
         loader=PackageLoader("jena_etl.report", "."),
-        autoescape=True,
+        autoescape=True,  # a macro's result is then Markup, which is not escaped a second time
+        finalize=finalize,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    template = environment.get_template("page.html.jinja")
-    return template.render(vars(page))
+    return environment.get_template(name).render(values)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Floats = npt.NDArray[np.float64]
-DAY = np.timedelta64(1, "D")
+FIRST_DAYS = 10
 LONGEST_LAG_DAYS = 800  # long enough to see the year twice
 
 
@@ -51,12 +51,7 @@ class Series:
 
 
 def whole_period(series: Series, splits: Mapping[str, range]) -> Picture:
-    """Draw the mean and range of every day, coloured by split.
-
-    Args:
-        series: the column to draw.
-        splits: the rows of each split.
-    """
+    """Draw the mean and range of every day, coloured by split."""
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
@@ -68,12 +63,7 @@ def whole_period(series: Series, splits: Mapping[str, range]) -> Picture:
         empty = np.isnan(mean)
         lowest[empty], highest[empty] = np.nan, np.nan
         axes.fill_between(days, lowest, highest, color=GREY, alpha=0.35, linewidth=0)
-        for name, rows in splits.items():
-            first, last = series.timestamps[[rows.start, rows.stop - 1]].astype("datetime64[D]")
-            inside = (days >= first) & (days <= last)
-            axes.plot(
-                days[inside], mean[inside], color=SPLIT_COLOURS[name], linewidth=0.8, label=name
-            )
+        plot_daily_means(axes, series, splits, linewidth=0.8)
         axes.set_ylabel(series.name)
         axes.margins(x=0)
         axes.legend(ncols=3, loc="upper left", bbox_to_anchor=(0, 1.14))
@@ -89,12 +79,24 @@ def whole_period(series: Series, splits: Mapping[str, range]) -> Picture:
     )
 
 
-def first_days(series: Series, days: int = 10) -> Picture:
+def plot_daily_means(
+    axes: Axes, series: Series, splits: Mapping[str, range], *, linewidth: float
+) -> None:
+    """Draw the mean of every day in the colour of its split."""
+    days, mean = series.means("D")
+    for name, rows in splits.items():
+        first, last = series.timestamps[[rows.start, rows.stop - 1]].astype("datetime64[D]")
+        inside = (days >= first) & (days <= last)
+        colour = SPLIT_COLOURS[name]
+        axes.plot(days[inside], mean[inside], color=colour, linewidth=linewidth, label=name)
+
+
+def first_days(series: Series) -> Picture:
     """Draw every row of the first days."""
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
-        end = series.timestamps[0] + days * DAY
+        end = series.timestamps[0] + np.timedelta64(FIRST_DAYS, "D")
         shown = series.timestamps < end
         axes.plot(series.timestamps[shown], series.values[shown], color=BLUE)
         axes.set_ylabel(series.name)
@@ -104,7 +106,7 @@ def first_days(series: Series, days: int = 10) -> Picture:
     return draw(
         plot,
         name="first-days",
-        title=f"The first {days} days",
+        title=f"The first {FIRST_DAYS} days",
         caption="Every row, so that the course of a single day can be seen, and how much one day "
         "differs from the next.",
         height=2.4,

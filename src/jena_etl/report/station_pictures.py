@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from jena_etl.report.figure import SPLIT_COLOURS, Picture, draw, label_few_times
-from jena_etl.report.series_pictures import Series
+from jena_etl.report.figure import Picture, draw, label_few_times
+from jena_etl.report.series_pictures import Series, plot_daily_means
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,11 +30,7 @@ def side_by_side(
     def plot(figure: Figure) -> None:
         grid = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
         for axes, (name, (series, splits)) in zip(grid, stations.items(), strict=False):
-            days, mean = series.means("D")
-            for split, part in splits.items():
-                first, last = series.timestamps[[part.start, part.stop - 1]].astype("datetime64[D]")
-                inside = (days >= first) & (days <= last)
-                axes.plot(days[inside], mean[inside], color=SPLIT_COLOURS[split], linewidth=0.7)
+            plot_daily_means(axes, series, splits, linewidth=0.7)
             axes.set_title(name)
             axes.margins(x=0)
             label_few_times(axes)
