@@ -17,12 +17,8 @@ Ints = npt.NDArray[np.int64]
 
 
 def changes(naive: Predictions) -> Floats:
-    """How much the target changed from each issue to the time forecast, of shape (windows,).
-
-    Args:
-        naive: the naive forecasts, which are the target at the time of issue.
-    """
-    return -naive.errors()
+    """How much the target changed from each issue to the time forecast, of shape (windows,)."""
+    return -naive.errors()  # as the naive forecast is the target at the time of issue
 
 
 def change_edges(changes: Floats) -> Floats:
@@ -30,9 +26,6 @@ def change_edges(changes: Floats) -> Floats:
 
     >>> change_edges(np.array([-7.5, 0.5, 3.0, 6.0]))
     array([-8., -6., -4., -2.,  0.,  2.,  4.,  6.,  8.])
-
-    Args:
-        changes: in the target's unit, of shape (windows,).
     """
     width = float(np.quantile(np.abs(changes), SHARE)) / CLASSES_EACH_WAY
     power = 10.0 ** np.floor(np.log10(width)) if width > 0 else 1.0
@@ -58,11 +51,6 @@ def means_by_class(values: Floats, classes: Ints, count: int) -> Floats:
 
     >>> means_by_class(np.arange(62.0), np.arange(62) % 2, 3)
     array([30., 31., nan])
-
-    Args:
-        values: of shape (values,).
-        classes: the class of each value, from 0.
-        count: the number of classes.
     """
     sizes = np.bincount(classes, minlength=count)
     sums = np.bincount(classes, weights=values, minlength=count)

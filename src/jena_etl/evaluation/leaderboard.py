@@ -143,11 +143,7 @@ class Entry:
 
 
 def best_on_validation(mae: Mapping[str, float]) -> str:
-    """The name with the lowest validation MAE; of equal ones the first in the alphabet.
-
-    Args:
-        mae: the MAE on the validation split by name, averaged over the seeds if there are several.
-    """
+    """The name with the lowest validation MAE; of equal ones the first in the alphabet."""
     return min(mae, key=lambda name: (mae[name], name))
 
 

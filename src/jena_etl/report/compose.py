@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
-import numpy as np
-
 from jena_etl.evaluation.history import History
 from jena_etl.evaluation.intervals import LEVEL
 from jena_etl.evaluation.lead_times import step_seconds
@@ -247,7 +245,6 @@ def _models_section(models: Models, unit: str) -> Section:
 def _data_section(
     card: DataCard, statistics: Statistics, pictures: list[Picture], stations: StationList
 ) -> Section:
-    others = len(stations.further)
     about = (
         f"This section and the two below it are about {stations.first} alone; "
         "jena-etl inspect --station NAME shows another station."
@@ -262,12 +259,12 @@ def _data_section(
     step = f", {card.step_seconds / 60:g} minutes apart" if card.step_seconds else ""
     first, last = (timestamp.replace("T", " ") for timestamp in (card.first, card.last))
     return Section(
-        title=f"The data of {stations.first}" if others else "The data",
+        title=f"The data of {stations.first}" if stations.further else "The data",
         paragraphs=[
             f"{card.rows:,} rows{step}, from {first} to {last}.",
             "Models read the columns normalised with the mean and std of the train rows"
             + (f" of {', '.join(statistics.pooled_over)}." if statistics.pooled_over else "."),
-            *([about] if others else []),
+            *([about] if stations.further else []),
         ],
         tables=[
             Table("Files", ("file", "bytes", "SHA-256"), files),
@@ -322,10 +319,11 @@ def forecasts_csv(models: Models) -> str:
     """Observation, naive forecast and best forecast of a fortnight, for `dvc plots`."""
     naive, *others = models.shown_at_first_station.values()
     best = others[0] if others else naive
-    at = np.flatnonzero(middle_days(naive))
+    shown = middle_days(naive)
+    columns = (naive.observation, naive.prediction, best.prediction)
     rows = zip(
-        (str(timestamp) for timestamp in naive.timestamp[at]),
-        *(values[at].tolist() for values in (naive.observation, naive.prediction, best.prediction)),
+        map(str, naive.timestamp[shown]),
+        *(column[shown].tolist() for column in columns),
         strict=True,
     )
     return csv_text([("timestamp", "observation", "naive", "best_model"), *rows])

@@ -75,16 +75,10 @@ def render_model_card(
     stations: Sequence[StationData] = (),
     left_out: Sequence[str] = (),
 ) -> str:
-    """Write the card as Markdown, in which every value is escaped.
+    """Write the card of the best model as Markdown, in which every value is escaped.
 
-    Args:
-        file: the best model.
-        card: the data card.
-        splits: the splits.
-        models: what is known about all trained models, and the naive forecast.
-        params: the params that it was trained with.
-        stations: all stations, the first one, too; none if the project has one.
-        left_out: a sentence for each station that is left out.
+    `stations` are all of them, the first one, too, or none if the project has one; `left_out` holds
+    a sentence for each station that is left out.
     """
     model = file.metadata
     values = {"file": file, "model": model, "card": card, "left_out": left_out}

@@ -21,9 +21,7 @@ def side_by_side(
 ) -> Picture:
     """Draw the daily means of each station on the same axes, coloured by split.
 
-    Args:
-        stations: the series and the rows of each split, by what is written above it.
-        others: how many more stations there are, which are not drawn.
+    Each has its series and the rows of its splits, by what is written above it.
     """
     rows = -(-len(stations) // COLUMNS)
 
