@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,11 +36,28 @@ ProjectFolder = Annotated[
     typer.Argument(help="The project folder; by default, the one you are in."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Replace = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 
 
 def _show(text: str, *, err: bool = False) -> None:
     """Print text, with control characters and terminal escapes made visible."""
     typer.echo(printable(text), err=err)
+
+
+def _json(found: object) -> str:
+    return json.dumps(found, indent=2, default=lambda part: part.model_dump(mode="json"))
+
+
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        _show(f"warning: {warning}", err=True)
+
+
+def _opened(folder: Path | None = None) -> Project:
+    """The project in `folder`, by default the one that the current folder lies in."""
+    from jena_etl.project import find_project, open_project
+
+    return find_project() if folder is None else open_project(folder)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  Typer calls it so
@@ -102,9 +120,7 @@ def inspect(
         params = params.model_copy(update=own)
     found = model_summary(params) if models else inspection(opened, params)
     words = render_models if models else render_inspection
-    if as_json:
-        shown = json.dumps(found, indent=2, default=lambda part: part.model_dump())
-    _show(shown if as_json else words(found))
+    _show(_json(found) if as_json else words(found))
 
 
 @app.command()
@@ -126,22 +142,16 @@ def forecast(
 ) -> None:
     """Forecast the target from the latest measurements, with a drawing of the last 24 hours."""
     from jena_etl.commands.forecast import issue, render_forecast
-    from jena_etl.project import find_project
 
     try:
-        project = find_project()
+        project = _opened()
     except ProjectError:
         if not model.endswith(".keras"):
             raise
         project = None
     issued = issue(project, model=model, at=at, source=source)
-    for warning in issued.forecast.warnings:
-        _show(f"warning: {warning}", err=True)
-    _show(
-        json.dumps(issued.forecast.model_dump(mode="json"), indent=2)
-        if as_json
-        else render_forecast(issued, sys.stdout.encoding)
-    )
+    _warn(issued.forecast.warnings)
+    _show(_json(issued.forecast) if as_json else render_forecast(issued, sys.stdout.encoding))
 
 
 @app.command()
@@ -163,13 +173,11 @@ def score(
     from jena_etl.commands.score import render_score
     from jena_etl.commands.score import score as score_export
     from jena_etl.params import read_params
-    from jena_etl.project import find_project
 
-    project = find_project()
+    project = _opened()
     found = score_export(project, read_params(project.params_yaml), file, model=model)
-    for warning in found.warnings:
-        _show(f"warning: {warning}", err=True)
-    _show(json.dumps(found.model_dump(mode="json"), indent=2) if as_json else render_score(found))
+    _warn(found.warnings)
+    _show(_json(found) if as_json else render_score(found))
 
 
 @app.command()
@@ -183,7 +191,7 @@ def audit(
 ) -> None:
     """Look for leaks: replace later measurements and see what changes; a leak exits with 1."""
     from jena_etl.commands.audit import audit as audits
-    from jena_etl.commands.audit import render_check, train_epoch
+    from jena_etl.commands.audit import train_epoch
     from jena_etl.params import read_params
 
     opened = _opened(project)
@@ -193,9 +201,9 @@ def audit(
     ):
         checks.append(check)
         if not as_json:
-            _show(render_check(check))
+            _show(str(check))
     if as_json:
-        _show(json.dumps([check.model_dump() for check in checks], indent=2))
+        _show(_json(checks))
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
 
@@ -207,13 +215,12 @@ def export(
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file to write.")],
     *,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Replace = False,
 ) -> None:
     """Write a model as ONNX: measurements in their units in, the target in its own unit out."""
     from jena_etl.commands.export import export as export_model
-    from jena_etl.project import find_project
 
-    _show(export_model(find_project(), model, out, replace=force))
+    _show(export_model(_opened(), model, out, replace=force))
 
 
 @app.command()
@@ -223,9 +230,8 @@ def diff(
 ) -> None:
     """Draw the scores of a git revision beside those of the workspace (dvc metrics diff)."""
     from jena_etl.commands.diff import write_difference
-    from jena_etl.project import find_project
 
-    for path in write_difference(find_project(), revision, folder):
+    for path in write_difference(_opened(), revision, folder):
         _show(str(path))
 
 
@@ -263,9 +269,7 @@ def doctor(
         _show(f"type these commands in {root}: cd {os.path.relpath(root)}", err=True)
     examine = doctors.examine_remote if remote else doctors.examine
     checks = examine(opened, verify=verify)
-    _show(
-        json.dumps(doctors.as_dict(checks), indent=2) if as_json else doctors.render_checks(checks)
-    )
+    _show(_json(doctors.as_dict(checks)) if as_json else doctors.render_checks(checks))
     if any(check.mark == "fault" for check in checks):
         raise typer.Exit(1)
 
@@ -304,9 +308,8 @@ def peek(
     """Guess the convert and window blocks for your own file, with a reason for each value."""
     from jena_etl.commands.peek import peek as peek_at
     from jena_etl.commands.peek_write import render_guess, split_in_force, write_guess
-    from jena_etl.project import find_project
 
-    project = find_project() if write else None  # before the file is read, which may take a while
+    project = _opened() if write else None  # before the file is read, which may take a while
     guess = peek_at(file, split_in_force())
     changes = write_guess(guess, file, project) if project else []
     _show(render_guess(guess).rstrip("\n"))
@@ -328,7 +331,7 @@ def synth(
     rows: Annotated[int, typer.Option(min=1, help="One row is 10 minutes; a year has 52,560.")],
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same bytes.")],
     *,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Replace = False,
 ) -> None:
     """Write a synthetic station file in the format of the original download."""
     from jena_etl.ingest.synthetic import write_synthetic
@@ -383,23 +386,16 @@ def sweep(
 ) -> None:
     """Train side by side on a Ray cluster, by default one on this machine alone."""
     from jena_etl.commands.sweep import sweep_leaderboard, sweep_space
-    from jena_etl.project import find_project
     from jena_etl.sweep.cluster import RayCluster
 
     cluster = RayCluster(address=address, cpus=cpus_per_trial, gpus=gpus_per_trial)
     if leaderboard == (space is not None):
         raise SweepError("name a SPACE.yaml or add --leaderboard, exactly one of the two")
-    project = find_project()
+    project = _opened()
     if space is None:
         _show(sweep_leaderboard(project, cluster))
     else:
         _show(sweep_space(project, space, trials=trials, seed=seed, cluster=cluster))
-
-
-def _opened(folder: Path | None) -> Project:
-    from jena_etl.project import find_project, open_project
-
-    return find_project() if folder is None else open_project(folder)
 
 
 def run() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
-from jena_etl.commands.audit_copies import Copies, Stage, preparing_stages, to_pool_with
+from jena_etl.commands.audit_copies import Copies, preparing_stages, to_pool_with
 from jena_etl.evaluation.baselines import fitted_baselines
 from jena_etl.evaluation.predictions import CLIMATOLOGY, SCORED
 from jena_etl.params import Params
@@ -25,7 +25,6 @@ from jena_etl.prepare.outputs import Splits, StationList
 from jena_etl.project import Project
 from jena_etl.stage_output import Part
 from jena_etl.station_project import OneStation
-from jena_etl.text import printable
 from jena_etl.windows.split_windows import SeriesWindows
 
 Train = Callable[[Project, Params, str], list[np.ndarray]]
@@ -48,27 +47,23 @@ class Check(Part):
     note: bool = Field(default=False, exclude_if=lambda note: not note)
     station: str = Field(default="", exclude_if=lambda name: not name)
 
+    def __str__(self) -> str:
+        """The check as a line."""
+        mark = "note" if self.note else "ok" if self.ok else "LEAK"
+        station = f"{self.station}: " if self.station else ""
+        return f"{mark:<6}{station}{self.text}"
 
-def audit(
-    project: Project,
-    params: Params,
-    *,
-    stages: Mapping[str, Stage] | None = None,
-    train: Train | None = None,
-) -> Iterator[Check]:
+
+def audit(project: Project, params: Params, *, train: Train | None = None) -> Iterator[Check]:
     """Check that no forecast and no fit depends on a row that it must not know; yield as it goes.
 
-    Args:
-        project: a project whose convert stage has run.
-        params: its params.
-        stages: what prepares the windows, by name and in order; those of the project by default.
-        train: returns the weights of an architecture after an epoch; None trains nothing. If there
-            are several stations, it is called for the first one alone.
+    `train` returns the weights of an architecture after an epoch; None trains nothing. If there are
+    several stations, it is called for the first one alone.
 
     Raises:
         JenaEtlError: the series is not built, or a stage refuses it.
     """
-    stages = preparing_stages(project) if stages is None else stages
+    stages = preparing_stages(project)
     stations = project.stations
     splits: dict[str, Splits] = {}
     for name in stations.names or ("",):
@@ -127,14 +122,12 @@ def _fitted(original: Project, changed: Project) -> Iterator[Check]:
     """What is fitted to the train rows, and their windows, when all other rows are replaced."""
     rows = original.splits.rows - original.splits.splits.train.rows.stop
     after = f"after the {rows:,} rows that follow the train rows were replaced"
+    now = changed.statistics.columns
     differ = [
-        name
-        for name, column in original.statistics.columns.items()
-        if changed.statistics.columns.get(name) != column
+        name for name, column in original.statistics.columns.items() if now.get(name) != column
     ]
-    yield _check(
-        not differ, "statistics of the train rows", after, f"differ in {', '.join(differ)}"
-    )
+    found = f"differ in {', '.join(differ)}"
+    yield _check(not differ, "statistics of the train rows", after, found)
     yield _climatology(original, changed, after)
     windows = original.series_windows("train"), changed.series_windows("train")
     yield _same_inputs(original, windows, len(windows[0]), name="train", when=after)
@@ -253,10 +246,3 @@ def train_epoch(project: Project, params: Params, name: str) -> list[np.ndarray]
             epochs=1,
         )
     return [keras.ops.convert_to_numpy(weight).copy() for weight in model.weights]
-
-
-def render_check(check: Check) -> str:
-    """The check as a line."""
-    mark = "note " if check.note else "ok   " if check.ok else "LEAK "
-    station = f"{check.station}: " if check.station else ""
-    return printable(f"{mark} {station}{check.text}")

@@ -6,7 +6,9 @@ import contextlib
 import io
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -31,35 +33,22 @@ def preparing_stages(project: Project) -> dict[str, Stage]:
     from ruamel.yaml import YAML
 
     declared = YAML(typ="safe", pure=True).load(project.root / "dvc.yaml")["stages"]
-    outs = {name: _outs(stage) for name, stage in declared.items() if "outs" in stage}
-    needed: set[str] = set()
-    wanted = set(declared["train"]["do"]["deps"])
-    while found := {name for name in outs if outs[name] & wanted} - needed - {"convert"}:
-        needed |= found
-        wanted |= {dep for name in found for dep in declared[name]["deps"]}
+    outs = {name: _outs(declared[name]) for name in sorted(declared) if "outs" in declared[name]}
+    reads = {
+        name: {earlier for earlier in outs if outs[earlier] & set(declared[name].get("deps", ()))}
+        for name in outs
+    }
+    in_order = list(TopologicalSorter(reads).static_order())
     from_series = {"convert"}
-    while found := {
-        name
-        for name in needed - from_series
-        if any(outs[earlier] & set(declared[name]["deps"]) for earlier in from_series)
-    }:
-        from_series |= found
-    ordered = _in_order(from_series - {"convert"}, declared, outs)
-    return {name: _stage(project, name) for name in ordered}
-
-
-def _in_order(
-    names: set[str], declared: dict[str, Any], outs: dict[str, set[str]]
-) -> Iterator[str]:
-    left = set(names)
-    while left:
-        ready = {
-            name
-            for name in left
-            if not any(outs[other] & set(declared[name]["deps"]) for other in left - {name})
-        }
-        yield from sorted(ready)
-        left -= ready
+    for name in in_order:
+        if reads[name] & from_series:
+            from_series.add(name)
+    needed = {name for name in outs if outs[name] & set(declared["train"]["do"]["deps"])}
+    for name in reversed(in_order):
+        if name in needed:
+            needed |= reads[name]
+    wanted = (from_series & needed) - {"convert"}
+    return {name: _stage(project, name) for name in in_order if name in wanted}
 
 
 def _outs(stage: dict[str, Any]) -> set[str]:
@@ -91,18 +80,21 @@ def to_pool_with(project: Project, params: Params, name: str) -> dict[str, Stati
         return {}
     found = {}
     for other in seen:
+        if other == name:
+            continue
         if other == project.stations.first:
             series = read_series(project.climate_parquet, project.features_parquet)
             found[other] = train_statistics(series, split_rows(params.split))
         else:
-            found[other] = Statistics.read(StationProject(project.root, other).own_statistics_json)
-    return {other: statistics for other, statistics in found.items() if other != name}
+            found[other] = StationProject(project.root, other).own_statistics
+    return found
 
 
+@dataclass(frozen=True)
 class Copies:
     """Makes copies of a project in which rows of the series are replaced.
 
-    Args:
+    Attributes:
         project: what is copied, as the first station of the copies; it is only read.
         params: its params.
         stages: what is run in each copy.
@@ -111,25 +103,19 @@ class Copies:
         pool: the statistics of other stations, by name, to pool with those of the copies.
     """
 
-    def __init__(
-        self,
-        project: Project,
-        params: Params,
-        stages: Mapping[str, Stage],
-        folder: Path,
-        *,
-        name: str = "",
-        pool: Mapping[str, Statistics] | None = None,
-    ) -> None:
-        self._project, self._params, self._stages = project, params, stages
-        self._folder, self._name, self._pool = folder, name, pool or {}
+    project: Project
+    params: Params
+    stages: Mapping[str, Stage]
+    folder: Path
+    name: str
+    pool: Mapping[str, Statistics]
 
     def make(self, name: str, *, first: int | None = None, sign: int = 1) -> Project:
         """A copy in which the rows from `first` on are replaced; None replaces none."""
-        copy = Project(self._folder / name)
-        shutil.rmtree(self._folder / name, ignore_errors=True)
+        copy = Project(self.folder / name)
+        shutil.rmtree(self.folder / name, ignore_errors=True)
         for path in ("params_yaml", "climate_parquet", "findings_parquet", "source_json"):
-            source, target = getattr(self._project, path), getattr(copy, path)
+            source, target = getattr(self.project, path), getattr(copy, path)
             target.parent.mkdir(parents=True, exist_ok=True)
             if not source.is_file():
                 raise not_built(source, "convert")
@@ -137,31 +123,27 @@ class Copies:
         self._write_pool(copy)
         if first is not None:
             replace_rows(copy.climate_parquet, first, sign)
-        for stage in self._stages.values():
+        for stage in self.stages.values():
             with contextlib.redirect_stdout(io.StringIO()):
-                stage(copy, self._params)
+                stage(copy, self.params)
         return Project(copy.root)  # which has read nothing yet
 
     def _write_pool(self, copy: Project) -> None:
-        if not self._pool:
+        if not self.pool:
             return
-        further = tuple(self._pool)
-        stations = StationList(first=self._name, further=further, unseen=(), statistics="pooled")
+        further = tuple(self.pool)
+        stations = StationList(first=self.name, further=further, unseen=(), statistics="pooled")
         for listed in (copy.interim_stations_json, copy.stations_json):
             stations.write(listed)
-        for other, statistics in self._pool.items():
+        for other, statistics in self.pool.items():
             statistics.write(StationProject(copy.root, other).own_statistics_json)
 
 
 def replace_rows(climate: Path, first: int, sign: int = 1) -> None:
-    """Move every measurement from row `first` on by one to two times its column's spread.
+    """Move every measurement of a climate.parquet from row `first` on by one to two spreads.
 
-    Neighbouring rows are moved up and down in turn, so that it shows in a minimum as in a maximum.
-
-    Args:
-        climate: climate.parquet, which is overwritten.
-        first: the first row to replace.
-        sign: 1 if it is moved up, -1 if it is moved down.
+    Neighbouring rows are moved up and down in turn, so that it shows in a minimum as in a maximum;
+    with `sign` 1 the first of them up, with -1 down.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
