@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, TextIO
+from typing import Any
 
 from jena_etl.commands.edit_params import edit_params
+from jena_etl.commands.programs import DVC, exit_code_of
 from jena_etl.errors import ProjectError
 from jena_etl.files import sha256_of
 from jena_etl.ingest.synthetic import write_synthetic
@@ -26,7 +26,6 @@ WINDOW = {"sequence_length": 24, "sampling_rate": 12, "horizon": 12, "sequence_s
 BATCH_SIZE, EPOCHS, LEARNING_RATE = 128, 4, 0.01
 CONV1D_KERNELS = [6, 4, 2]  # the reference's are too long for such a window
 SOURCE = "synthetic.zip"
-DVC = (sys.executable, "-m", "dvc")
 COPIED = (
     ".dvc/.gitignore",
     ".dvc/config",
@@ -62,11 +61,6 @@ def prepare(checkout: Path, folder: Path, *, rows: int = ROWS) -> Path:
 
     Each call rewrites that params.yaml; to experiment, edit it and run `dvc repro`.
 
-    Args:
-        checkout: the checkout whose pipeline is copied.
-        folder: the demo's folder, new or prepared before.
-        rows: how many rows a new station has.
-
     Raises:
         ProjectError: the folder holds something other than a demo.
     """
@@ -100,13 +94,13 @@ def reproduce(folder: Path) -> str:
     """
     project = Project(folder)
     outcome = "Nothing to do: the demo is up to date."
-    if _status(folder, *DVC, "status", "--quiet"):
+    if exit_code_of(*DVC, "status", "--quiet", cwd=folder):
         _run(folder, *DVC, "repro", "baseline")
         _train_two_at_once(folder)
         _run(folder, *DVC, "repro")
         outcome = "Done: from zip to leaderboard, all of it committed."
     _run(folder, "git", "add", "--all")
-    if _status(folder, "git", "diff", "--cached", "--quiet"):
+    if exit_code_of("git", "diff", "--cached", "--quiet", cwd=folder):
         _run(folder, "git", *COMMITTER, "commit", "--quiet", "--message", "The demo, reproduced")
     leaderboard = project.leaderboard_md.read_text(encoding="utf-8")
     return f"\n{leaderboard}\n{outcome}\n{_next_steps(folder)}"
@@ -122,8 +116,8 @@ def _train_two_at_once(folder: Path) -> None:
     stages = [f"train@{name}" for name in read_params(folder / "params.yaml").architectures]
     repro = (*DVC, "--wait-for-lock", "repro", "--single-item")
     with ThreadPoolExecutor(1) as executor, TemporaryFile("w+", encoding="utf-8") as output:
-        second = executor.submit(_status, folder, *repro, *stages[1::2], output=output)
-        _status(folder, *repro, *stages[::2])
+        second = executor.submit(exit_code_of, *repro, *stages[1::2], cwd=folder, output=output)
+        exit_code_of(*repro, *stages[::2], cwd=folder)
         second.result()
         output.seek(0)
         sys.stderr.write(output.read())  # not before, as the lines of both would be mixed
@@ -165,22 +159,9 @@ def _shorten(params: Any, sha256: str) -> None:
 
 
 def _run(folder: Path, *command: str) -> None:
-    if _status(folder, *command):
+    if exit_code_of(*command, cwd=folder):
         shown = " ".join(command).removeprefix(" ".join(DVC[:2]) + " ")
         raise ProjectError(
             f"{shown} failed in {folder}; its message is above. Fix that and run the demo again: "
             "it continues where it stopped"
         )
-
-
-def _status(folder: Path, *command: str, output: TextIO | None = None) -> int:
-    # Stages call `python`, which must be the interpreter that runs this.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return subprocess.run(  # noqa: S603  our own command lines, no outside input
-        command,
-        cwd=folder,
-        env={**os.environ, "PATH": path},
-        stdout=output or sys.stderr,
-        stderr=output or sys.stderr,
-        check=False,
-    ).returncode

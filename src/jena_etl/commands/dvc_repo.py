@@ -5,7 +5,6 @@ The project's files are not listed here: dvc.yaml and dvc.lock list them, and DV
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tqdm import tqdm
+
+from jena_etl.files import md5_of_file
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,12 @@ def open_repo(root: Path, *, rehash: bool) -> Iterator[Any]:
             yield repo
 
 
+def stages_of(repo: Any, root: Path) -> list[Any]:
+    """DVC's objects for the stages of the project's dvc.yaml."""
+    dvc_yaml = (root / "dvc.yaml").resolve()
+    return [stage for stage in repo.index.stages if Path(stage.path).resolve() == dvc_yaml]
+
+
 def read_pipeline(repo: Any, root: Path) -> Pipeline:
     """Compare the workspace with dvc.lock as `dvc status` does, holding DVC's locks.
 
@@ -92,8 +99,7 @@ def read_pipeline(repo: Any, root: Path) -> Pipeline:
         return [_output(out, stage.name, root) for out in stage.outs]
 
     with lock_repo(repo):
-        dvc_yaml = (root / "dvc.yaml").resolve()
-        stages = [stage for stage in repo.index.stages if Path(stage.path).resolve() == dvc_yaml]
+        stages = stages_of(repo, root)
         built = [stage for stage in stages if any(out.hash_info for out in stage.outs)]
         outputs = [output for stage in built for output in outputs_of(stage)]
         spoiled = [Path(output.path) for output in outputs if output.state]
@@ -142,9 +148,8 @@ def damaged(files: list[Path]) -> list[Path]:
     found = []
     with tqdm(total=total, unit="B", unit_scale=True, leave=False, disable=None) as bar:
         for path in files:
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "md5").hexdigest() != _digest(path):
-                    found.append(path)
+            if md5_of_file(path) != _digest(path):
+                found.append(path)
             bar.update(path.stat().st_size)
     return found
 

@@ -7,37 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jena_etl.commands.dvc_repo import open_repo
+from jena_etl.commands.dvc_repo import open_repo, stages_of
+from jena_etl.commands.programs import DVC, exit_code_of
 from jena_etl.errors import ProjectError
 from jena_etl.project import Project
 from jena_etl.sweep.place import md5_of
 from jena_etl.sweep.stage_run import StageRun
-
-DVC = (sys.executable, "-m", "dvc")
-TRAINING = "train"
-
-
-@dataclass(frozen=True)
-class OutOfDate:
-    """The training stages that `dvc repro` would run.
-
-    Attributes:
-        runs: those that have to be trained.
-        files: the MD5 of each file that they read, by its path in the project.
-    """
-
-    runs: tuple[StageRun, ...]
-    files: dict[str, str]
 
 
 def out_of_date_before_training(root: Path) -> list[str]:
@@ -87,8 +68,12 @@ def digests_of(root: Path, names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def out_of_date(root: Path) -> OutOfDate:
-    """The training stages that are out of date and whose outs DVC's run cache does not hold."""
+def out_of_date(root: Path) -> tuple[list[StageRun], dict[str, str]]:
+    """The training stages that are out of date and whose outs DVC's run cache does not hold.
+
+    Returns:
+        What has to be trained, and the MD5 of each file that it reads, by path in the project.
+    """
     with _stages(root) as (repo, training):
         runs: list[StageRun] = []
         files: dict[str, str] = {}
@@ -98,7 +83,7 @@ def out_of_date(root: Path) -> OutOfDate:
                 if not _is_in_run_cache(repo, stage):
                     files |= digests_of(root, [dep["path"] for dep in recorded["deps"]])
                     runs.append(_run(stage, recorded))
-        return OutOfDate(tuple(runs), files)
+        return runs, files
 
 
 def record(root: Path, run: StageRun) -> None:
@@ -124,15 +109,7 @@ def repro(root: Path, *targets: str, why: str) -> None:
     Raises:
         ProjectError: a stage failed.
     """
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    done = subprocess.run(  # noqa: S603  our own command, and names from dvc.yaml
-        [*DVC, "repro", *targets],
-        cwd=root,
-        env={**os.environ, "PATH": path},
-        stdout=sys.stderr,
-        check=False,
-    )
-    if done.returncode:
+    if exit_code_of(*DVC, "repro", *targets, cwd=root):
         raise ProjectError(
             f"dvc repro failed {why}; its message is above. Fix that, then the same command again"
         )
@@ -147,16 +124,7 @@ def _stages(root: Path) -> Iterator[tuple[Any, list[Any]]]:
     with open_repo(root, rehash=False) as repo:
         try:
             with lock_repo(repo):
-                folder = root.resolve()
-                yield (
-                    repo,
-                    [
-                        stage
-                        for stage in repo.index.stages
-                        if Path(stage.wdir).resolve() == folder
-                        and (stage.name or "").startswith(TRAINING)
-                    ],
-                )
+                yield repo, [one for one in stages_of(repo, root) if one.name.startswith("train")]
         except DvcException as error:
             raise ProjectError(f"DVC says: {' '.join(str(error).split())}") from None
 

@@ -1,10 +1,29 @@
-"""Questions that the commands ask git and other programs."""
+"""Runs git, DVC and other programs for the commands."""
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO
+
+DVC = (sys.executable, "-m", "dvc")
+
+
+def exit_code_of(*words: str, cwd: Path, output: TextIO | None = None) -> int:
+    """Run a command with its output on stderr, or in `output`, and return its exit code."""
+    # Stages call `python`, which must be the interpreter that runs this.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return subprocess.run(  # noqa: S603  our own command lines, and names from dvc.yaml
+        words,
+        cwd=cwd,
+        env={**os.environ, "PATH": path},
+        stdout=output or sys.stderr,
+        stderr=output or sys.stderr,
+        check=False,
+    ).returncode
 
 
 def git(root: Path, *arguments: str) -> str | None:

@@ -45,10 +45,6 @@ FOR_WINDOWS = (
 def sweep_leaderboard(project: Project, cluster: RayCluster) -> str:
     """Do what `dvc repro` does, with the trainings side by side; return what to say at the end.
 
-    Args:
-        project: the project.
-        cluster: where the trainings run.
-
     Raises:
         SweepError: there is no cluster, a node lacks what training reads, or trainings failed.
         ProjectError: another stage failed, or something changed in the meantime.
@@ -58,9 +54,9 @@ def sweep_leaderboard(project: Project, cluster: RayCluster) -> str:
     configure_all(params)
     root = project.root.resolve()
     _bring_up_to_date(root)
-    stale = out_of_date(root)
-    if stale.runs:
-        place = Place.of(root, stale.files)
+    stale, files = out_of_date(root)
+    if stale:
+        place = Place.of(root, files)
 
         def done(run: StageRun) -> None:
             record(root, run)
@@ -69,31 +65,21 @@ def sweep_leaderboard(project: Project, cluster: RayCluster) -> str:
         with joined(cluster) as ray:
             check_nodes(ray, place)
             room = room_for_each(ray, cluster, params.train.device)
-            _say(f"{len(stale.runs)} trainings, {_cores(cluster)} each")
-            runs = longest_first(stale.runs, project.run_log)
+            _say(f"{len(stale)} trainings, {_cores(cluster)} each")
+            runs = longest_first(stale, project.run_log)
             failed = run_side_by_side(ray, runs, place, room, done=done)
         if failed:
-            raise SweepError(_failed(failed, len(stale.runs), "DVC has recorded the others"))
+            raise SweepError(_failed(failed, len(stale), "DVC has recorded the others"))
     repro(root, why="after the training")
     return "The pipeline is up to date: dvc repro has nothing to do."
 
 
 def sweep_space(
-    project: Project,
-    space_file: Path,
-    *,
-    trials: int,
-    seed: int,
-    cluster: RayCluster,
+    project: Project, space_file: Path, *, trials: int, seed: int, cluster: RayCluster
 ) -> str:
     """Search a space of params on the project's arrays; return what to say at the end.
 
-    Args:
-        project: the project.
-        space_file: the SPACE.yaml; the sweep is named after it.
-        trials: how many trials there are to be.
-        seed: of Optuna's sampler.
-        cluster: where the trials run.
+    The sweep is named after `space_file`; `trials` are those in all, with earlier calls'.
 
     Raises:
         SweepError: the space is wrong, there is no cluster, a node lacks what training reads, or
@@ -150,12 +136,11 @@ def longest_first(runs: Sequence[StageRun], run_log: Path) -> list[StageRun]:
                 entry = json.loads(line)
                 seconds[entry["stage"], entry["architecture"]] = entry["seconds"]
 
-    def expected(position: int) -> tuple[float, int]:
-        run = runs[position]
+    def expected(run: StageRun) -> float:
         stage = run.stage.partition("@")[0]
-        return seconds.get((stage, run.arguments[0]), math.inf), position
+        return seconds.get((stage, run.arguments[0]), math.inf)
 
-    return [runs[position] for position in sorted(range(len(runs)), key=expected, reverse=True)]
+    return sorted(runs, key=expected)[::-1]
 
 
 def _written(
@@ -168,12 +153,13 @@ def _written(
     best = winner(results)
     command = command_line(best, raw, params) if best else ""
     write_parquet(folder / "trials.parquet", results, list(space.params))
+    arrays = project.arrays
     write_page(
         folder / "index.html",
         results,
         errors,
         name=name,
-        unit=_unit(project),
+        unit=arrays.units[arrays.columns.index(arrays.target)],
         command=command,
         params=params,
     )
@@ -192,11 +178,6 @@ def _written(
 def _raw_params(project: Project) -> dict[str, Any]:
     raw: dict[str, Any] = load_yaml(project.params_yaml)
     return raw
-
-
-def _unit(project: Project) -> str:
-    arrays = project.arrays
-    return arrays.units[arrays.columns.index(arrays.target)]
 
 
 def _cores(cluster: RayCluster) -> str:
