@@ -14,32 +14,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jena_etl.commands.plots import write_pictures
 from jena_etl.commands.programs import git
 from jena_etl.errors import ProjectError
-from jena_etl.files import not_built, write_text
+from jena_etl.files import not_built
 from jena_etl.project import Project
 from jena_etl.report.figure import BLUE, COLOURS, GREY, Picture, draw
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Scores = Mapping[str, float]  # validation MAE by architecture
-Curves = Mapping[str, Sequence[float]]  # the same after each epoch
+# Validation MAE by architecture: of a leaderboard one value, of curves one for each epoch.
+Values = Mapping[str, Sequence[float]]
 STYLES = ("-", "--", ":")  # for a second and a third round of the colours
 
 
 def write_difference(project: Project, revision: str, folder: Path) -> list[Path]:
     """Draw the leaderboards and the validation curves of `revision` and of the workspace.
 
-    A side that has not been built is left empty.
-
-    Args:
-        project: the project whose reports are compared.
-        revision: a commit, branch or tag of its git repository.
-        folder: where leaderboard.svg and validation-curves.svg are written.
-
-    Returns:
-        The paths of the pictures.
+    A side that has not been built is left empty. The pictures are written in `folder`, and their
+    paths are returned.
 
     Raises:
         ProjectError: git does not know the revision, neither side has been built, a report is
@@ -50,24 +44,20 @@ def write_difference(project: Project, revision: str, folder: Path) -> list[Path
             f"git has no revision {revision!r} here; fetch it (in CI: fetch-depth: 0), or name "
             "another one, such as HEAD or main"
         )
-    scores, curves = (
-        [_rows(project, revision, path), _rows(project, None, path)]
-        for path in (project.leaderboard_csv, project.validation_curves_csv)
-    )
-    if not any(scores):
-        raise not_built(project.leaderboard_csv, "evaluate")
-    label = revision[:9] if re.fullmatch("[0-9a-f]{40}", revision) else revision
-    pictures = [
-        draw_leaderboards(label, *map(_scores, scores)),
-        draw_curves(label, *map(_curves, curves)),
+    board, curves = project.leaderboard_csv, project.validation_curves_csv
+    sides = (revision, None)
+    scores = [
+        _values(project, side, board, "validation_mae", built_by="evaluate") for side in sides
     ]
-    paths = [folder / f"{picture.name}.svg" for picture in pictures]
-    for path, picture in zip(paths, pictures, strict=True):
-        write_text(path, picture.svg)
-    return paths
+    if not any(scores):
+        raise not_built(board, "evaluate")
+    histories = [_values(project, side, curves, "val_mae", built_by="report") for side in sides]
+    label = revision[:9] if re.fullmatch("[0-9a-f]{40}", revision) else revision
+    pictures = [draw_leaderboards(label, *scores), draw_curves(label, *histories)]
+    return write_pictures(pictures, folder)
 
 
-def draw_leaderboards(revision: str, before: Scores, after: Scores) -> Picture:
+def draw_leaderboards(revision: str, before: Values, after: Values) -> Picture:
     """Draw two bars per architecture, in the order of the workspace's leaderboard."""
     names = list({**after, **before})
 
@@ -76,7 +66,7 @@ def draw_leaderboards(revision: str, before: Scores, after: Scores) -> Picture:
         sides = (revision, before, GREY, -0.2), ("workspace", after, BLUE, 0.2)
         for label, scores, colour, offset in sides:
             places = [place for place, name in enumerate(names) if name in scores]
-            values = [scores[names[place]] for place in places]
+            values = [scores[names[place]][-1] for place in places]
             bars = axes.barh(np.add(places, offset), values, 0.36, color=colour, label=label)
             axes.bar_label(bars, fmt="%.3f", padding=3, fontsize=7)
         axes.set_yticks(range(len(names)), names)
@@ -95,7 +85,7 @@ def draw_leaderboards(revision: str, before: Scores, after: Scores) -> Picture:
     )
 
 
-def draw_curves(revision: str, before: Curves, after: Curves) -> Picture:
+def draw_curves(revision: str, before: Values, after: Values) -> Picture:
     """Draw the validation MAE after each epoch, both sides on one scale."""
     names = list({**before, **after})
 
@@ -125,32 +115,21 @@ def draw_curves(revision: str, before: Curves, after: Curves) -> Picture:
     )
 
 
-def _rows(project: Project, revision: str | None, path: Path) -> list[dict[str, str]]:
-    """The rows of a report, of the workspace if `revision` is None; none if it was not built."""
+def _values(
+    project: Project, revision: str | None, path: Path, column: str, *, built_by: str
+) -> Values:
+    """A column of a report, of the workspace if `revision` is None; empty if it was not built."""
     if revision:
         name = path.relative_to(project.root).as_posix()
         text = git(project.root, "show", f"{revision}:./{name}")
     else:
         text = path.read_text(encoding="utf-8") if path.is_file() else None
-    return list(csv.DictReader((text or "").splitlines()))
-
-
-def _scores(rows: list[dict[str, str]]) -> dict[str, float]:
+    values: dict[str, list[float]] = {}
     try:
-        return {row["architecture"]: float(row["validation_mae"]) for row in rows}
+        for row in csv.DictReader((text or "").splitlines()):
+            values.setdefault(row["architecture"], []).append(float(row[column]))
     except (KeyError, TypeError, ValueError):
-        raise _damaged("leaderboard.csv", "evaluate") from None
-
-
-def _curves(rows: list[dict[str, str]]) -> dict[str, list[float]]:
-    curves: dict[str, list[float]] = {}
-    try:
-        for row in rows:  # in the order of the epochs
-            curves.setdefault(row["architecture"], []).append(float(row["val_mae"]))
-    except (KeyError, TypeError, ValueError):
-        raise _damaged("validation_curves.csv", "report") from None
-    return curves
-
-
-def _damaged(name: str, stage: str) -> ProjectError:
-    return ProjectError(f"{name} is damaged; build it again: dvc repro -f {stage}")
+        raise ProjectError(
+            f"{path.name} is damaged; build it again: dvc repro -f {built_by}"
+        ) from None
+    return values

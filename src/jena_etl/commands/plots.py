@@ -1,7 +1,8 @@
-"""Writes the pictures of a station's data, which can be drawn before anything is trained."""
+"""Writes pictures as files, such as those of a station's data, drawn before any training."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from jena_etl.files import write_text
@@ -9,6 +10,7 @@ from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.climate import read_climate
 from jena_etl.project import Project
 from jena_etl.report.data_pictures import draw_data
+from jena_etl.report.figure import Picture
 
 
 def write_data_pictures(project: Project, folder: Path) -> list[Path]:
@@ -23,7 +25,13 @@ def write_data_pictures(project: Project, folder: Path) -> list[Path]:
         project.data_card,
         project.splits,
     )
-    paths = [folder / f"{picture.name}.svg" for picture in pictures]
-    for path, picture in zip(paths, pictures, strict=True):
-        write_text(path, picture.svg)
+    return write_pictures(pictures, folder)
+
+
+def write_pictures(pictures: Iterable[Picture], folder: Path) -> list[Path]:
+    """Write each picture as an SVG file in `folder`, and return their paths."""
+    paths = []
+    for picture in pictures:
+        paths.append(folder / f"{picture.name}.svg")
+        write_text(paths[-1], picture.svg)
     return paths
