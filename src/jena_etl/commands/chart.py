@@ -10,26 +10,9 @@ import numpy as np
 from jena_etl.commands.wording import timestamp_text
 
 WIDTH, HEIGHT = 61, 12  # characters, without the axis
-GLYPHS = {
-    "past": "•",
-    "interval": "┊",
-    "observed": "○",
-    "naive": "◇",
-    "forecast": "◆",
-    "|": "│",
-    "+": "└",
-    "-": "─",
-}
-IN_ASCII = {
-    "past": "*",
-    "interval": ":",
-    "observed": "o",
-    "naive": "n",
-    "forecast": "F",
-    "|": "|",
-    "+": "+",
-    "-": "-",
-}
+DRAWN = ("past", "interval", "observed", "naive", "forecast", "|", "+", "-")
+GLYPHS = dict(zip(DRAWN, "•┊○◇◆│└─", strict=True))
+IN_ASCII = dict(zip(DRAWN, "*:onF|+-", strict=True))
 
 
 class Mark(NamedTuple):
@@ -50,9 +33,7 @@ class Mark(NamedTuple):
 def chart(marks: Sequence[Mark], encoding: str | None) -> str:
     """Draw the marks over a common axis of time, with a legend.
 
-    Args:
-        marks: what to draw.
-        encoding: of the terminal; None if it is not known, which draws in ASCII.
+    The encoding is that of the terminal; None if it is not known, which draws in ASCII.
     """
     glyphs = GLYPHS if _can_encode("".join(GLYPHS.values()), encoding) else IN_ASCII
     timestamps = np.concatenate([mark.timestamps for mark in marks])

@@ -12,9 +12,7 @@ from jena_etl.commands.dvc_repo import can_be_pulled
 from jena_etl.errors import ProjectError
 from jena_etl.params import Params, Split, Window
 from jena_etl.params_features import feature_names
-from jena_etl.prepare.data_card import (
-    DataCard,
-)
+from jena_etl.prepare.data_card import DataCard
 from jena_etl.prepare.outputs import Splits, Statistics
 from jena_etl.prepare.row_ranges import split_rows
 from jena_etl.project import Project
@@ -91,14 +89,12 @@ def _outdated(
             outdated["splits"] = (
                 "params.yaml has changed since splits.json was built; update it: dvc repro splits"
             )
+    with_features = [*params.convert.columns, *feature_names(params.features)]
     if card and list(card.columns) != list(params.convert.columns):
         outdated["columns"] = (
             "params.yaml names other columns than were converted; update: dvc repro convert"
         )
-    elif statistics and list(statistics.columns) != [
-        *params.convert.columns,
-        *feature_names(params.features),
-    ]:
+    elif statistics and list(statistics.columns) != with_features:
         outdated["features"] = (
             "params.yaml names other features than were computed; update: dvc repro splits arrays"
         )

@@ -15,8 +15,6 @@ from jena_etl.params_features import feature_names
 from jena_etl.training.device import use_device
 from jena_etl.training.metadata import trainable_parameters
 
-NO_FAST_PATH = "Keras has none for it"
-
 
 def model_summary(params: Params) -> dict[str, Any]:
     """The parameters, layers and fast path of every block of `models`; imports Keras.
@@ -93,7 +91,7 @@ def off_the_fast_path(layer: Any) -> list[str]:
 
     is_gru = isinstance(layer, keras.layers.GRU)
     if not is_gru and not isinstance(layer, keras.layers.LSTM):
-        return [NO_FAST_PATH]
+        return ["Keras has none for it"]
     if is_gru and keras.config.backend() == "jax":
         return ["Keras' jax backend has none for GRU"]
     activation, recurrent = (
