@@ -30,10 +30,8 @@ def edit_params(source: Path, change: Callable[[Any], None], *, target: Path | N
 
     If the changed content is not a valid params.yaml, nothing is written.
 
-    Args:
-        source: the file to read.
-        change: called with the content, nested mappings that keep the comments.
-        target: the file to write, `source` by default.
+    `change` is called with nested mappings that keep the comments; `target` is the file to write,
+    by default `source`.
 
     Raises:
         ParamsError: `source` is not YAML, or the changed content is not a valid params.yaml.

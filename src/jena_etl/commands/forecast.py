@@ -163,12 +163,7 @@ def _how_to_read(source: Path, params: Params | None) -> tuple[Convert, list[str
 
 
 def render_forecast(issued: Issued, encoding: str | None) -> str:
-    """Format the forecast for a terminal, with a drawing of the last 24 hours.
-
-    Args:
-        issued: the forecast and the past.
-        encoding: of the terminal; the drawing makes do with ASCII where it cannot do better.
-    """
+    """Format the forecast for a terminal of this encoding, with a drawing of the last 24 hours."""
     found = issued.forecast
     start, end = np.datetime64(found.issued), np.datetime64(found.timestamp)
     ahead = duration_text(int((end - start) / np.timedelta64(1, "s")))
@@ -184,16 +179,15 @@ def render_forecast(issued: Issued, encoding: str | None) -> str:
         for kind in ("observed", "naive", "forecast")
         if values[kind] is not None
     ]
-    return "\n".join(
-        [
-            f"{found.target} on {timestamp_text(end)}, {ahead} after {timestamp_text(start)}",
-            f"  from {found.source}, by {found.model}",
-            "",
-            *(f"  {kind:<10}{text}" for kind, text in texts.items()),
-            "",
-            chart(marks, encoding),
-        ]
-    )
+    lines = [
+        f"{found.target} on {timestamp_text(end)}, {ahead} after {timestamp_text(start)}",
+        f"  from {found.source}, by {found.model}",
+        "",
+        *(f"  {kind:<10}{text}" for kind, text in texts.items()),
+        "",
+        chart(marks, encoding),
+    ]
+    return "\n".join(lines)
 
 
 def _timestamp(text: str) -> np.datetime64:

@@ -78,11 +78,8 @@ def merge_files(base: Path, ours: Path, theirs: Path, name: str) -> Merge:
     A generated report is left as it is on our side: evaluate and report write it again. So is the
     history of a model that was trained on both sides, as dvc.lock keeps our training too.
 
-    Args:
-        base: the common ancestor's version, empty if there is none (git's %O).
-        ours: our version (%A).
-        theirs: the other side's version (%B).
-        name: the path of the file in the repository (%P).
+    The arguments are git's %O (the common ancestor's version, empty if there is none), %A, %B and
+    %P (the path of the file in the repository).
 
     Raises:
         ProjectError: a version cannot be read.

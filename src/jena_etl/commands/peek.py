@@ -55,12 +55,10 @@ class Guess:
 
 
 def peek(file: Path, split: Split = REFERENCE_SPLIT, *, read_bytes: int = READ_BYTES) -> Guess:
-    """Guess the `convert` and `window` blocks for a file.
+    """Guess the `convert` and `window` blocks for a .csv, a .csv.gz or a .zip of CSV files.
 
-    Args:
-        file: a .csv, a .csv.gz or a .zip, whose CSV files are read in the order of their names.
-        split: the splits whose windows are counted.
-        read_bytes: the most bytes of CSV to read.
+    The files of a zip are read in the order of their names, `read_bytes` in all at most. `split`
+    has the splits whose windows are counted.
 
     Raises:
         SourceError: the file does not exist or cannot be unpacked.

@@ -21,8 +21,7 @@ DEFAULT_SENTINEL = -9999.0  # listed if none is found, as the next export may ha
 def unusable_columns(frame: pl.DataFrame) -> dict[str, str]:
     """The columns that a model could not learn from, each with the reason.
 
-    Args:
-        frame: timestamps, then numbers; a missing cell is null.
+    `frame` holds timestamps, then numbers; a missing cell is null.
 
     Raises:
         DataError: every column is unusable.
@@ -58,11 +57,7 @@ def _fault(column: pl.Series, first: int) -> str:
 
 
 def find_sentinels(frame: pl.DataFrame) -> tuple[list[float], list[str]]:
-    """The numbers that mean "not measured", and how many of them each column holds.
-
-    Args:
-        frame: columns of numbers; a missing cell is null.
-    """
+    """The numbers that mean "not measured", and how many of them each column of numbers holds."""
     columns_of: dict[float, list[str]] = {}
     measured_in: dict[float, str] = {}
     for column in frame.columns:

@@ -91,13 +91,7 @@ def series_notes(
 ) -> list[str]:
     """What to know before using the guess, one paragraph per item.
 
-    Args:
-        rows: what was read.
-        frame: the columns of it that are used.
-        clock: the timestamps of `frame`.
-        sentinels: numbers that mean "not measured".
-        window: the guessed window.
-        split: the splits whose windows are counted.
+    Of `rows`, which were read, `frame` has the columns that are used and `clock` the timestamps.
     """
     if rows.unread:
         return _what_was_read(rows, clock)

@@ -108,15 +108,10 @@ class Score(Part):
 
 
 def score(project: Project, params: Params, file: Path, *, model: str) -> Score:
-    """Forecast every window of an export and score the forecasts.
+    """Forecast every window of a later export of the same station and score the forecasts.
 
-    Whatever can be refused is refused before the model is loaded, which takes seconds.
-
-    Args:
-        project: the project that the model was trained in.
-        params: its params, which say how the export is written.
-        file: a later export of the same station.
-        model: the name of an architecture or an ensemble, or "best".
+    Whatever can be refused is refused before the model is loaded, which takes seconds. The model is
+    named as in `Project.forecaster`.
 
     Raises:
         JenaEtlError: there is no such model, the export lacks a column that the model reads, is
@@ -195,16 +190,11 @@ def render_score(found: Score) -> str:
 def _table(columns: dict[str, ColumnLikeness]) -> Iterator[str]:
     width = max(map(len, columns))
     heads = ("min", "mean", "max", "spread", *KINDS)
-    yield "  " + " " * width + "".join(f"{head:>10}" for head in heads)
+    yield f"  {'':<{width}}" + "".join(f"{head:>10}" for head in heads)
     for name, like in columns.items():
-        figures = (
-            f"{like.min:+.2f}",
-            f"{like.mean:+.2f}",
-            f"{like.max:+.2f}",
-            f"{like.spread:.2f}",
-        )
-        counts = (f"{getattr(like, kind):,}" for kind in KINDS)
-        yield f"  {name:<{width}}" + "".join(f"{cell:>10}" for cell in (*figures, *counts))
+        figures = "".join(f"{value:>+10.2f}" for value in (like.min, like.mean, like.max))
+        counts = "".join(f"{getattr(like, kind):>10,}" for kind in KINDS)
+        yield f"  {name:<{width}}{figures}{like.spread:>10.2f}{counts}"
 
 
 def _error(mae: float, interval: Interval | None) -> Error:
