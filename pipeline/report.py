@@ -12,12 +12,7 @@ from jena_etl.params import Params
 from jena_etl.prepare.cell_marks import CellMarks
 from jena_etl.prepare.climate import read_climate
 from jena_etl.project import Project
-from jena_etl.report.compose import (
-    Models,
-    compose_page,
-    forecasts_csv,
-    validation_curves_csv,
-)
+from jena_etl.report.compose import Models, compose_page, forecasts_csv, validation_curves_csv
 from jena_etl.report.data_pictures import draw_data
 from jena_etl.report.figure import Picture
 from jena_etl.report.model_card import ModelFile, StationData, render_model_card

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from jena_etl.evaluation.lead_times import (
-    ABOUT,
-    TITLE,
-    LeadTimeScores,
-    read_lead_times,
-    table,
-)
+from jena_etl.evaluation.lead_times import ABOUT, TITLE, LeadTimeScores, read_lead_times, table
 from jena_etl.evaluation.predictions import BASELINES
 from jena_etl.report.figure import COLOURS, GREY, Picture, draw
 from jena_etl.report.optional_sections import names_shown
