@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jena_etl.errors import ProjectError, WindowError
+from jena_etl.errors import DialectError, ProjectError, WindowError
 from jena_etl.files import write_array
 from jena_etl.ingest.downloaded import record_text
 from jena_etl.prepare.outputs import (
@@ -314,6 +314,16 @@ def test_a_further_station_names_its_own_stages(tmp_path: Path) -> None:
         station.about(),
     ):
         station.data_card  # noqa: B018  it is named once
+
+
+def test_a_fault_of_a_stations_csv_still_says_which_field_to_change(tmp_path: Path) -> None:
+    station = StationProject(tmp_path, "potsdam")
+    with (
+        pytest.raises(DialectError, match=r"^station potsdam: no comma; set separator") as caught,
+        station.about(),
+    ):
+        raise DialectError("no comma", {"separator": None})
+    assert caught.value.fields == {"separator": None}
 
 
 def test_a_damaged_window_of_a_fold_names_its_own_stage(tmp_path: Path) -> None:

@@ -105,7 +105,8 @@ class StationProject(OneStation):
         except JenaEtlError as error:
             named = f"station {self.name}: "  # already there, if the project itself has said it
             message = with_own_stages(str(error).removeprefix(named), self.name)
-            raise type(error)(f"{named}{message}") from None
+            error.args = (f"{named}{message}",)
+            raise
 
     @property
     def inspect_command(self) -> str:

@@ -180,6 +180,7 @@ def test_a_training_that_outlives_its_dvc(repo: Any) -> None:
     assert "Epoch" not in output
 
 
+@pytest.mark.nightly
 def test_ctrl_c_is_one_line_and_costs_the_epoch_at_most(repo: Any) -> None:
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         pytest.skip("the tests were started with Ctrl-C ignored, as nohup and & in a script do")

@@ -133,6 +133,8 @@ def test_a_small_space_is_tried_whole() -> None:
     assert space.all_configs(5) is None
     endless = space.model_copy(update={"params": {"models.dense.a": Range(low=0.0, high=1.0)}})
     assert endless.all_configs(10**6) is None
+    vast = space.model_copy(update={"params": {"models.dense.a": Range(low=1, high=10**15)}})
+    assert vast.all_configs(10**6) is None
 
 
 def test_values_are_put_in_their_place_and_nowhere_else(params: Any) -> None:

@@ -76,6 +76,7 @@ def later_export(path: Path) -> None:
     path.write_bytes(longer.getvalue())
 
 
+@pytest.mark.nightly
 def test_a_later_export_is_appended(team: Team) -> None:
     alice = team.alice
     later = team.upstream / "later.zip"

@@ -92,6 +92,7 @@ def test_nothing_of_a_fork_runs_with_our_secrets(workflow: Any) -> None:
     assert runs == {"Install", REMOTE, DRY_RUN, DIFFERENCE, COMMENT}
 
 
+@pytest.mark.nightly
 def test_a_pull_request(workflow: Any, team: Team) -> None:
     """Alice drops a model, for which nothing is trained, and forgets to push; then to reproduce."""
     alice = team.alice

@@ -113,7 +113,7 @@ def issue(project: Project | None, *, model: str, at: str | None, source: Path |
     deterministic = params.train.deterministic if params else True
     use_device("cpu", deterministic=deterministic)  # leaves a GPU's memory free
     if project and not given:
-        forecaster = project.forecaster(metadata.architecture)
+        forecaster = project.forecaster(project.trained_model(model))
     else:
         intervals = project.prediction_intervals_json if project else None
         forecaster = load_forecaster(file, intervals=intervals)

@@ -20,7 +20,7 @@ from jena_etl.commands.dvc_training import (
 )
 from jena_etl.errors import SweepError
 from jena_etl.models import configure_all
-from jena_etl.params import read_params
+from jena_etl.params import Params, read_params
 from jena_etl.params_check import load_yaml
 from jena_etl.project import Project
 from jena_etl.sweep.cluster import RayCluster, check_packages, joined, room_for_each
@@ -88,7 +88,7 @@ def sweep_space(
     """
     check_packages()
     params = read_params(project.params_yaml)
-    raw = _raw_params(project)
+    raw: dict[str, Any] = load_yaml(project.params_yaml)
     space = read_space(space_file, raw)
     root = project.root.resolve()
     _bring_up_to_date(root)
@@ -113,7 +113,9 @@ def sweep_space(
             errors = search(wanted, store, place, room)
     else:
         _say(f"all {len(wanted)} trials have been run before: nothing to do")
-    return _written(project, space_file.stem, space, store, errors)
+    return _written(
+        project, store, errors, name=space_file.stem, space=space, params=params, raw=raw
+    )
 
 
 def _bring_up_to_date(root: Path) -> None:
@@ -144,10 +146,16 @@ def longest_first(runs: Sequence[StageRun], run_log: Path) -> list[StageRun]:
 
 
 def _written(
-    project: Project, name: str, space: Space, store: Store, errors: dict[str, str]
+    project: Project,
+    store: Store,
+    errors: dict[str, str],
+    *,
+    name: str,
+    space: Space,
+    params: Params,
+    raw: dict[str, Any],
 ) -> str:
-    """Write the results, and return what to say of them."""
-    params, raw = read_params(project.params_yaml), _raw_params(project)
+    """Write the results, and return what to say of them; params as they were before the search."""
     results = store.results()
     folder = project.root / "reports/sweeps" / name
     best = winner(results)
@@ -173,11 +181,6 @@ def _written(
         f"the best: {best.trial.architecture}, validation MAE {best.validation_mae}\n"
         f"to train it in the pipeline: {command}"
     )
-
-
-def _raw_params(project: Project) -> dict[str, Any]:
-    raw: dict[str, Any] = load_yaml(project.params_yaml)
-    return raw
 
 
 def _cores(cluster: RayCluster) -> str:

@@ -204,7 +204,8 @@ def read_leaderboard(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     columns = {name for name in (rows or [{}])[0] if not str(name).startswith(FURTHER)}
-    if columns not in (set(COLUMNS), {*COLUMNS, *SEED_COLUMNS}):
+    is_cut_off = any(None in row.values() for row in rows)
+    if is_cut_off or columns not in (set(COLUMNS), {*COLUMNS, *SEED_COLUMNS}):
         raise ProjectError(f"{path.name} is damaged; build it again: dvc repro -f evaluate")
     return rows
 

@@ -26,6 +26,7 @@ from jena_etl.report.forecast_pictures import against_observation, errors, middl
 from jena_etl.report.lead_times import lead_times_section
 from jena_etl.report.model_pictures import architectures, leaderboard, training_curves
 from jena_etl.report.optional_sections import (
+    about_mae,
     folds_section,
     names_shown,
     seeds_section,
@@ -157,9 +158,8 @@ def _summary(
         f"{len(card.columns)} measured columns {where}. "
         f"Of {trained}, {len(better)} beat the naive forecast on both the validation "
         f"and the test split. The best on the validation split is {best['architecture']}, with a "
-        f"mean absolute error on the test split of {_mae(best, 'test'):.2f} {unit}; that of "
-        f"the naive forecast is {_mae(naive, 'test'):.2f} {unit}."
-        + _about_baseline(baseline, best, unit)
+        f"mean absolute error on the test split of {_test_mae(best, unit)}; that of the naive "
+        f"forecast is {_test_mae(naive, unit)}." + _about_baseline(baseline, best, unit)
     )
 
 
@@ -167,10 +167,14 @@ def _about_baseline(baseline: dict[str, str], best: dict[str, str], unit: str) -
     name = baseline["architecture"]
     if name == NAIVE:
         return ""
-    text = f" The best baseline is {name}, with {_mae(baseline, 'test'):.2f} {unit}"
+    text = f" The best baseline is {name}, with {_test_mae(baseline, unit)}"
     if best["architecture"] not in BASELINES and int(baseline["rank"]) < int(best["rank"]):
         text += "; on the validation split it is better than every model"
     return f"{text}."
+
+
+def _test_mae(row: Mapping[str, str], unit: str) -> str:
+    return f"{_mae(row, 'test'):.2f} {unit}".rstrip()
 
 
 def _mae(row: Mapping[str, str], split: str) -> float:
@@ -210,7 +214,7 @@ def _leaderboard_section(rows: list[dict[str, str]], unit: str) -> Section:
     return Section(
         title="Leaderboard",
         paragraphs=[
-            f"MAE, the mean absolute error, is in {unit}.",
+            about_mae(unit),
             "Skill is 1 - MAE / the naive forecast's MAE on the same windows.",
             *([ABOUT_ENSEMBLES] if ensembles else []),
             about_intervals([int(row["test_block_days"] or 0) or None for row in rows]),

@@ -72,6 +72,15 @@ class Picture:
     svg: str
 
 
+def with_unit(label: str, unit: str) -> str:
+    """A label with the unit in brackets, if there is one.
+
+    >>> with_unit("MAE", "degC"), with_unit("MAE", "")
+    ('MAE (degC)', 'MAE')
+    """
+    return f"{label} ({unit})" if unit else label
+
+
 def draw(
     plot: Callable[[Figure], None], *, name: str, title: str, caption: str, height: float
 ) -> Picture:

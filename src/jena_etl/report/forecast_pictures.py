@@ -20,7 +20,7 @@ from jena_etl.evaluation.breakdown import (
 )
 from jena_etl.evaluation.prediction_intervals import COVERAGE, ResidualQuantiles
 from jena_etl.evaluation.predictions import NAIVE, Predictions
-from jena_etl.report.figure import COLOURS, GREY, INK, Picture, draw, label_days
+from jena_etl.report.figure import COLOURS, GREY, INK, Picture, draw, label_days, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,7 +117,7 @@ def errors(forecasts: Mapping[str, Predictions], unit: str) -> Picture:
             axes.axhline(0, color=INK, linewidth=0.6)
         _label_classes(grid[0], edges, unit)
         for axes, what in zip(grid[:, 0], ("MAE", "bias"), strict=True):
-            axes.set_ylabel(f"{what} ({unit})" if unit else what)
+            axes.set_ylabel(with_unit(what, unit))
         figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=4)
 
     return draw(
@@ -139,7 +139,7 @@ def _label_classes(row: Sequence[Axes], edges: Floats, unit: str) -> None:
     by_month.set_title("by month")
     by_month.set_xticks(range(MONTHS), list("JFMAMJJASOND"))
     # The classes lie at 0, 1, 2 and so on; the borders between them bear the numbers.
-    by_change.set_title(f"by change ({unit})" if unit else "by change")
+    by_change.set_title(with_unit("by change", unit))
     by_change.set_xticks(
         np.arange(len(edges)) + 0.5, [f"{edge:+g}" if edge else "0" for edge in edges]
     )

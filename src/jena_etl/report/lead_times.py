@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from jena_etl.evaluation.lead_times import ABOUT, TITLE, LeadTimeScores, read_lead_times, table
 from jena_etl.evaluation.predictions import BASELINES
-from jena_etl.report.figure import COLOURS, GREY, Picture, draw
-from jena_etl.report.optional_sections import names_shown
+from jena_etl.report.figure import COLOURS, GREY, Picture, draw, with_unit
+from jena_etl.report.optional_sections import about_mae, names_shown
 from jena_etl.report.page import Section, Table
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def lead_times_section(
     return [
         Section(
             title=TITLE,
-            paragraphs=[f"MAE, the mean absolute error, is in {unit}.", ABOUT],
+            paragraphs=[about_mae(unit), ABOUT],
             tables=[Table(TITLE, heads, cells, BASELINES)],
             pictures=[mae_by_lead_time(drawn, seconds, unit)],
         )
@@ -57,7 +57,7 @@ def mae_by_lead_time(
             axes.plot(times, values, color=colour, linestyle=line, marker=".", label=name)
         axes.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 3, 6, 10]))  # whole parts of a day
         axes.set_xlabel(f"lead time ({'steps' if seconds is None else 'hours'})")
-        axes.set_ylabel(f"MAE ({unit})" if unit else "MAE")
+        axes.set_ylabel(with_unit("MAE", unit))
         axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
         figure.legend(loc="outside right upper", handlelength=3.5)

@@ -10,7 +10,7 @@ import numpy as np
 from jena_etl.evaluation.history import History
 from jena_etl.evaluation.intervals import LEVEL, Interval
 from jena_etl.evaluation.predictions import BASELINES, NAIVE, SCORED
-from jena_etl.report.figure import BLUE, INK, ORANGE, SPLIT_COLOURS, Picture, draw
+from jena_etl.report.figure import BLUE, INK, ORANGE, SPLIT_COLOURS, Picture, draw, with_unit
 from jena_etl.training.metadata import Layer
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def training_curves(histories: Mapping[str, History], naive: float, unit: str) -
         highest = max(max(history.val_mae) for history in histories.values())
         every[0, 0].set_ylim(top=min(highest * 1.05, 2 * naive))
         for axes in every[:, 0]:
-            axes.set_ylabel(f"MAE ({unit})")
+            axes.set_ylabel(with_unit("MAE", unit))
         for axes in list(every.flat)[len(histories) :]:
             axes.set_axis_off()
         figure.legend(*every[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
@@ -150,7 +150,7 @@ def leaderboard(
         axes.set_yticks(places, names)
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel(f"MAE ({unit})")
+        axes.set_xlabel(with_unit("MAE", unit))
         axes.legend(ncols=2, loc="upper left", bbox_to_anchor=(0, 1.0 + 0.6 / len(scores)))
 
     return draw(

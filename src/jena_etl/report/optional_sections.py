@@ -12,10 +12,15 @@ from jena_etl.evaluation.stations import ABOUT as ABOUT_STATIONS
 from jena_etl.evaluation.stations import TITLE as STATIONS
 from jena_etl.evaluation.stations import UNSEEN, read_station_scores
 from jena_etl.prepare.outputs import StationList
-from jena_etl.report.figure import Picture
+from jena_etl.report.figure import Picture, with_unit
 from jena_etl.report.page import Section, Table
 
 MODELS_SHOWN = 3  # in pictures where more lines could not be told apart: the best ones
+
+
+def about_mae(unit: str) -> str:
+    """What MAE stands for, and its unit, if there is one."""
+    return f"MAE is the mean absolute error{f', in {unit}' if unit else ''}."
 
 
 def names_shown(leaderboard: Iterable[Mapping[str, str]]) -> list[str]:
@@ -33,7 +38,7 @@ def seeds_section(rows: list[dict[str, str]], unit: str) -> list[Section]:
     for row in trained:
         spreads = [read_spread(row, split) for split in SCORED]
         cells.append((row["architecture"], *map(spread_text, filter(None, spreads))))
-    heads = ("architecture", *(f"MAE {split} ({unit})" for split in SCORED))
+    heads = ("architecture", *(with_unit(f"MAE {split}", unit) for split in SCORED))
     return [
         Section(
             title=seeds_title(int(trained[0]["seeds"])),
@@ -49,7 +54,7 @@ def folds_section(rows: list[dict[str, str]], unit: str) -> list[Section]:
     if not scores:
         return []
     heads, cells = table(scores)
-    heads = [f"{head} ({unit})" if head.startswith("MAE") else head for head in heads]
+    heads = [with_unit(head, unit) if head.startswith("MAE") else head for head in heads]
     return [
         Section(title=TITLE, paragraphs=[ABOUT], tables=[Table(TITLE, heads, cells, BASELINES)])
     ]
@@ -68,7 +73,7 @@ def stations_section(
     for station in stations.names:
         name = f"{station} (unseen)" if station in stations.unseen else station
         cells.append((name, *(f"{scores[one].mae[station]:.3f}" for one in shown)))
-    heads = ("station", *(f"{one} ({unit})" for one in shown))
+    heads = ("station", *(with_unit(one, unit) for one in shown))
     about = [ABOUT_STATIONS, *([UNSEEN] if stations.unseen else []), *left_out]
     tables = [Table(STATIONS, heads, cells)]
     return [Section(title=STATIONS, paragraphs=about, tables=tables, pictures=pictures)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any
@@ -77,11 +78,11 @@ class Range(Block):
         """Both ends: if these are allowed, so is what lies between."""
         return (self.low, self.high)
 
-    def values(self) -> tuple[Value, ...] | None:
+    def values(self) -> Sequence[Value] | None:
         """All of its values; None if it has too many to try each."""
         if not self.is_whole:
             return None
-        return tuple(range(int(self.low), int(self.high) + 1, int(self.step or 1)))
+        return range(int(self.low), int(self.high) + 1, int(self.step or 1))
 
 
 class Choices(Block):
@@ -132,15 +133,17 @@ class Space(Block):
         """Every config that there is; None if there are more than `at_most`."""
         if any(one.values() is None for one in self.params.values()):
             return None
-        found = list(itertools.islice(self._configs(), at_most + 1))
-        return found if len(found) <= at_most else None
-
-    def _configs(self) -> Iterator[dict[str, Value]]:
-        for name in self.architectures:
-            params = self.of(name)
-            lists = [one.values() or () for one in params.values()]
-            for values in itertools.product(*lists):
-                yield {"architecture": name, **dict(zip(params, values, strict=True))}
+        values = {
+            name: [one.values() or () for one in self.of(name).values()]
+            for name in self.architectures
+        }
+        if sum(math.prod(map(len, lists)) for lists in values.values()) > at_most:
+            return None
+        return [
+            {"architecture": name, **dict(zip(self.of(name), config, strict=True))}
+            for name, lists in values.items()
+            for config in itertools.product(*lists)
+        ]
 
 
 def read_space(path: Path, raw_params: Mapping[str, Any]) -> Space:
