@@ -23,7 +23,8 @@ from jena_etl.commands import sweep
 from jena_etl.project import find_project
 from jena_etl.sweep.cluster import RayCluster
 sweep.record = lambda *_: os._exit(9)
-sweep.sweep_leaderboard(find_project(), RayCluster(address=None, cpus=1, gpus=0))
+# One after the other: one that ends while Ray stops would not be known to have ended.
+sweep.sweep_leaderboard(find_project(), RayCluster(address=None, cpus=os.cpu_count(), gpus=0))
 """
 
 
