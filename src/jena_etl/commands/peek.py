@@ -1,8 +1,8 @@
 """Guesses what params.yaml should say about a station's file, with a reason for each value.
 
-The dialect is judged from a sample of lines. Then the rows are read as `convert` reads them, and
-sentinels, holes, repeats, empty cells and windows are counted. Only the first part of a large file
-is read, and the notes say so.
+`jena_etl.ingest.dialect` judges the dialect from a sample of lines. Then the rows are read as
+`convert` reads them, and sentinels, holes, repeats, empty cells and windows are counted. Only the
+first part of a large file is read, and the notes say so.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def timeseries_dataset_from_array(  # noqa: PLR0917  Keras' signature
 
     Raises:
         WindowError: An argument is out of range, or no window fits (where Keras gives an empty
-            dataset). It is a ValueError, and its message begins as that of Keras does.
+            dataset). It is a ValueError, and its message begins like Keras' own.
     """
     values = _as_array("data", data)
     labels = None if targets is None else _as_array("targets", targets)
